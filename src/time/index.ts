@@ -1,0 +1,9 @@
+// The door of the room: clocks, durations, calendar and rolling windows.
+
+export { assertInstant, systemClock, type Clock } from './clock.js'
+export { formatDuration, parseDuration, type Duration } from './duration.js'
+export { assertTimeZone, firstInstantOf, zoneOffsetMs } from './zone.js'
+export type { CalendarRule, CalendarUnit, Weekday } from './civil.js'
+export { Calendar, calendarFor, type ConsecutiveSpans, type Span } from './calendar.js'
+export { ROLLING_BUCKETS, bucketExpiresAt, bucketIndex, rollingRule, rollingSpan, type RollingRule } from './rolling.js'
+export { NEVER, TOTAL, type Tiling } from './total.js'
