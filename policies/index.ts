@@ -1,0 +1,6 @@
+// The built-in policies, one readable file each. They know the policy contract and nothing else.
+
+export { gracefulDegradation } from './graceful.js'
+export { modelAccess, type ModelAccess } from './model-access.js'
+export { strictBudgetEnforcement } from './strict.js'
+export { tierBasedEnforcement } from './tier-based.js'

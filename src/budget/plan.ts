@@ -1,0 +1,181 @@
+// The whole configuration of budgets, compiled: which windows a request counts in, for whom, and with which limits. Knows who
+// a user is and what a tier is; knows no policy and no store.
+
+import { InvalidConfigError, UnknownScopeError, UnknownTierError } from '../errors/index.js'
+import type { ScopeId } from '../enforcement/index.js'
+import { scopeKey, type UserRef } from './scope.js'
+import type { BudgetConfig, CalendarConfig, ScopeGroups } from './schema.js'
+import { ALWAYS_COUNTED, calendarOf, periodsOf, unlimited, windowName, windowsOf, type BudgetWindow, type Limits } from './window.js'
+
+/** A budget as a list of windows. Its identity stands for its contents: it is frozen, and made once for equal settings. */
+export interface CompiledBudget {
+  readonly windows: readonly BudgetWindow[]
+  /** The path in the configuration, for error messages. */
+  readonly path: string
+  readonly policies: BudgetConfig['policies']
+}
+
+/** One scope that a request counts in. */
+export interface PlannedScope {
+  readonly scope: ScopeId
+  readonly key: string
+  readonly budget: CompiledBudget
+}
+
+/** Who spends: the part of a request that budgets depend on. */
+export interface Spender {
+  readonly user: UserRef
+  readonly tier: string | undefined
+  /** Scope ids by kind that the request names. */
+  readonly scopes?: Readonly<Record<string, string | undefined>> | undefined
+}
+
+/** What a plan is made of. */
+export interface PlanConfig extends CalendarConfig {
+  readonly tiers: Readonly<Record<string, BudgetConfig>>
+  readonly defaultTier?: string | undefined
+  readonly onUnknownTier?: string | undefined
+  readonly global?: BudgetConfig | undefined
+  readonly scopes?: ScopeGroups | undefined
+}
+
+/** A limit that one user has instead of the tier's, until a moment (ms since the epoch) or for good. */
+export interface Override {
+  readonly limits: Limits
+  readonly until: number | null
+}
+
+/** A user's overrides by period: `daily`, `rolling:5h`, … */
+export type Overrides = Readonly<Record<string, Override>>
+
+const WILDCARD = '*'
+const RESERVED_GROUPS = ['user', 'global', 'session']
+
+/** The compiled configuration. Throws `InvalidConfigError` and `InvalidAmountError` with the path of what is wrong. */
+export class BudgetPlan {
+  readonly config: PlanConfig
+  readonly #tiers = new Map<string, CompiledBudget>()
+  readonly #groups = new Map<string, Map<string, CompiledBudget>>()
+  readonly #global: PlannedScope | undefined
+  readonly #withoutTier: CompiledBudget
+  readonly #counted = new Map<string, BudgetWindow>()
+
+  constructor(config: PlanConfig) {
+    this.config = config
+    const compiled = Object.entries(config.tiers).map(([tier, budget]) => {
+      if (budget.policies !== undefined) {
+        throw new InvalidConfigError(`tiers.${tier}.policies: a tier's budget is judged by the registered policies. Register the policy, or name the tier in definePolicy({ tiers }).`)
+      }
+      return [tier, budget, compile(budget, config, `tiers.${tier}`)] as const
+    })
+    // A user is counted in every window that any tier names, so that a change of tier finds true usage (DESIGN 3.1).
+    const always = new Map<string, Limits>(ALWAYS_COUNTED.map((period) => [period, { usd: 0 }]))
+    for (const window of windowsOf(always, config)) this.#counted.set(window.window, window)
+    for (const [, , own] of compiled) for (const window of own.windows) if (!this.#counted.has(window.window)) this.#counted.set(window.window, window)
+    for (const [tier, budget, own] of compiled) this.#tiers.set(tier, { ...own, windows: this.#complete(own.windows, calendarOf(budget, config)) })
+    this.#withoutTier = { path: 'users without a tier', policies: undefined, windows: this.#complete([], config) }
+    if (config.global !== undefined) this.#global = planned({ kind: 'global', id: 'global' }, compile(config.global, config, 'global'))
+    for (const [kind, group] of Object.entries(config.scopes ?? {})) this.#groups.set(kind, this.#compileGroup(kind, group))
+    this.#knownTier(config.defaultTier, 'defaultTier')
+    this.#knownTier(config.onUnknownTier, 'onUnknownTier')
+  }
+
+  /** The names of the tiers, in the order of the configuration. */
+  get tiers(): readonly string[] {
+    return [...this.#tiers.keys()]
+  }
+
+  /** Every budget of the plan, once: a tier's with the tier's name, a shared one with its kind. */
+  *budgets(): Generator<{ readonly kind: string; readonly tier: string | undefined; readonly budget: CompiledBudget }> {
+    for (const [tier, budget] of this.#tiers) yield { kind: 'user', tier, budget }
+    if (this.#global !== undefined) yield { kind: 'global', tier: undefined, budget: this.#global.budget }
+    for (const [kind, group] of this.#groups) for (const budget of group.values()) yield { kind, tier: undefined, budget }
+  }
+
+  /**
+   * The tier that rules: the request's own, else the directory's, else `defaultTier`, else a tier called `default`. Throws
+   * `UnknownTierError` for a name that the configuration lacks (unless `onUnknownTier` names another) and where nothing names a tier.
+   */
+  tierOf(requested: string | undefined, stored: string | undefined): string | undefined {
+    const name = requested ?? stored ?? this.config.defaultTier ?? (this.#tiers.has('default') ? 'default' : undefined)
+    if (name !== undefined && this.#tiers.has(name)) return name
+    if (name !== undefined && this.config.onUnknownTier !== undefined) return this.config.onUnknownTier
+    if (name !== undefined) throw new UnknownTierError(`userTier: "${name}" is no tier of the configuration. ${this.#tierRemedy()}`, name)
+    if (this.#tiers.size === 0) return undefined
+    throw new UnknownTierError(`userTier: the request names no tier, the directory has none for this user, and there is no defaultTier. ${this.#tierRemedy()}`, undefined)
+  }
+
+  /** The user's own budget: the tier's, with those overrides over it that are still valid at `now`. */
+  userBudget(tier: string | undefined, overrides: Overrides | undefined, now: number): CompiledBudget {
+    const base = (tier === undefined ? undefined : this.#tiers.get(tier)) ?? this.#withoutTier
+    if (overrides === undefined) return base
+    const valid = Object.entries(overrides).filter(([, override]) => override.until === null || override.until > now)
+    if (valid.length === 0) return base
+    const calendar = calendarOf((tier === undefined ? undefined : this.config.tiers[tier]) ?? {}, this.config)
+    const kept = base.windows.filter((window) => !valid.some(([period, { limits }]) => replaces(period, limits, window)))
+    const own = windowsOf(new Map(valid.map(([period, override]) => [period, override.limits])), calendar)
+    return { path: `the overrides of a user of tier ${tier ?? '(none)'}`, policies: undefined, windows: this.#complete([...kept, ...own], calendar) }
+  }
+
+  /** The shared scopes that a spender's request counts in. Throws `UnknownScopeError` for an id that its group lacks. */
+  sharedScopes(spender: Spender): readonly PlannedScope[] {
+    const found: PlannedScope[] = this.#global === undefined ? [] : [this.#global]
+    const { tenant } = spender.user
+    if (tenant !== undefined && this.#groups.has('tenant')) found.push(this.#named('tenant', tenant))
+    if (spender.tier !== undefined) {
+      const pool = this.#groups.get('tier')?.get(spender.tier)
+      if (pool !== undefined) found.push(planned({ kind: 'tier', id: spender.tier }, pool))
+    }
+    for (const [kind, id] of Object.entries(spender.scopes ?? {})) {
+      if (id === undefined) continue
+      if (kind === 'tenant' || kind === 'tier') throw new UnknownScopeError(`scopes.${kind}: is not named here. Give the request's ${kind === 'tenant' ? 'tenant' : 'userTier'}.`)
+      found.push(this.#named(kind, id))
+    }
+    return found.filter((scope) => scope.budget.windows.length > 0)
+  }
+
+  #named(kind: string, id: string): PlannedScope {
+    const group = this.#groups.get(kind)
+    if (group === undefined) throw new UnknownScopeError(`scopes.${kind}: no such group is configured. Add scopes.${kind} to the configuration, or leave it out of the request.`)
+    const budget = group.get(id) ?? group.get(WILDCARD)
+    if (budget === undefined) {
+      const where = kind === 'tenant' ? 'tenant' : `scopes.${kind}`
+      throw new UnknownScopeError(`${where}: "${id}" has no entry in the configuration's scopes.${kind}. Add one, or '*' for all others ('*': {} is without a limit).`)
+    }
+    return planned({ kind, id }, budget)
+  }
+
+  #compileGroup(kind: string, group: Readonly<Record<string, BudgetConfig>>): Map<string, CompiledBudget> {
+    if (RESERVED_GROUPS.includes(kind)) throw new InvalidConfigError(`scopes.${kind}: the name is taken. Use ${kind === 'global' ? 'the option global' : kind === 'user' ? 'tiers' : 'another name'}.`)
+    if (kind === 'tier') for (const tier of Object.keys(group)) this.#knownTier(tier, `scopes.tier.${tier}`)
+    return new Map(Object.entries(group).map(([id, budget]) => [id, compile(budget, this.config, `scopes.${kind}.${id}`)]))
+  }
+
+  #complete(own: readonly BudgetWindow[], calendar: CalendarConfig): readonly BudgetWindow[] {
+    const limited = new Map(own.map((window) => [window.window, window]))
+    const counted = [...this.#counted].map(([name, window]) => limited.get(name) ?? unlimited(window, calendar))
+    return Object.freeze([...counted, ...own.filter((window) => !this.#counted.has(window.window))])
+  }
+
+  #knownTier(tier: string | undefined, field: string): void {
+    if (tier !== undefined && !this.#tiers.has(tier)) throw new InvalidConfigError(`${field}: "${tier}" is no tier of the configuration. ${this.#tierRemedy()}`)
+  }
+
+  #tierRemedy(): string {
+    return this.#tiers.size === 0 ? 'The configuration has no tiers: add them under tiers.' : `The tiers are ${this.tiers.join(', ')}.`
+  }
+}
+
+/** An override replaces the units that it names; one that names none (`{}`) lifts the whole period's limits. */
+function replaces(period: string, limits: Limits, window: BudgetWindow): boolean {
+  return windowName(period, window.unit) === window.window && (limits[window.unit] !== undefined || Object.keys(limits).length === 0)
+}
+
+function compile(budget: BudgetConfig, defaults: CalendarConfig, path: string): CompiledBudget {
+  const windows = windowsOf(periodsOf(budget, path), calendarOf(budget, defaults))
+  return Object.freeze({ windows: Object.freeze(windows), path, policies: budget.policies })
+}
+
+function planned(scope: ScopeId, budget: CompiledBudget): PlannedScope {
+  return { scope, key: scopeKey(scope), budget }
+}

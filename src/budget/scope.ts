@@ -1,0 +1,55 @@
+// Who a scope is, and the one string that stands for it in a store. Two different scopes never share a key.
+
+import { InvalidRequestError } from '../errors/index.js'
+import type { ScopeId } from '../enforcement/index.js'
+import { idSchema } from './schema.js'
+
+/** A user is a user id within a tenant: the same id in two tenants is two users. */
+export interface UserRef {
+  readonly userId: string
+  readonly tenant?: string | undefined
+}
+
+/** How a method takes a user: the id alone, or with a tenant. */
+export type UserArgument = string | UserRef
+
+/** Reads a user argument. Throws `InvalidRequestError` for an empty or malformed id or an unknown field. */
+export function toUserRef(user: UserArgument): UserRef {
+  const ref: UserRef = typeof user === 'string' ? { userId: user } : user
+  if (typeof ref !== 'object' || ref === null) throw new InvalidRequestError(`userId: ${String(user)} is no user. Give a user id, or { userId, tenant }.`)
+  const unknown = Object.keys(ref).find((field) => field !== 'userId' && field !== 'tenant')
+  if (unknown !== undefined) throw new InvalidRequestError(`${unknown}: is no field of a user. Give { userId, tenant }.`)
+  assertId(ref.userId, 'userId')
+  if (ref.tenant !== undefined) assertId(ref.tenant, 'tenant')
+  return ref
+}
+
+/** Throws `InvalidRequestError` unless the value is an id. */
+export function assertId(value: unknown, field: string): asserts value is string {
+  if (!idSchema.safeParse(value).success) {
+    throw new InvalidRequestError(`${field}: ${value === undefined ? 'is missing' : `${JSON.stringify(value)} is no id`}. Give 1 to 256 visible characters.`)
+  }
+}
+
+/** The scope of a user's own windows. */
+export function userScope(user: UserRef): ScopeId {
+  return user.tenant === undefined ? { kind: 'user', id: user.userId } : { kind: 'user', id: user.userId, tenant: user.tenant }
+}
+
+/** The key of a scope: kind, tenant and id, with the first two escaped so that no two scopes meet. */
+export function scopeKey(scope: ScopeId): string {
+  return `${escaped(scope.kind)}/${scope.tenant === undefined ? '' : escaped(scope.tenant)}/${scope.id}`
+}
+
+function escaped(part: string): string {
+  return /[/%]/.test(part) ? encodeURIComponent(part) : part
+}
+
+/** The user whose scope has this key, or `undefined` for another kind of scope. */
+export function parseUserKey(key: string): UserRef | undefined {
+  if (!key.startsWith('user/')) return undefined
+  const end = key.indexOf('/', 'user/'.length)
+  const tenant = decodeURIComponent(key.slice('user/'.length, end))
+  const userId = key.slice(end + 1)
+  return tenant === '' ? { userId } : { userId, tenant }
+}

@@ -1,0 +1,39 @@
+export { EnforcementAction, isEnforcementAction, mostSevere } from './action.js'
+export {
+  EnforcementCallbacks,
+  isRequestPolicy,
+  type ActionListener,
+  type EnforcementCallbacksOptions,
+  type EnforcementStats,
+  type Logger,
+} from './callbacks.js'
+export {
+  completeContext,
+  focus,
+  fullest,
+  fullnessOf,
+  isJudgedByPolicies,
+  type EnforcementContext,
+  type PartialContext,
+  type ScopeId,
+  type WindowView,
+} from './context.js'
+export {
+  builtInPolicy,
+  definePolicy,
+  isThresholdPolicy,
+  judgeThresholds,
+  observe,
+  policyName,
+  thresholdsFor,
+  type DefinedPolicy,
+  type FunctionPolicyOptions,
+  type Policy,
+  type PolicyFunction,
+  type PolicyResult,
+  type ThresholdPolicy,
+  type ThresholdPolicyOptions,
+} from './policy.js'
+export { ceilingOf, hits, lowerCeiling, percentOf, type Ceiling, type Thresholds } from './thresholds.js'
+export { combineVerdicts, type Combine, type Verdict } from './verdict.js'
+export { InvalidConfigError } from '../errors/index.js'
