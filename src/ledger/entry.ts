@@ -1,0 +1,58 @@
+// The immutable record of one change of money. Amounts are integers: microcents and tokens.
+
+import type { ScopeId } from '../enforcement/index.js'
+
+/** What happened. `denied` and `configured` carry no money. */
+export type LedgerKind = 'settled' | 'released' | 'expired' | 'recorded' | 'corrected' | 'denied' | 'configured'
+
+/** A window instance that an entry was charged to: the scope's key, the window's identity, and when that window started. */
+export interface ChargedWindow {
+  readonly scope: ScopeId
+  readonly window: string
+  /** ms since the epoch; for a rolling window, the instant whose bucket was charged. */
+  readonly startsAt: number
+}
+
+/** One entry of the ledger. */
+export interface LedgerEntry {
+  /** Unique: the hold's id, the kind, and for corrections their number. */
+  readonly id: string
+  readonly kind: LedgerKind
+  /** ms since the epoch, in store time. */
+  readonly at: number
+  /** The decision or recorded cost that this entry belongs to. */
+  readonly decisionId: string
+  readonly tenant?: string | undefined
+  readonly userId: string
+  readonly tier?: string | undefined
+  readonly sessionId?: string | undefined
+  readonly provider?: string | undefined
+  readonly requestedModel?: string | undefined
+  readonly model?: string | undefined
+  /** What was charged; negative for a refund, 0 where nothing was. */
+  readonly microcents: number
+  readonly tokens: number
+  /** What had been held for it. */
+  readonly estimatedMicrocents?: number | undefined
+  readonly openedAt?: number | undefined
+  readonly charged: readonly ChargedWindow[]
+  readonly reason?: string | undefined
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** Sums of what was charged: over everything, by model and by provider (`unknown` where none was named). */
+export interface LedgerTotals {
+  readonly microcents: number
+  readonly tokens: number
+  readonly entries: number
+  readonly byModel: ReadonlyMap<string, ModelTotals>
+  readonly byProvider: ReadonlyMap<string, ModelTotals>
+  readonly byTier: ReadonlyMap<string, ModelTotals>
+}
+
+/** Sums of one model, provider or tier. */
+export interface ModelTotals {
+  readonly microcents: number
+  readonly tokens: number
+  readonly entries: number
+}

@@ -1,0 +1,55 @@
+// Running sums of the ledger by model, provider and tier, bounded in number, so that a summary costs the same after a billion
+// entries as after one.
+
+import type { LedgerTotals, ModelTotals } from './entry.js'
+
+/** How many different names are summed apart; later ones count under `(others)`. */
+const MAX_NAMES = 1_000
+const OTHERS = '(others)'
+const UNKNOWN = 'unknown'
+
+interface Sum {
+  microcents: number
+  tokens: number
+  entries: number
+}
+
+/** Sums that grow with every charge. */
+export class RunningTotals {
+  readonly #all: Sum = { microcents: 0, tokens: 0, entries: 0 }
+  readonly #byModel = new Map<string, Sum>()
+  readonly #byProvider = new Map<string, Sum>()
+  readonly #byTier = new Map<string, Sum>()
+
+  /** Adds one charge, or with negative amounts a correction. */
+  add(microcents: number, tokens: number, model: string | undefined, provider: string | undefined, tier: string | undefined): void {
+    addTo(this.#all, microcents, tokens)
+    addTo(sumOf(this.#byModel, model), microcents, tokens)
+    addTo(sumOf(this.#byProvider, provider), microcents, tokens)
+    addTo(sumOf(this.#byTier, tier), microcents, tokens)
+  }
+
+  /** The sums as they stand. */
+  snapshot(): LedgerTotals {
+    return { ...this.#all, byModel: copied(this.#byModel), byProvider: copied(this.#byProvider), byTier: copied(this.#byTier) }
+  }
+}
+
+function sumOf(sums: Map<string, Sum>, name: string = UNKNOWN): Sum {
+  const known = sums.get(name)
+  if (known !== undefined) return known
+  const sum = { microcents: 0, tokens: 0, entries: 0 }
+  if (sums.size >= MAX_NAMES && name !== OTHERS) return sumOf(sums, OTHERS)
+  sums.set(name, sum)
+  return sum
+}
+
+function addTo(sum: Sum, microcents: number, tokens: number): void {
+  sum.microcents += microcents
+  sum.tokens += tokens
+  sum.entries += 1
+}
+
+function copied(sums: ReadonlyMap<string, Sum>): Map<string, ModelTotals> {
+  return new Map([...sums].map(([name, sum]) => [name, { ...sum }]))
+}

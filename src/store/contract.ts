@@ -1,0 +1,296 @@
+// What a store promises: operations on money, each atomic, described in the design's words and in no database's. The engine
+// sends integers and thresholds; a store tests and changes counters, keeps holds and writes the ledger. It knows no policy.
+
+import type { Overrides, UserRef, WindowPeriod } from '../budget/index.js'
+import type { Ceiling, ScopeId } from '../enforcement/index.js'
+import type { LedgerEntry, LedgerTotals } from '../ledger/index.js'
+import type { Amounts, Unit } from '../money/index.js'
+
+/** A value, or a promise of it: an embedded store answers at once, a distant one later. */
+export type MaybePromise<T> = T | Promise<T>
+
+/** A percentage of a limit that is announced when spent reaches `at` (DESIGN 3.5). */
+export interface AlertThreshold {
+  readonly thresholdPct: number
+  readonly at: number
+}
+
+/** One window as a store is asked to test it: what it counts, when it ends, and the integers of its thresholds. */
+export interface WindowTerms {
+  /** The identity within the scope, such as `daily/usd` or `rolling:60000/requests`. */
+  readonly window: string
+  readonly unit: Unit
+  readonly source: WindowPeriod
+  readonly limit: number | null
+  /** A request that hits it does not fit. Without a limit it is 2^53 − 1, so that totals stay exact. */
+  readonly block: Ceiling
+  /** A request that hits it looks for a cheaper rung. */
+  readonly degrade: Ceiling | null
+  /** Ascending. */
+  readonly alerts: readonly AlertThreshold[]
+}
+
+/** One scope of a request with the windows to test in it. `key` is unique to the scope. */
+export interface ScopeTerms {
+  readonly scope: ScopeId
+  readonly key: string
+  readonly windows: readonly WindowTerms[]
+}
+
+/** What a ledger entry says of a request beside money. */
+export interface ChargeFacts {
+  readonly user: UserRef
+  readonly tier: string | undefined
+  readonly provider?: string | undefined
+  /** The model asked for. */
+  readonly requestedModel?: string | undefined
+  /** The model of each rung, rung 0 first; empty where no model was named. */
+  readonly models: readonly string[]
+  readonly sessionId?: string | undefined
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** Opens one hold in all windows of all scopes, or changes nothing. */
+export interface ReserveRequest {
+  readonly id: string
+  /** The caller's arguments in one string; the same id with another fingerprint is an error. */
+  readonly fingerprint: string
+  /** Given by the caller (kept for 24 h after its end) or generated (60 s). */
+  readonly idGiven: boolean
+  readonly ttlMs: number
+  /** What a hold that never ended is charged: its estimate, or nothing. */
+  readonly onExpiry: 'charge' | 'release'
+  readonly scopes: readonly ScopeTerms[]
+  /** The estimates from the model asked for to the cheapest; more than one only where the ladder may be walked. */
+  readonly rungs: readonly Amounts[]
+  /** Rungs that a request policy refuses; absent: none. */
+  readonly refusedRungs?: readonly boolean[] | undefined
+  /** A request policy says DEGRADE of rung 0. */
+  readonly degrade?: boolean | undefined
+  /** Where DEGRADE has no cheaper model to offer and the configuration says block: degrade thresholds block rung 0. */
+  readonly degradeBlocks?: boolean | undefined
+  readonly facts: ChargeFacts
+}
+
+/** How many numbers a reading has in `readings`: startsAt, endsAt, spent, held. */
+export const READING_SIZE = 4
+
+/** An instant at which a rolling window will count `amount` less. */
+export interface Freeing {
+  readonly at: number
+  readonly amount: number
+}
+
+/** The result of a reserve that was admitted, now or before. */
+export interface Admitted {
+  readonly outcome: 'admitted'
+  /** Store time of the admission. */
+  readonly now: number
+  readonly rung: number
+  /** Rung 0 hit a degrade threshold. */
+  readonly degrade: boolean
+  readonly dueAt: number
+  /**
+   * Every window as it stood before this request, in the order of the request's scopes and their windows: four integers each
+   * (startsAt, endsAt, spent, held). Flat, because this is the one array that every request makes.
+   */
+  readonly readings: readonly number[]
+  /** Set on a repeat: the scopes of the first request, to which `readings` belong, and how the hold stands. */
+  readonly replay?: { readonly scopes: readonly ScopeTerms[]; readonly state: HoldState; readonly rungs: readonly Amounts[]; readonly facts: ChargeFacts } | undefined
+  readonly effects: readonly Effect[]
+}
+
+/** The result of a reserve that did not fit: nothing was changed and nothing is remembered. */
+export interface Refused {
+  readonly outcome: 'refused'
+  readonly now: number
+  readonly readings: readonly number[]
+  /** For each rolling window, by its index among the readings, when what it counts will leave it, in order of time. */
+  readonly freeing: ReadonlyMap<number, readonly Freeing[]>
+  readonly effects: readonly Effect[]
+}
+
+/** A failed operation: which rule of the life of a hold stood against it (DESIGN 3.4). */
+export type Failure =
+  | { readonly outcome: 'id-reused' }
+  | { readonly outcome: 'unknown-hold' }
+  | { readonly outcome: 'already-ended'; readonly state: EndedState }
+
+export type HoldState = 'open' | 'settled' | 'released' | 'expired'
+export type EndedState = Exclude<HoldState, 'open'>
+
+/** Ends a hold with what its call really cost. */
+export interface SettleRequest {
+  readonly id: string
+  readonly microcents: number
+  /** Absent: the hold's own estimate of tokens is charged. */
+  readonly tokens?: number | undefined
+  /** The model that answered, where it is known. */
+  readonly model?: string | undefined
+}
+
+export interface Settled {
+  readonly outcome: 'settled'
+  readonly now: number
+  readonly microcents: number
+  readonly heldMicrocents: number
+  readonly replayed: boolean
+  /** The hold had expired: what it was charged then has been corrected. */
+  readonly late: boolean
+  readonly facts: ChargeFacts
+  readonly effects: readonly Effect[]
+}
+
+export interface ReleaseRequest {
+  readonly id: string
+  /** The outcome of the reserve is unknown: leave a tombstone, so that a late one opens nothing. */
+  readonly tombstone?: boolean | undefined
+}
+
+export interface Released {
+  readonly outcome: 'released'
+  readonly now: number
+  /** How the hold stood before: only an open or expired one was changed. */
+  readonly was: HoldState
+  readonly effects: readonly Effect[]
+}
+
+export interface ExtendRequest {
+  readonly id: string
+  readonly ttlMs: number
+}
+
+export interface Extended {
+  readonly outcome: 'extended'
+  readonly now: number
+  readonly dueAt: number
+  readonly effects: readonly Effect[]
+}
+
+/** Counts a cost that no hold stood for. It is spent whatever the limits say. */
+export interface RecordRequest {
+  readonly id: string
+  readonly fingerprint: string
+  readonly idGiven: boolean
+  readonly scopes: readonly ScopeTerms[]
+  readonly amounts: Amounts
+  readonly facts: ChargeFacts
+}
+
+export interface Recorded {
+  readonly outcome: 'recorded'
+  readonly now: number
+  readonly replayed: boolean
+  readonly effects: readonly Effect[]
+}
+
+/** Gives money back: to the charge of one hold, or to a user's charges from the newest back. */
+export interface RefundRequest {
+  readonly id: string
+  readonly fingerprint: string
+  readonly user: UserRef
+  readonly microcents: number
+  /** The id of the decision or recorded cost that is refunded. */
+  readonly of?: string | undefined
+  readonly reason?: string | undefined
+}
+
+export interface Refunded {
+  readonly outcome: 'refunded'
+  readonly now: number
+  readonly appliedMicrocents: number
+  /** What no remembered charge was left for. */
+  readonly unappliedMicrocents: number
+  readonly replayed: boolean
+  readonly effects: readonly Effect[]
+}
+
+/** Windows as they stand, without changing anything. */
+export interface Reading {
+  readonly now: number
+  readonly readings: readonly number[]
+  readonly freeing: ReadonlyMap<number, readonly Freeing[]>
+  readonly effects: readonly Effect[]
+}
+
+/** What a user has spent since the store began to count them. */
+export interface UserTotals {
+  readonly microcents: number
+  readonly entries: number
+}
+
+/** Something that an operation brought about and that is announced once the state is safe. */
+export type Effect =
+  | {
+      readonly kind: 'threshold'
+      /** Stable: the same crossing has the same id, whoever sees it. */
+      readonly alertId: string
+      readonly scope: ScopeId
+      readonly window: string
+      readonly unit: Unit
+      readonly thresholdPct: number
+      readonly limit: number
+      readonly spent: number
+      readonly startsAt: number
+      readonly endsAt: number
+    }
+  | { readonly kind: 'hold-expired'; readonly id: string; readonly dueAt: number; readonly charged: Amounts; readonly facts: ChargeFacts }
+  | { readonly kind: 'window-reset'; readonly scope: ScopeId; readonly window: string; readonly startsAt: number; readonly endsAt: number }
+
+/** What the directory knows of a user. */
+export interface DirectoryEntry {
+  readonly tier?: string | undefined
+  readonly overrides?: Overrides | undefined
+}
+
+/** A change to a directory entry: `null` takes a value away, what is absent stays. */
+export interface DirectoryChange {
+  readonly tier?: string | null | undefined
+  readonly overrides?: { readonly [period: string]: Overrides[string] | null } | undefined
+}
+
+/** Which tier a user has, and which limits of their own. An entry is replaced, never changed: its identity tells what it says. */
+export interface Directory {
+  get(user: UserRef): MaybePromise<DirectoryEntry | undefined>
+  /** Merges a change in one step and gives the entry before and after it. */
+  change(user: UserRef, change: DirectoryChange): MaybePromise<{ readonly before: DirectoryEntry; readonly after: DirectoryEntry }>
+}
+
+/** A user that a store has counted or that its directory names, with the tier last seen. */
+export interface KnownUser {
+  readonly user: UserRef
+  readonly tier: string | undefined
+}
+
+/** The ledger as the engine uses it: entries that carry no money are appended; those that do are written by the operations. */
+export interface LedgerSink {
+  append(entry: LedgerEntry): MaybePromise<void>
+  /** The entries that are still kept, oldest first. */
+  entries(): AsyncIterable<LedgerEntry>
+  /** Sums over everything that was ever charged, also over entries that are no longer kept. */
+  totals(): MaybePromise<LedgerTotals>
+}
+
+/**
+ * A store of budgets. Every operation is atomic, idempotent by id within the retention of ids, and acts as if all holds due by
+ * then had ended. Operations reject only when the store itself fails; what the rules refuse is an outcome.
+ */
+export interface Store {
+  /** For messages: `memory`, `sqlite`, `redis`. */
+  readonly name: string
+  /** True where several processes share the counters. */
+  readonly shared: boolean
+  readonly directory: Directory
+  readonly ledger: LedgerSink
+  reserve(request: ReserveRequest): MaybePromise<Admitted | Refused | Failure>
+  settle(request: SettleRequest): MaybePromise<Settled | Failure>
+  release(request: ReleaseRequest): MaybePromise<Released | Failure>
+  extend(request: ExtendRequest): MaybePromise<Extended | Failure>
+  record(request: RecordRequest): MaybePromise<Recorded | Failure>
+  refund(request: RefundRequest): MaybePromise<Refunded | Failure>
+  read(scopes: readonly ScopeTerms[]): MaybePromise<Reading>
+  /** Totals of one user, over all windows and beyond them. */
+  totals(user: UserRef): MaybePromise<UserTotals>
+  users(): AsyncIterable<KnownUser>
+  close(): MaybePromise<void>
+}

@@ -1,0 +1,39 @@
+// Tiers and overrides in memory.
+
+import { scopeKey, userScope, type Override, type UserRef } from '../../budget/index.js'
+import type { Directory, DirectoryChange, DirectoryEntry, KnownUser } from '../contract.js'
+
+const NOTHING: DirectoryEntry = Object.freeze({})
+
+/** A directory that lives as long as its process. */
+export class MemoryDirectory implements Directory {
+  readonly #entries = new Map<string, { readonly user: UserRef; readonly entry: DirectoryEntry }>()
+
+  get(user: UserRef): DirectoryEntry | undefined {
+    return this.#entries.size === 0 ? undefined : this.#entries.get(scopeKey(userScope(user)))?.entry
+  }
+
+  change(user: UserRef, change: DirectoryChange): { before: DirectoryEntry; after: DirectoryEntry } {
+    const before = this.get(user) ?? NOTHING
+    const after = mergeEntry(before, change)
+    const key = scopeKey(userScope(user))
+    if (after.tier === undefined && after.overrides === undefined) this.#entries.delete(key)
+    else this.#entries.set(key, { user, entry: after })
+    return { before, after }
+  }
+
+  *users(): Generator<KnownUser> {
+    for (const { user, entry } of this.#entries.values()) yield { user, tier: entry.tier }
+  }
+}
+
+/** An entry with a change merged into it: windows by window, `null` takes away, what is absent stays. */
+export function mergeEntry(before: DirectoryEntry, change: DirectoryChange): DirectoryEntry {
+  const tier = change.tier === undefined ? before.tier : (change.tier ?? undefined)
+  const overrides: Record<string, Override> = { ...before.overrides }
+  for (const [period, override] of Object.entries(change.overrides ?? {})) {
+    if (override === null || override === undefined) delete overrides[period]
+    else overrides[period] = override
+  }
+  return Object.freeze({ ...(tier !== undefined && { tier }), ...(Object.keys(overrides).length > 0 && { overrides: Object.freeze(overrides) }) })
+}
