@@ -1,0 +1,356 @@
+// The façade: check before the call, settle after it. One way from the request to the decision; the only file of src/ that
+// knows the built-in policies, for its default and for configurations that name them.
+
+import { gracefulDegradation, strictBudgetEnforcement, tierBasedEnforcement } from '../policies/index.js'
+import { bursarConfig, type BursarConfig } from './config.js'
+import {
+  AllowedDecision,
+  Assessment,
+  BudgetExceededError,
+  DeniedDecision,
+  Holds,
+  parseRequest,
+  prepareRungs,
+  Unheld,
+  type BursarEvents,
+  type CheckRequest,
+  type Decision,
+  type DenialCode,
+  type Endings,
+  type Evidence,
+  type Outcome,
+  type ParsedRequest,
+  type Rung,
+  type Rungs,
+  type RungSources,
+  type Settlement,
+} from './decision/index.js'
+import { EnforcementCallbacks, type Policy } from './enforcement/index.js'
+import { ClosedError, DuplicateRequestError, InvalidRequestError, isBursarError, MissingCostError } from './errors/index.js'
+import type { EventHub } from './events/index.js'
+import { Ladder } from './pricing/index.js'
+import { PoliciesInForce } from './policies-in-force.js'
+import { failureError, type Admitted, type ChargeFacts, type Failure, type Freeing, type MaybePromise, type Refused } from './store/index.js'
+import { parseDuration, type Duration } from './time/index.js'
+import { checkConfig, CostTracker, fingerprintOf, layFoundation, newId, type Account, type BudgetsConfig, type Foundation, type JudgedScope } from './tracker/index.js'
+
+/** Options of a single check. */
+export interface CheckOptions {
+  /** Aborting before the decision rejects with the signal's reason, and nothing stays held. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What a guarded call is given: the model to call, the signal to pass on, and the decision for metering. */
+export interface GuardedCall {
+  readonly model: string | undefined
+  readonly signal: AbortSignal | undefined
+  readonly decision: AllowedDecision
+}
+
+/** What a guarded call gives back: its result, and what it cost. */
+export interface GuardedOutcome<Result> extends Outcome {
+  readonly result: Result
+}
+
+const DEFAULT_HOLD_TTL = '10m'
+const NO_FREEING: ReadonlyMap<number, readonly Freeing[]> = new Map()
+const NAMED_POLICIES = { strict: strictBudgetEnforcement, graceful: gracefulDegradation, 'tier-based': tierBasedEnforcement }
+
+/**
+ * Decides, before each LLM request, whether this user may spend, and holds the money while the call runs. Within one store no
+ * budget is overspent, whatever runs at the same time (NO-OVERSPEND).
+ */
+export class Bursar<Tier extends string = string, Group extends string = never> {
+  /** The state and its reports. */
+  readonly tracker: CostTracker<Tier, Group>
+  /** The chain of policies. What is registered here judges from the next check on. */
+  readonly callbacks: EnforcementCallbacks
+  readonly #config: BursarConfig
+  readonly #foundation: Foundation
+  readonly #events: EventHub<BursarEvents>
+  readonly #policies: PoliciesInForce
+  readonly #holds: Holds
+  readonly #rungSources: RungSources
+  readonly #holdTtlMs: number
+  #failing = false
+  #closed = false
+
+  /** Throws `InvalidConfigError` or `InvalidAmountError` with the path of what is wrong; then nothing was started. */
+  constructor(config: BursarConfig<Tier, Group>) {
+    checkConfig(bursarConfig, config)
+    const plain = config as unknown as BursarConfig
+    this.#config = plain
+    const { onPolicyError, combine, verbose, logger } = plain
+    this.callbacks = new EnforcementCallbacks({ onPolicyError, combine, verbose, logger })
+    this.#policies = new PoliciesInForce(this.callbacks, NAMED_POLICIES, strictBudgetEnforcement, plain.alertThresholds ?? [], () => Object.keys(plain.tiers ?? plain.userBudgets ?? {}))
+    const policies = plain.policies ?? [strictBudgetEnforcement]
+    policies.forEach((policy, index) => this.callbacks.register(this.#policies.resolve(policy as Policy<string>, `config.policies.${index}`)))
+    this.#holdTtlMs = parseDuration(plain.holdTtl ?? DEFAULT_HOLD_TTL, 'config.holdTtl')
+    const ladder = plain.ladder === undefined ? undefined : new Ladder(plain.ladder)
+    this.#foundation = layFoundation(plain as BudgetsConfig, () => this.#policies.current)
+    this.#events = this.#foundation.hub as unknown as EventHub<BursarEvents>
+    this.#holds = new Holds(this.#foundation, this.#events, this.#holdTtlMs)
+    const blocksWithoutCheaper = plain.onNoCheaperModel !== 'allow'
+    this.#rungSources = { ladder, estimate: plain.estimate, callbacks: this.callbacks, blocksWithoutCheaper, clock: this.#foundation.clock }
+    this.tracker = new CostTracker<Tier, Group>(config, this.#foundation)
+  }
+
+  /**
+   * Decides one request and holds its estimate. A refusal is a value: look at `decision.allowed`. Every allowed decision must be
+   * settled or released; what is forgotten expires after `holdTtl`. Rejects for a request that is not of the documented shape
+   * (`InvalidRequestError`, `InvalidAmountError`), an unknown tier or scope, a missing estimate, or an id that was used for
+   * another request (`IdReusedError`); then nothing has changed.
+   */
+  async check(request: CheckRequest<Tier, Group>, options: CheckOptions = {}): Promise<Decision> {
+    const { signal } = options
+    this.#assertOpen()
+    signal?.throwIfAborted()
+    let parsed = parseRequest(request)
+    if (this.#config.enrich !== undefined) parsed = { ...parsed, facts: await this.#enriched(request as CheckRequest, signal) }
+    const { user, given } = parsed
+    let account: Account
+    try {
+      const found = this.#foundation.accounts.find({ user, tier: given.userTier, scopes: given.scopes as Record<string, string> | undefined }, this.#foundation.clock())
+      account = found instanceof Promise ? await found : found
+    } catch (error) {
+      const unknown = { tier: given.userTier, scopes: [] }
+      return this.#withoutStore(error, 'directory', newId(), parsed, unknown, prepareRungs(parsed, unknown, this.#rungSources))
+    }
+    return this.#decide(parsed, account, signal)
+  }
+
+  /**
+   * Checks, calls, settles. `call` gets the model to use and returns its result with what it cost; the promise is its result.
+   * Throws `BudgetExceededError` when refused and `DuplicateRequestError` for an idempotency key that was used. If `call` throws,
+   * what it metered is settled, else the hold is released, and its error goes on. A call that reports no cost is charged its
+   * estimate, and rejects with `MissingCostError`.
+   */
+  async guard<Result>(request: CheckRequest<Tier, Group>, call: (guarded: GuardedCall) => Promise<GuardedOutcome<Result>>, options: CheckOptions = {}): Promise<Result> {
+    const decision = await this.check(request, options)
+    if (!decision.allowed) throw new BudgetExceededError(decision.toDenial())
+    if (decision.replayed) throw new DuplicateRequestError(decision.id)
+    let outcome: GuardedOutcome<Result>
+    try {
+      outcome = await call({ model: decision.model, signal: options.signal, decision })
+    } catch (error) {
+      await this.#abandon(decision)
+      throw error
+    }
+    const { result, ...cost } = isObject(outcome) ? outcome : ({ result: outcome } as unknown as GuardedOutcome<Result>)
+    try {
+      await decision.settle(cost)
+    } catch (error) {
+      if (!(error instanceof MissingCostError)) throw error
+      await decision.settle({ cost: decision.estimatedCost })
+      throw new MissingCostError('cost: the guarded call returned neither cost nor usage, so its estimate was charged. Return { result, cost }.')
+    }
+    return result
+  }
+
+  /** Settles a decision by its id: for the process that did not make it. See `AllowedDecision.settle`. */
+  settle(id: string, outcome: Outcome): Promise<Settlement> {
+    return this.#holds.settle(id, outcome)
+  }
+
+  /** Releases a decision by its id. Rejects with `UnknownHoldError` if it is not remembered. */
+  release(id: string): Promise<void> {
+    return this.#holds.release(id)
+  }
+
+  /** Holds a decision's money for `ttl` from now, by its id. */
+  extend(id: string, ttl?: Duration): Promise<Date> {
+    return this.#holds.extend(id, ttl)
+  }
+
+  /** Calls the listener at every event of that name. What it throws or rejects with changes nothing. */
+  on<Name extends keyof BursarEvents>(name: Name, listener: (event: BursarEvents[Name]) => unknown): this {
+    this.#events.on(name, listener)
+    return this
+  }
+
+  /** The same, for one event only. */
+  once<Name extends keyof BursarEvents>(name: Name, listener: (event: BursarEvents[Name]) => unknown): this {
+    this.#events.once(name, listener)
+    return this
+  }
+
+  /** Stops calling the listener. */
+  off<Name extends keyof BursarEvents>(name: Name, listener: (event: BursarEvents[Name]) => unknown): this {
+    this.#events.off(name, listener)
+    return this
+  }
+
+  /** Takes no more checks and closes the store. Holds that are open stay so: another process may settle them. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#foundation.store.close()
+  }
+
+  /** See {@link close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #decide(request: ParsedRequest, account: Account, signal: AbortSignal | undefined): Promise<Decision> {
+    const { given } = request
+    const { policies } = this.callbacks
+    const inForce = this.#policies.current
+    const prepared = prepareRungs(request, account, this.#rungSources)
+    const id = given.idempotencyKey ?? newId()
+    let reply: Admitted | Refused | Failure
+    try {
+      const answer = this.#reserve(id, request, account, prepared)
+      reply = answer instanceof Promise ? await answer : answer
+    } catch (error) {
+      return this.#withoutStore(error, 'reserve', id, request, account, prepared)
+    }
+    if (this.#failing) this.#recovered()
+    this.#foundation.effects.announce(reply.outcome === 'admitted' || reply.outcome === 'refused' ? reply.effects : [])
+    if (reply.outcome !== 'admitted' && reply.outcome !== 'refused') throw failureError(reply, id, 'reserve')
+    const evidence = { id, request, account, prepared, policies, callbacks: this.callbacks, enforcedBy: 'store' as const }
+    if (reply.outcome === 'refused') {
+      const { readings, freeing, now } = reply
+      return this.#denied(new Assessment({ ...evidence, readings, freeing, now, rung: 0, refused: true, degrade: true, replayed: false }), undefined)
+    }
+    const { readings, now, rung, degrade, dueAt, replay } = reply
+    const first = replay === undefined ? evidence : { ...evidence, ...firstRequest(replay, prepared) }
+    const assessment = new Assessment({ ...first, readings, freeing: NO_FREEING, now, rung, refused: false, degrade, replayed: replay !== undefined })
+    if (signal?.aborted === true && replay === undefined) await this.#holds.release(id)
+    signal?.throwIfAborted()
+    const action = assessment.action(inForce.asksFunctions)
+    if (action === 'BLOCK') {
+      // A function said so after the hold: the one refusal that was held for a moment (NO-FALSE-BLOCK).
+      if (replay === undefined) await this.#holds.release(id)
+      return this.#denied(assessment, assessment.code())
+    }
+    const state = replay?.state
+    return this.#allowed(assessment, action, dueAt, state === 'open' ? undefined : state, this.#holds)
+  }
+
+  #reserve(id: string, request: ParsedRequest, account: Account, prepared: Rungs): MaybePromise<Admitted | Refused | Failure> {
+    const { given } = request
+    return this.#foundation.store.reserve({
+      id,
+      fingerprint: given.idempotencyKey === undefined ? id : fingerprintOf('check', given),
+      idGiven: given.idempotencyKey !== undefined,
+      ttlMs: request.holdTtlMs ?? this.#holdTtlMs,
+      onExpiry: this.#config.onHoldExpiry ?? 'charge',
+      scopes: account.scopes,
+      rungs: prepared.rungs.length === 1 ? [(prepared.rungs[0] as Rung).amounts] : prepared.rungs.map(({ amounts }) => amounts),
+      refusedRungs: prepared.refused,
+      degrade: prepared.degrade,
+      degradeBlocks: prepared.degradeBlocks,
+      facts: chargeFacts(request, account, prepared),
+    })
+  }
+
+  #allowed(assessment: Assessment, action: 'ALLOW' | 'WARN' | 'DEGRADE', expiresAt: number, ended: AllowedDecision['ended'], endings: Endings): AllowedDecision {
+    const decision = new AllowedDecision(assessment, action, assessment.rung, expiresAt, ended, endings)
+    this.#announce(decision)
+    return decision
+  }
+
+  #denied(assessment: Assessment, known: DenialCode | undefined): DeniedDecision {
+    const code = known ?? assessment.code()
+    const decision = new DeniedDecision(assessment, code, () => assessment.denial(code, this.#config.upgradeUrl))
+    this.#noteDenial(decision)
+    this.#announce(decision)
+    return decision
+  }
+
+  #announce(decision: Decision): void {
+    this.callbacks.announce(decision.action, () => decision.context)
+    if (this.#events.hears('policy-error')) {
+      for (const verdict of decision.verdicts) if (verdict.error !== undefined) this.#events.emit('policy-error', { id: decision.id, verdict })
+    }
+    this.#events.emit('decision', decision)
+    if (!decision.allowed) this.#events.emit('block', decision)
+    else if (decision.action === 'ALLOW') this.#events.emit('allow', decision)
+    else this.#events.emit(decision.action === 'WARN' ? 'warn' : 'degrade', decision)
+  }
+
+  /** A denial is a line in the ledger, without money: a simulation could not reproduce the past otherwise. */
+  #noteDenial({ id, code, context, requestedModel, requested }: DeniedDecision): void {
+    const { userId, tenant, userTier: tier, provider, metadata } = context
+    const entry = { id: `${id}:denied`, kind: 'denied' as const, at: context.now.getTime(), decisionId: id, tenant, userId, tier, provider, requestedModel, microcents: 0, tokens: 0, estimatedMicrocents: requested.microcents, charged: [], reason: code, metadata }
+    try {
+      const appended = this.#foundation.store.ledger.append(entry)
+      if (appended instanceof Promise) appended.catch((error: unknown) => this.#failed('ledger', error))
+    } catch (error) {
+      this.#failed('ledger', error)
+    }
+  }
+
+  #withoutStore(error: unknown, operation: string, id: string, request: ParsedRequest, account: Account, prepared: Rungs): Decision {
+    // What bursar itself refuses (an unknown tier, a clock that is none) is the caller's to hear; the rest is the store's failure.
+    if (isBursarError(error) && error.code !== 'STORE_UNAVAILABLE') throw error
+    this.#failed(operation, error)
+    const refused = this.#config.onStoreError !== 'allow'
+    const evidence: Evidence = {
+      id,
+      request,
+      account: { ...account, scopes: [] },
+      prepared,
+      policies: refused ? [storeUnavailable] : [],
+      callbacks: this.callbacks,
+      readings: [],
+      freeing: NO_FREEING,
+      now: this.#foundation.clock(),
+      rung: 0,
+      refused,
+      degrade: false,
+      replayed: false,
+      enforcedBy: 'none',
+    }
+    const assessment = new Assessment(evidence)
+    if (refused) return this.#denied(assessment, 'store-unavailable')
+    return this.#allowed(assessment, 'ALLOW', evidence.now, undefined, new Unheld(this.#foundation, this.#holds, account, chargeFacts(request, account, prepared)))
+  }
+
+  async #enriched(request: CheckRequest, signal: AbortSignal | undefined): Promise<Readonly<Record<string, unknown>>> {
+    const facts: unknown = await this.#config.enrich?.(request, { signal })
+    if (!isObject(facts)) throw new InvalidRequestError(`enrich: returned ${String(facts)}. Return an object of facts for the policies.`)
+    return Object.freeze({ ...facts })
+  }
+
+  async #abandon(decision: AllowedDecision): Promise<void> {
+    try {
+      await decision.abandon()
+    } catch (error) {
+      this.#failed('abandon', error)
+    }
+  }
+
+  #failed(operation: string, error: unknown): void {
+    this.#failing = true
+    this.#events.emit('store-error', { operation, error })
+  }
+
+  #recovered(): void {
+    this.#failing = false
+    this.#events.emit('store-recovered', { operation: 'reserve' })
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new ClosedError('bursar')
+  }
+}
+
+const storeUnavailable: Policy<string> = () => ({ action: 'BLOCK', reason: 'the store is not available' })
+
+function chargeFacts({ user, given }: ParsedRequest, { tier }: Account, { rungs }: Rungs): ChargeFacts {
+  const { provider, model, sessionId, metadata } = given
+  const models = model === undefined ? [] : rungs.length === 1 ? [model] : rungs.map((rung) => rung.model as string)
+  return { user, tier, provider, requestedModel: model, models, sessionId, metadata }
+}
+
+/** The account and rungs to which a repeated decision's readings belong: a store gives back the scopes that it was given. */
+function firstRequest(replay: NonNullable<Admitted['replay']>, prepared: Rungs): { account: Account; prepared: Rungs } {
+  const rungs = replay.rungs.map((amounts, index) => ({ model: replay.facts.models[index], amounts, verdicts: prepared.rungs[index]?.verdicts ?? [] }))
+  return { account: { tier: replay.facts.tier, scopes: replay.scopes as readonly JudgedScope[] }, prepared: { ...prepared, rungs } }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}

@@ -1,0 +1,61 @@
+// What a Bursar is configured with: the schema of the whole, for code and for a JSON file.
+
+import { z } from 'zod'
+import { idSchema, policyConfigSchema, type PolicyConfig } from './budget/index.js'
+import type { CheckRequest, Estimate } from './decision/index.js'
+import type { Combine, EnforcementAction, Policy } from './enforcement/index.js'
+import type { LadderConfig } from './pricing/index.js'
+import type { Duration } from './time/index.js'
+import { budgetsFields, type BudgetsConfig } from './tracker/index.js'
+
+/** Loads what policies need from elsewhere, before they run. What it returns is `context.facts`; what it throws rejects the check. */
+export type Enrich<Tier extends string = string, Group extends string = string> = (
+  request: CheckRequest<Tier, Group>,
+  options: { readonly signal: AbortSignal | undefined },
+) => Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>
+
+/** Configuration of a `Bursar`. Every failure mode is an option, and its default refuses. */
+export interface BursarConfig<Tier extends string = string, Group extends string = string> extends BudgetsConfig<Tier, Group> {
+  /** Who judges the users' own windows. Default: `[strictBudgetEnforcement]`. In JSON, names or `{ name, thresholds }`. */
+  readonly policies?: readonly (Policy<NoInfer<Tier>> | PolicyConfig)[] | undefined
+  /** What counts when a policy throws or returns no action. Default `'BLOCK'`. */
+  readonly onPolicyError?: EnforcementAction | undefined
+  readonly combine?: Combine | undefined
+  /** Writes every verdict to the logger. */
+  readonly verbose?: boolean | undefined
+  /** For each model the next cheaper one, or the whole way down. */
+  readonly ladder?: LadderConfig | undefined
+  /** What a request is expected to cost on a model, in USD. */
+  readonly estimate?: Estimate | undefined
+  readonly enrich?: Enrich<NoInfer<Tier>, NoInfer<Group>> | undefined
+  /** How long money is held for a call that never reports back. Default 10 minutes. */
+  readonly holdTtl?: Duration | undefined
+  /** What such a call is charged: its estimate (`'charge'`, the default: it was most likely made), or nothing. */
+  readonly onHoldExpiry?: 'charge' | 'release' | undefined
+  /** For a named model that the ladder does not know, where a policy says DEGRADE: refuse (default), or only say so. */
+  readonly onNoCheaperModel?: 'block' | 'allow' | undefined
+  /** When the store fails: refuse (default), or allow without a hold. */
+  readonly onStoreError?: 'block' | 'allow' | undefined
+  /** Shown in denials. */
+  readonly upgradeUrl?: string | undefined
+}
+
+const fn = (what: string): z.ZodType => z.custom((value) => typeof value === 'function', `must be ${what}`)
+const action = z.enum(['ALLOW', 'WARN', 'DEGRADE', 'BLOCK'])
+
+/** The schema of {@link BursarConfig}: `bursarConfig.parse(JSON.parse(text))` checks a whole configuration file. */
+export const bursarConfig = z.strictObject({
+  ...budgetsFields,
+  policies: z.array(z.union([policyConfigSchema, fn('a policy')])).optional(),
+  onPolicyError: action.optional(),
+  combine: z.enum(['most-severe', 'first-match']).optional(),
+  verbose: z.boolean().optional(),
+  ladder: z.record(idSchema, z.union([idSchema, z.array(idSchema)])).optional(),
+  estimate: fn('a function of request and model that gives USD').optional(),
+  enrich: fn('a function of the request').optional(),
+  holdTtl: z.union([z.string(), z.number()]).optional(),
+  onHoldExpiry: z.enum(['charge', 'release']).optional(),
+  onNoCheaperModel: z.enum(['block', 'allow']).optional(),
+  onStoreError: z.enum(['block', 'allow']).optional(),
+  upgradeUrl: z.string().optional(),
+})

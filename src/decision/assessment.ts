@@ -1,0 +1,174 @@
+// One request between the store's reply and the decision: which action it comes to, and everything that may be asked about it
+// later. Works on what was read; asks no store.
+
+import { combineVerdicts, hits, mostSevere, type EnforcementAction, type EnforcementCallbacks, type EnforcementContext, type Policy, type Verdict } from '../enforcement/index.js'
+import { amountIn, describeAmount, toPublic, toUsd } from '../money/index.js'
+import { READING_SIZE, type Freeing } from '../store/index.js'
+import { NEVER } from '../time/index.js'
+import { largestFitting, windowViews, type Account } from '../tracker/index.js'
+import { DENIAL_STATUS, errorWord, type Denial, type DenialCode } from './denial.js'
+import type { Basis, EnforcedBy } from './decision.js'
+import { requestContext } from './request-context.js'
+import type { ParsedRequest } from './request.js'
+import { fitsAllAt, lastingLongest, refusalsOf, type Refusal } from './retry.js'
+import type { Rung, Rungs } from './rungs.js'
+import { collectVerdicts } from './verdicts.js'
+
+/** What a request was decided on. */
+export interface Evidence {
+  readonly id: string
+  readonly request: ParsedRequest
+  readonly account: Account
+  readonly prepared: Rungs
+  readonly policies: readonly Policy<string>[]
+  readonly callbacks: EnforcementCallbacks
+  readonly readings: readonly number[]
+  readonly freeing: ReadonlyMap<number, readonly Freeing[]>
+  readonly now: number
+  /** The chosen rung; 0 when refused. */
+  readonly rung: number
+  readonly refused: boolean
+  /** Rung 0 hit a degrade threshold, or a request policy said so. */
+  readonly degrade: boolean
+  readonly replayed: boolean
+  readonly enforcedBy: EnforcedBy
+}
+
+/** See above. Its answers are worked out when asked for. */
+export class Assessment implements Basis {
+  readonly #evidence: Evidence
+  #context: EnforcementContext | undefined
+  #verdicts: readonly Verdict[] | undefined
+
+  constructor(evidence: Evidence) {
+    this.#evidence = evidence
+  }
+
+  get id(): string {
+    return this.#evidence.id
+  }
+
+  get requestedModel(): string | undefined {
+    return this.#evidence.request.given.model
+  }
+
+  get replayed(): boolean {
+    return this.#evidence.replayed
+  }
+
+  get enforcedBy(): EnforcedBy {
+    return this.#evidence.enforcedBy
+  }
+
+  get rungs(): readonly Rung[] {
+    return this.#evidence.prepared.rungs
+  }
+
+  /** The rung that counts: the chosen one, or the one asked for where all are refused. */
+  get rung(): Rung {
+    return this.rungs[this.#evidence.rung] as Rung
+  }
+
+  context(): EnforcementContext {
+    const { request, account, readings, now } = this.#evidence
+    this.#context ??= requestContext(request, account, this.rung.model, windowViews(account.scopes, readings, this.rung.amounts), this.rung.amounts, now)
+    return this.#context
+  }
+
+  verdicts(): readonly Verdict[] {
+    const { account, policies, prepared, callbacks } = this.#evidence
+    const judged = { context: this.context(), account, policies, requestVerdicts: this.rung.verdicts, degradeBlocks: prepared.degradeBlocks }
+    this.#verdicts ??= collectVerdicts(judged, callbacks)
+    return this.#verdicts
+  }
+
+  /**
+   * The action. INVARIANT (EXPLAINED): the policies on the decision's own context give it, raised to DEGRADE where the model is
+   * not the one asked for. Thresholds alone are compared as integers; verdicts are collected only where a function must be asked.
+   */
+  action(asksFunctions: boolean): EnforcementAction {
+    const { refused, rung, degrade, callbacks } = this.#evidence
+    if (refused) return 'BLOCK'
+    const least: EnforcementAction = rung > 0 ? 'DEGRADE' : 'ALLOW'
+    if (callbacks.combine === 'first-match') return mostSevere(least, combineVerdicts(this.verdicts(), 'first-match'))
+    if (asksFunctions) return mostSevere(least, combineVerdicts(this.verdicts(), 'most-severe'))
+    if (rung > 0 || degrade) return 'DEGRADE'
+    return this.#warns() ? 'WARN' : 'ALLOW'
+  }
+
+  /** Why the request is refused: by its windows, a rate limit among them, or a policy. */
+  code(): DenialCode {
+    if (!this.#evidence.refused || this.#allowedRungs().length === 0) {
+      const blocking = this.verdicts().filter((verdict) => verdict.action === 'BLOCK')
+      return blocking.length > 0 && blocking.every((verdict) => verdict.error !== undefined) ? 'policy-error' : 'policy'
+    }
+    const refusals = this.#refusals(this.#allowedRungs().at(-1) as Rung)
+    return refusals.length > 0 && refusals.every(({ terms }) => terms.unit === 'requests') ? 'rate' : 'budget'
+  }
+
+  /** The refusal as plain data. */
+  denial(code: DenialCode, upgradeUrl: string | undefined): Denial {
+    const general = { error: errorWord(code), code, status: DENIAL_STATUS[code], decisionId: this.id, ...(upgradeUrl !== undefined && { upgradeUrl }) }
+    if (code === 'store-unavailable') {
+      return Object.freeze({ ...general, message: "The budget store is not available, and nothing is allowed without it (onStoreError: 'block'). Try again.", retryAfterMs: null })
+    }
+    if (code !== 'budget' && code !== 'rate') {
+      const blocking = this.verdicts().find((verdict) => verdict.action === 'BLOCK')
+      const message = blocking === undefined ? 'The request is refused.' : `Policy "${blocking.policy}" refuses the request${blocking.reason === undefined ? '.' : `: ${blocking.reason}.`}`
+      return Object.freeze({ ...general, message, retryAfterMs: null })
+    }
+    const rungs = this.#allowedRungs()
+    const fits = rungs.map((rung) => fitsAllAt(this.#refusals(rung))).filter((at) => at !== null)
+    const retryAfterMs = fits.length === 0 ? null : Math.min(...fits) - this.#evidence.now
+    const longest = lastingLongest(this.#refusals(rungs.at(-1) as Rung))
+    if (longest === undefined) return Object.freeze({ ...general, message: 'The request is refused.', retryAfterMs })
+    const { scope, terms, spent, held, endsAt } = longest
+    const largest = largestFitting(this.#evidence.account.scopes, this.#evidence.readings)
+    return Object.freeze({
+      ...general,
+      message: sentence(longest, this.rung),
+      scope,
+      window: terms.period,
+      unit: terms.unit,
+      limit: toPublic(terms.unit, terms.limit ?? terms.block.max),
+      used: toPublic(terms.unit, spent + held),
+      resetsAt: endsAt === NEVER ? null : new Date(endsAt),
+      retryAfterMs,
+      largestFittingCost: largest === null ? null : toUsd(largest),
+    })
+  }
+
+  /** The rungs that no request policy refuses: those on which the windows decided. */
+  #allowedRungs(): readonly Rung[] {
+    const { rungs, refused } = this.#evidence.prepared
+    return refused === undefined ? rungs : rungs.filter((_, index) => refused[index] !== true)
+  }
+
+  #refusals(rung: Rung): Refusal[] {
+    const { account, prepared } = this.#evidence
+    return refusalsOf(account, this.#evidence, rung.amounts, prepared.degradeBlocks)
+  }
+
+  #warns(): boolean {
+    const { account, readings } = this.#evidence
+    const { amounts, verdicts } = this.rung
+    if (verdicts.some((verdict) => verdict.action === 'WARN')) return true
+    let at = 0
+    for (const { windows } of account.scopes) {
+      for (const { warn, unit } of windows) {
+        if (warn !== null && hits(warn, (readings[at + 2] as number) + (readings[at + 3] as number), amountIn(unit, amounts))) return true
+        at += READING_SIZE
+      }
+    }
+    return false
+  }
+}
+
+function sentence({ scope, terms, spent, held, endsAt }: Refusal, rung: Rung): string {
+  const { unit, period, limit } = terms
+  const whose = scope.kind === 'user' ? `user ${scope.id}` : scope.kind === 'global' ? 'everybody' : `${scope.kind} ${scope.id}`
+  const used = describeAmount(unit, spent + held)
+  const asked = unit === 'requests' ? '' : ` and this request would add ${describeAmount(unit, amountIn(unit, rung.amounts))}`
+  const reset = endsAt === NEVER ? 'It never resets.' : `It resets at ${new Date(endsAt).toISOString()}.`
+  return `The ${period} budget of ${whose} is ${describeAmount(unit, limit ?? terms.block.max)}; ${used} is used${asked}. ${reset}`
+}

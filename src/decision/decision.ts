@@ -1,0 +1,236 @@
+// The answer to one request: frozen data, and on an allowed one the ways to end its hold. What is expensive to say (context,
+// verdicts, reason) is worked out when somebody asks, from what was read when the decision was made.
+
+import type { EnforcementContext, Verdict, WindowView } from '../enforcement/index.js'
+import { toUsd, type Amounts, type Usd } from '../money/index.js'
+import { UsageMeter, type UsageDetails, type UsageType } from '../session/index.js'
+import type { EndedState } from '../store/index.js'
+import type { Duration } from '../time/index.js'
+import type { TokenCounts } from '../tracker/index.js'
+import type { Denial, DenialCode } from './denial.js'
+import type { Rung } from './rungs.js'
+
+/** What stood behind a decision: the store, a local share while the store was away, or nothing. */
+export type EnforcedBy = 'store' | 'local' | 'none'
+
+/** What a call really cost. Without any of it, what `addUsage` metered counts. */
+export interface Outcome {
+  /** USD; rounded up to a microcent. */
+  readonly cost?: Usd | undefined
+  /** The provider's usage object; needs prices. */
+  readonly usage?: unknown
+  /** Tokens that were used; without it the estimate of tokens is charged. */
+  readonly tokens?: TokenCounts | undefined
+  /** The model that answered, if the reply says so. */
+  readonly model?: string | undefined
+}
+
+/** What a settle came to. `overage` is the part above what was held, in USD. */
+export interface Settlement {
+  readonly cost: number
+  readonly overage: number
+  /** The same settle had been made before; nothing was charged again. */
+  readonly replayed: boolean
+  readonly exact: { readonly costMicrocents: number; readonly overageMicrocents: number }
+}
+
+/** One model of the ladder with its estimate in USD. */
+export interface RungView {
+  readonly model: string | undefined
+  readonly estimatedCost: number
+}
+
+/** What the engine does for a decision's methods. */
+export interface Endings {
+  settle(id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined, decidedModel: string | undefined): Promise<Settlement>
+  release(id: string): Promise<void>
+  extend(id: string, ttl: Duration | undefined): Promise<Date>
+  usageError(id: string, error: Error): void
+}
+
+/** What a decision was made from; the parts that cost something are functions, called once at the most. */
+export interface Basis {
+  readonly id: string
+  readonly requestedModel: string | undefined
+  readonly replayed: boolean
+  readonly enforcedBy: EnforcedBy
+  readonly rungs: readonly Rung[]
+  readonly context: () => EnforcementContext
+  readonly verdicts: () => readonly Verdict[]
+}
+
+abstract class BaseDecision {
+  readonly id: string
+  /** The model that the request named. */
+  readonly requestedModel: string | undefined
+  /** An earlier request with the same idempotency key got this decision; this one opened nothing. */
+  readonly replayed: boolean
+  readonly enforcedBy: EnforcedBy
+  readonly #basis: Basis
+  #context: EnforcementContext | undefined
+  #verdicts: readonly Verdict[] | undefined
+
+  constructor(basis: Basis) {
+    this.id = basis.id
+    this.requestedModel = basis.requestedModel
+    this.replayed = basis.replayed
+    this.enforcedBy = basis.enforcedBy
+    this.#basis = basis
+  }
+
+  /** What the policies were shown. */
+  get context(): EnforcementContext {
+    this.#context ??= this.#basis.context()
+    return this.#context
+  }
+
+  /** Every window of every scope as it stood before this request. */
+  get windows(): readonly WindowView[] {
+    return this.context.windows
+  }
+
+  /** What each policy said. */
+  get verdicts(): readonly Verdict[] {
+    this.#verdicts ??= this.#basis.verdicts()
+    return this.#verdicts
+  }
+
+  /** What was asked for: the integers of rung 0. */
+  get requested(): Amounts {
+    return (this.#basis.rungs[0] as Rung).amounts
+  }
+
+  /** The models that were open to this request, from the one asked for to the cheapest. */
+  get rungs(): readonly RungView[] {
+    return this.#basis.rungs.map(({ model, amounts }) => ({ model, estimatedCost: toUsd(amounts.microcents) }))
+  }
+}
+
+/** The request may go on: money is held for it until it is settled, released or expires. */
+export class AllowedDecision extends BaseDecision {
+  readonly allowed = true as const
+  readonly action: 'ALLOW' | 'WARN' | 'DEGRADE'
+  /** The model to call: the one asked for, or a cheaper one. */
+  readonly model: string | undefined
+  /** What is held, in USD. */
+  readonly estimatedCost: number
+  /** On a repeat: how the first request's hold has ended, if it has. Do not make the call again. */
+  readonly ended: EndedState | undefined
+  readonly #expiresAt: number
+  readonly #endings: Endings
+  #meter: UsageMeter | undefined
+
+  constructor(basis: Basis, action: 'ALLOW' | 'WARN' | 'DEGRADE', rung: Rung, expiresAt: number, ended: EndedState | undefined, endings: Endings) {
+    super(basis)
+    this.action = action
+    this.model = rung.model
+    this.estimatedCost = toUsd(rung.amounts.microcents)
+    this.ended = ended
+    this.#expiresAt = expiresAt
+    this.#endings = endings
+    Object.freeze(this)
+  }
+
+  /** When the hold expires if nothing ends or extends it. */
+  get expiresAt(): Date {
+    return new Date(this.#expiresAt)
+  }
+
+  /** One sentence for people. */
+  get reason(): string {
+    return reasonOf(this.action, this.verdicts, this.context)
+  }
+
+  /**
+   * Replaces the hold by what the call cost. What is above the hold is recorded whole and reported as overage. Repeating it with
+   * the same cost changes nothing. Rejects with `MissingCostError`, `PricesNotConfigured`, `UnknownHoldError` or
+   * `AlreadyEndedError`; then nothing has changed.
+   */
+  settle(outcome?: Outcome): Promise<Settlement> {
+    return this.#endings.settle(this.id, outcome, this.#meter, this.model)
+  }
+
+  /** Gives the held money back: no call was made. Releasing again, or after a settle, has no effect. */
+  release(): Promise<void> {
+    return this.#endings.release(this.id)
+  }
+
+  /** Holds the money for `ttl` from now (default: the configured time). Gives the new end. Rejects once the hold has ended. */
+  extend(ttl?: Duration): Promise<Date> {
+    return this.#endings.extend(this.id, ttl)
+  }
+
+  /** Meters a piece of usage while the call runs. Never throws: what is wrong goes to the event `usage-error`. */
+  addUsage(tokens: number | string, type: UsageType, details?: UsageDetails): void {
+    this.#meter ??= new UsageMeter()
+    const error = this.#meter.add(tokens, type, details)
+    if (error !== undefined) this.#endings.usageError(this.id, error)
+  }
+
+  /**
+   * Ends the hold of a call that did not report: what was metered is settled, and if nothing was, the hold is released. Called
+   * on a throw, an abort and by `await using`; an ended hold stays as it is.
+   */
+  async abandon(): Promise<void> {
+    const metered = this.#meter !== undefined && this.#meter.used
+    if (!metered) return this.release()
+    await this.#endings.settle(this.id, { cost: toUsd(this.#meter?.pricedMicrocents ?? 0), tokens: this.#meter?.tokens }, undefined, this.model)
+  }
+
+  /** See {@link abandon}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.abandon()
+  }
+
+  toJSON(): object {
+    const { id, allowed, action, model, requestedModel, estimatedCost, expiresAt, rungs, reason, verdicts, context, replayed, ended, enforcedBy } = this
+    return { id, allowed, action, model, requestedModel, estimatedCost, expiresAt, rungs, reason, verdicts: plain(verdicts), context, replayed, ended, enforcedBy }
+  }
+}
+
+/** The request is refused. Nothing is held. */
+export class DeniedDecision extends BaseDecision {
+  readonly allowed = false as const
+  readonly action = 'BLOCK' as const
+  readonly code: DenialCode
+  readonly #denial: () => Denial
+
+  constructor(basis: Basis, code: DenialCode, denial: (decision: DeniedDecision) => Denial) {
+    super(basis)
+    this.code = code
+    this.#denial = () => denial(this)
+    Object.freeze(this)
+  }
+
+  /** One sentence for people. */
+  get reason(): string {
+    return this.toDenial().message
+  }
+
+  /** The refusal as plain data: which budget, how full, when it resets, what would still fit. */
+  toDenial(): Denial {
+    return this.#denial()
+  }
+
+  /** Nothing is held, so there is nothing to end: lets `await using` take either decision. */
+  async [Symbol.asyncDispose](): Promise<void> {}
+
+  toJSON(): object {
+    const { id, allowed, action, code, requestedModel, rungs, reason, verdicts, context, replayed, enforcedBy } = this
+    return { id, allowed, action, code, requestedModel, rungs, reason, verdicts: plain(verdicts), context, replayed, enforcedBy, denial: this.toDenial() }
+  }
+}
+
+/** The final answer for one request; it narrows on `allowed` and on `action`. */
+export type Decision = AllowedDecision | DeniedDecision
+
+function reasonOf(action: string, verdicts: readonly Verdict[], context: EnforcementContext): string {
+  const spoken = verdicts.find((verdict) => verdict.action === action && verdict.reason !== undefined) ?? verdicts.find((verdict) => verdict.reason !== undefined && verdict.action !== 'ALLOW')
+  if (spoken !== undefined) return `${spoken.policy}: ${spoken.reason}`
+  if (context.periodName === undefined) return 'no limit applies'
+  return `${context.budgetUsedPct} % of the ${context.periodName} budget would be used`
+}
+
+function plain(verdicts: readonly Verdict[]): object[] {
+  return verdicts.map((verdict) => (verdict.error === undefined ? verdict : { ...verdict, error: verdict.error.message }))
+}

@@ -1,0 +1,62 @@
+// A refusal as an application passes it on: which budget, how full, until when, and what would still fit.
+
+import type { ScopeId } from '../enforcement/index.js'
+import { BursarError } from '../errors/index.js'
+import type { Unit } from '../money/index.js'
+
+/** Why a request was refused. */
+export type DenialCode = 'budget' | 'rate' | 'policy' | 'policy-error' | 'store-unavailable'
+
+/** The HTTP status that each reason means. */
+export const DENIAL_STATUS: Readonly<Record<DenialCode, 402 | 403 | 429 | 503>> = {
+  budget: 402,
+  rate: 429,
+  policy: 403,
+  'policy-error': 403,
+  'store-unavailable': 503,
+}
+
+const ERRORS: Readonly<Record<DenialCode, string>> = {
+  budget: 'budget_exceeded',
+  rate: 'rate_limited',
+  policy: 'policy_blocked',
+  'policy-error': 'policy_failed',
+  'store-unavailable': 'store_unavailable',
+}
+
+/** Plain data for an HTTP answer or a message. Money is USD numbers. The window fields are those of the refusal that lasts longest. */
+export interface Denial {
+  readonly error: string
+  readonly code: DenialCode
+  readonly status: 402 | 403 | 429 | 503
+  readonly message: string
+  readonly decisionId: string
+  readonly scope?: ScopeId | undefined
+  /** The period of the window that refused: `daily`, `rolling:1m`, … */
+  readonly window?: string | undefined
+  readonly unit?: Unit | undefined
+  readonly limit?: number | undefined
+  /** spent + held. */
+  readonly used?: number | undefined
+  readonly resetsAt?: Date | null | undefined
+  /** Until the request would fit if nothing else changed; `null`: never. */
+  readonly retryAfterMs: number | null
+  /** The largest estimate in USD that would be admitted now; `null`: none. */
+  readonly largestFittingCost?: number | null | undefined
+  readonly upgradeUrl?: string | undefined
+}
+
+/** The `error` word of a denial. */
+export function errorWord(code: DenialCode): string {
+  return ERRORS[code]
+}
+
+/** Thrown by `guard` and by integrations that must throw: the request was refused, and `denial` says why. */
+export class BudgetExceededError extends BursarError {
+  readonly denial: Denial
+
+  constructor(denial: Denial) {
+    super('BUDGET_EXCEEDED', denial.message, { retryable: denial.retryAfterMs !== null })
+    this.denial = denial
+  }
+}

@@ -1,0 +1,25 @@
+// What a Bursar announces beside what its tracker does.
+
+import type { UserRef } from '../budget/index.js'
+import type { Verdict } from '../enforcement/index.js'
+import type { TrackerEvents } from '../events/index.js'
+import type { AllowedDecision, Decision, DeniedDecision } from './decision.js'
+
+/** The events of a `Bursar`. Every decision is announced as `decision`, and by its action. */
+export interface BursarEvents extends TrackerEvents {
+  decision: Decision
+  allow: AllowedDecision
+  warn: AllowedDecision
+  degrade: AllowedDecision
+  block: DeniedDecision
+  /** A hold was settled. USD. */
+  settled: { readonly id: string; readonly user: UserRef; readonly cost: number; readonly overage: number; readonly model: string | undefined; readonly late: boolean }
+  /** A call cost more than was held for it. */
+  overage: { readonly id: string; readonly user: UserRef; readonly cost: number; readonly overage: number }
+  /** Another model answered than the decision named. */
+  'model-mismatch': { readonly id: string; readonly decided: string; readonly answered: string }
+  /** A piece of usage was refused by `addUsage`. */
+  'usage-error': { readonly id: string; readonly error: Error }
+  /** A policy threw, or returned no action. */
+  'policy-error': { readonly id: string; readonly verdict: Verdict }
+}

@@ -1,0 +1,128 @@
+// How holds end: the methods of a decision, and the same by id for other processes. Turns what a call reported into integers
+// before the store is asked, so that bad input changes nothing.
+
+import { z } from 'zod'
+import type { EventHub } from '../events/index.js'
+import { MissingCostError, PricesNotConfigured } from '../errors/index.js'
+import { parseUsd, toUsd, type Usd } from '../money/index.js'
+import type { UsageMeter } from '../session/index.js'
+import { failureError, type ChargeFacts, type Store } from '../store/index.js'
+import { parseDuration, type Duration } from '../time/index.js'
+import { parseStrictly, totalTokens, type Account, type Foundation, type TokenCounts } from '../tracker/index.js'
+import type { BursarEvents } from './events.js'
+import type { Endings, Outcome, Settlement } from './decision.js'
+
+interface Actual {
+  readonly microcents: number
+  readonly tokens: number | undefined
+  readonly model: string | undefined
+}
+
+const outcomeSchema = z.strictObject({
+  cost: z.union([z.number(), z.string()]).optional(),
+  usage: z.unknown().optional(),
+  tokens: z.union([z.number(), z.record(z.string(), z.number())]).optional(),
+  model: z.string().min(1).optional(),
+})
+
+/** Ends holds in the store, and announces how. */
+export class Holds implements Endings {
+  readonly #foundation: Foundation
+  readonly #events: EventHub<BursarEvents>
+  readonly #ttlMs: number
+
+  constructor(foundation: Foundation, events: EventHub<BursarEvents>, ttlMs: number) {
+    this.#foundation = foundation
+    this.#events = events
+    this.#ttlMs = ttlMs
+  }
+
+  async settle(id: string, outcome: Outcome | undefined, meter?: UsageMeter, decidedModel?: string): Promise<Settlement> {
+    const { microcents, tokens, model } = readOutcome(outcome, meter)
+    const answer = this.#store.settle({ id, microcents, tokens, model })
+    const reply = answer instanceof Promise ? await answer : answer
+    if (reply.outcome !== 'settled') throw failureError(reply, id, 'settle')
+    this.#foundation.effects.announce(reply.effects)
+    const overageMicrocents = Math.max(0, microcents - reply.heldMicrocents)
+    const settlement = settlementOf(microcents, overageMicrocents, reply.replayed)
+    if (!reply.replayed) this.#announce(id, settlement, reply.facts, decidedModel, model, reply.late)
+    return settlement
+  }
+
+  async release(id: string): Promise<void> {
+    const reply = await this.#store.release({ id })
+    if (reply.outcome !== 'released') throw failureError(reply, id, 'release')
+    this.#foundation.effects.announce(reply.effects)
+  }
+
+  async extend(id: string, ttl: Duration | undefined): Promise<Date> {
+    const reply = await this.#store.extend({ id, ttlMs: ttl === undefined ? this.#ttlMs : parseDuration(ttl, 'ttl') })
+    if (reply.outcome !== 'extended') throw failureError(reply, id, 'extend')
+    this.#foundation.effects.announce(reply.effects)
+    return new Date(reply.dueAt)
+  }
+
+  usageError(id: string, error: Error): void {
+    this.#events.emit('usage-error', { id, error })
+  }
+
+  get #store(): Store {
+    return this.#foundation.store
+  }
+
+  #announce(id: string, { cost, overage }: Settlement, facts: ChargeFacts, decided: string | undefined, answered: string | undefined, late: boolean): void {
+    if (this.#events.hears('settled')) this.#events.emit('settled', { id, user: facts.user, cost, overage, model: answered ?? decided, late })
+    if (overage > 0) this.#events.emit('overage', { id, user: facts.user, cost, overage })
+    if (answered !== undefined && decided !== undefined && answered !== decided) this.#events.emit('model-mismatch', { id, decided, answered })
+  }
+}
+
+/** Endings of a decision that nothing holds (the store was away, and the configuration says to allow): what it cost is recorded. */
+export class Unheld implements Endings {
+  readonly #foundation: Foundation
+  readonly #account: Account
+  readonly #facts: ChargeFacts
+  readonly #holds: Holds
+
+  constructor(foundation: Foundation, holds: Holds, account: Account, facts: ChargeFacts) {
+    this.#foundation = foundation
+    this.#holds = holds
+    this.#account = account
+    this.#facts = facts
+  }
+
+  async settle(id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined): Promise<Settlement> {
+    const { microcents, tokens = 0 } = readOutcome(outcome, meter)
+    const fingerprint = `unheld ${microcents} ${tokens}`
+    const reply = await this.#foundation.store.record({ id, fingerprint, idGiven: true, scopes: this.#account.scopes, amounts: { microcents, tokens }, facts: this.#facts })
+    if (reply.outcome !== 'recorded') throw failureError(reply, id, 'record')
+    this.#foundation.effects.announce(reply.effects)
+    return settlementOf(microcents, microcents, reply.replayed)
+  }
+
+  async release(): Promise<void> {}
+
+  extend(id: string, ttl: Duration | undefined): Promise<Date> {
+    return this.#holds.extend(id, ttl)
+  }
+
+  usageError(id: string, error: Error): void {
+    this.#holds.usageError(id, error)
+  }
+}
+
+function readOutcome(outcome: Outcome | undefined, meter: UsageMeter | undefined): Actual {
+  const given = outcome === undefined ? {} : (parseStrictly(outcomeSchema, outcome, 'outcome') as { cost?: Usd; usage?: unknown; tokens?: TokenCounts; model?: string })
+  const tokens = given.tokens === undefined ? (meter?.used === true ? meter.tokens : undefined) : totalTokens(given.tokens, 'tokens')
+  if (given.cost !== undefined) return { microcents: parseUsd(given.cost, 'cost', 'round-up'), tokens, model: given.model }
+  if (given.usage !== undefined) throw new PricesNotConfigured('usage: what its tokens cost is not configured. Give cost in USD.')
+  if (meter === undefined || !meter.used) {
+    throw new MissingCostError('cost: is missing, and nothing was metered. Give cost in USD, meter usage with addUsage(), or release() a call that was not made.')
+  }
+  if (meter.microcents === undefined) throw new PricesNotConfigured('addUsage: tokens were metered without a cost, and no prices are configured. Give each piece its cost, or give cost in USD.')
+  return { microcents: meter.microcents, tokens, model: given.model }
+}
+
+function settlementOf(costMicrocents: number, overageMicrocents: number, replayed: boolean): Settlement {
+  return { cost: toUsd(costMicrocents), overage: toUsd(overageMicrocents), replayed, exact: { costMicrocents, overageMicrocents } }
+}

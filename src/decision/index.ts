@@ -1,0 +1,7 @@
+export { Assessment, type Evidence } from './assessment.js'
+export { AllowedDecision, DeniedDecision, type Basis, type Decision, type Endings, type EnforcedBy, type Outcome, type RungView, type Settlement } from './decision.js'
+export { BudgetExceededError, type Denial, type DenialCode } from './denial.js'
+export type { BursarEvents } from './events.js'
+export { Holds, Unheld } from './holds.js'
+export { parseRequest, type CheckRequest, type ParsedRequest } from './request.js'
+export { prepareRungs, type Estimate, type Rung, type Rungs, type RungSources } from './rungs.js'

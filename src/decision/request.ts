@@ -1,0 +1,75 @@
+// What an application asks: validated strictly, and turned into integers, before anything else happens.
+
+import { z } from 'zod'
+import { idSchema, type UserRef } from '../budget/index.js'
+import { parseCount, type Usd } from '../money/index.js'
+import { parseDuration, type Duration } from '../time/index.js'
+import { parseStrictly } from '../tracker/index.js'
+
+/** A question before one LLM call. One of `estimatedCost`, tokens with a price, or the option `estimate` is needed. */
+export interface CheckRequest<Tier extends string = string, Group extends string = string> {
+  readonly userId: string
+  /** Default: the directory's, else `defaultTier`. */
+  readonly userTier?: Tier | undefined
+  readonly tenant?: string | undefined
+  readonly model?: string | undefined
+  readonly provider?: string | undefined
+  /** For policies; bursar does not read or store it. */
+  readonly query?: string | undefined
+  /** USD. 0 asks only whether the budget is exhausted. */
+  readonly estimatedCost?: Usd | undefined
+  readonly inputTokens?: number | undefined
+  readonly maxOutputTokens?: number | undefined
+  /** One key for one LLM call: a repeat with the same arguments gets the first decision, `replayed`. */
+  readonly idempotencyKey?: string | undefined
+  readonly sessionId?: string | undefined
+  /** Ids of configured scope groups: `{ team: 'search' }`. */
+  readonly scopes?: { readonly [group in Exclude<Group, 'tenant' | 'tier'>]?: string } | undefined
+  /** How long the money is held for a call that never reports back. Default 10 minutes. */
+  readonly holdTtl?: Duration | undefined
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** A request whose shape is right. */
+export interface ParsedRequest {
+  readonly user: UserRef
+  readonly given: CheckRequest
+  /** inputTokens + maxOutputTokens, where both were given. */
+  readonly tokens: number | undefined
+  readonly holdTtlMs: number | undefined
+  /** What `enrich` loaded for the policies. */
+  readonly facts: Readonly<Record<string, unknown>> | undefined
+}
+
+const usd = z.union([z.number(), z.string()])
+const checkRequest = z.strictObject({
+  userId: idSchema,
+  userTier: idSchema.optional(),
+  tenant: idSchema.optional(),
+  model: idSchema.optional(),
+  provider: idSchema.optional(),
+  query: z.string().optional(),
+  estimatedCost: usd.optional(),
+  inputTokens: z.number().optional(),
+  maxOutputTokens: z.number().optional(),
+  idempotencyKey: idSchema.optional(),
+  sessionId: idSchema.optional(),
+  scopes: z.record(idSchema, idSchema).optional(),
+  holdTtl: usd.optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+})
+
+/** Throws `InvalidRequestError`, `InvalidAmountError` or (for `holdTtl`) `InvalidConfigError`, naming the field. */
+export function parseRequest(value: unknown): ParsedRequest {
+  const given = parseStrictly(checkRequest, value, 'request') as CheckRequest
+  const { userId, tenant, inputTokens, maxOutputTokens, holdTtl } = given
+  const input = inputTokens === undefined ? undefined : parseCount(inputTokens, 'inputTokens')
+  const output = maxOutputTokens === undefined ? undefined : parseCount(maxOutputTokens, 'maxOutputTokens')
+  return {
+    user: tenant === undefined ? { userId } : { userId, tenant },
+    given,
+    tokens: input === undefined || output === undefined ? undefined : parseCount(input + output, 'inputTokens + maxOutputTokens'),
+    holdTtlMs: holdTtl === undefined ? undefined : parseDuration(holdTtl, 'holdTtl'),
+    facts: undefined,
+  }
+}

@@ -1,0 +1,69 @@
+// When a refused request would fit if nothing else changed, and what stood against it. Pure arithmetic on the readings.
+
+import { hits, type Ceiling } from '../enforcement/index.js'
+import { amountIn, type Amounts } from '../money/index.js'
+import { READING_SIZE, type Freeing } from '../store/index.js'
+import { NEVER } from '../time/index.js'
+import type { Account, JudgedScope, JudgedWindow } from '../tracker/index.js'
+
+/** A window that refuses a request. */
+export interface Refusal {
+  readonly scope: JudgedScope['scope']
+  readonly terms: JudgedWindow
+  readonly endsAt: number
+  readonly spent: number
+  readonly held: number
+  /** When the request would fit this window, in ms since the epoch; `null`: never. */
+  readonly fitsAt: number | null
+}
+
+/** The readings of a refused request. */
+export interface RefusedReadings {
+  readonly readings: readonly number[]
+  readonly freeing: ReadonlyMap<number, readonly Freeing[]>
+}
+
+/** The windows that refuse a rung. `degradeBlocks`: there a degrade threshold refuses too. */
+export function refusalsOf(account: Account, { readings, freeing }: RefusedReadings, amounts: Amounts, degradeBlocks: boolean): Refusal[] {
+  const refusals: Refusal[] = []
+  let index = 0
+  for (const { scope, windows } of account.scopes) {
+    for (const terms of windows) {
+      const at = index * READING_SIZE
+      const endsAt = readings[at + 1] as number
+      const spent = readings[at + 2] as number
+      const held = readings[at + 3] as number
+      const ceiling = degradeBlocks && terms.degrade !== null && terms.degrade.max < terms.block.max ? terms.degrade : terms.block
+      const amount = amountIn(terms.unit, amounts)
+      if (hits(ceiling, spent + held, amount)) {
+        const fitsAt = terms.source.kind === 'calendar' ? fitsNext(ceiling, amount, endsAt) : fitsWhenFreed(ceiling, amount, spent + held, freeing.get(index) ?? [])
+        refusals.push({ scope, terms, endsAt, spent, held, fitsAt })
+      }
+      index += 1
+    }
+  }
+  return refusals
+}
+
+/** When all of them would let the request through; `null` if one never would. */
+export function fitsAllAt(refusals: readonly Refusal[]): number | null {
+  return refusals.reduce<number | null>((latest, { fitsAt }) => (latest === null || fitsAt === null ? null : Math.max(latest, fitsAt)), 0)
+}
+
+/** The refusal that lasts longest: the one a person must hear of. */
+export function lastingLongest(refusals: readonly Refusal[]): Refusal | undefined {
+  return [...refusals].sort((a, b) => (b.fitsAt ?? Infinity) - (a.fitsAt ?? Infinity) || b.endsAt - a.endsAt)[0]
+}
+
+function fitsNext(ceiling: Ceiling, amount: number, endsAt: number): number | null {
+  return endsAt === NEVER || hits(ceiling, 0, amount) ? null : endsAt
+}
+
+function fitsWhenFreed(ceiling: Ceiling, amount: number, used: number, freeing: readonly Freeing[]): number | null {
+  let left = used
+  for (const { at, amount: freed } of freeing) {
+    left -= freed
+    if (!hits(ceiling, left, amount)) return at
+  }
+  return null
+}

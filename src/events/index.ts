@@ -1,0 +1,2 @@
+export { EventHub } from './hub.js'
+export type { ThresholdEvent, TrackerEvents } from './events.js'

@@ -1,0 +1,69 @@
+// The public door: what an application imports from 'bursar'. Named exports only.
+
+export { Bursar, type CheckOptions, type GuardedCall, type GuardedOutcome } from './bursar.js'
+export type { AmountConfig, BudgetConfig, CalendarConfig, PolicyConfig, ScopeGroups, UserArgument, UserRef, WindowLimits } from './budget/index.js'
+export { bursarConfig, type BursarConfig, type Enrich } from './config.js'
+export {
+  BudgetExceededError,
+  type AllowedDecision,
+  type BursarEvents,
+  type CheckRequest,
+  type Decision,
+  type DeniedDecision,
+  type Denial,
+  type DenialCode,
+  type EnforcedBy,
+  type Estimate,
+  type Outcome,
+  type RungView,
+  type Settlement,
+} from './decision/index.js'
+export {
+  completeContext,
+  definePolicy,
+  EnforcementAction,
+  EnforcementCallbacks,
+  observe,
+  type ActionListener,
+  type Combine,
+  type DefinedPolicy,
+  type EnforcementCallbacksOptions,
+  type EnforcementContext,
+  type EnforcementStats,
+  type FunctionPolicyOptions,
+  type Logger,
+  type PartialContext,
+  type Policy,
+  type PolicyFunction,
+  type PolicyResult,
+  type ScopeId,
+  type ThresholdPolicy,
+  type ThresholdPolicyOptions,
+  type Thresholds,
+  type Verdict,
+  type WindowView,
+} from './enforcement/index.js'
+export * from './errors/index.js'
+export type { ThresholdEvent, TrackerEvents } from './events/index.js'
+export type { LedgerEntry, LedgerKind } from './ledger/index.js'
+export { formatUsd, MICROCENTS_PER_USD, parseUsd, toUsd, type Unit, type Usd } from './money/index.js'
+export type { LadderConfig } from './pricing/index.js'
+export type { UsageDetails, UsageType } from './session/index.js'
+export type * from './store/contract.js'
+export { memoryStore, type MemoryStoreOptions } from './store/memory/index.js'
+export { systemClock, type Clock, type Duration } from './time/index.js'
+export {
+  CostTracker,
+  type BudgetOverride,
+  type ContextRequest,
+  type CostEntry,
+  type CostSum,
+  type CostTrackerConfig,
+  type CountedCost,
+  type PeriodCost,
+  type RefundEntry,
+  type RefundedCost,
+  type Summary,
+  type TokenCounts,
+  type UserSummary,
+} from './tracker/index.js'

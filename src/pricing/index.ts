@@ -1,0 +1,1 @@
+export { Ladder, type LadderConfig } from './ladder.js'

@@ -1,0 +1,1 @@
+export { UsageMeter, type UsageDetails, type UsageType } from './usage-meter.js'

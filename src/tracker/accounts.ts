@@ -1,0 +1,88 @@
+// From who spends to what is tested: the tier, the budget with its overrides, and the terms of every scope of a request. Knows
+// the configuration and the directory; knows no amounts.
+
+import { scopeKey, userScope, type BudgetPlan, type CompiledBudget, type PlannedScope, type Spender } from '../budget/index.js'
+import type { ScopeId } from '../enforcement/index.js'
+import type { Directory, DirectoryEntry, MaybePromise } from '../store/index.js'
+import { TermsBook, type JudgedWindow, type Judges } from './terms.js'
+
+/** One scope of a request with the windows to test, and who judges them. */
+export interface JudgedScope {
+  readonly scope: ScopeId
+  readonly key: string
+  readonly windows: readonly JudgedWindow[]
+}
+
+/** Everything about a spender that a request depends on. The user's own scope comes first. */
+export interface Account {
+  readonly tier: string | undefined
+  readonly scopes: readonly JudgedScope[]
+}
+
+/** Finds accounts. Its terms follow {@link Judges}, which may change between two requests. */
+export class Accounts {
+  readonly plan: BudgetPlan
+  readonly #directory: Directory
+  readonly #judges: () => Judges
+  readonly #overridden = new WeakMap<DirectoryEntry, Map<string | undefined, { readonly budget: CompiledBudget; readonly until: number }>>()
+  #book: TermsBook
+
+  constructor(plan: BudgetPlan, directory: Directory, judges: () => Judges) {
+    this.plan = plan
+    this.#directory = directory
+    this.#judges = judges
+    this.#book = new TermsBook(judges())
+    this.checkJudges()
+  }
+
+  /** Throws `InvalidConfigError` if a limit of the configuration is judged by no policy. */
+  checkJudges(): void {
+    const book = this.#currentBook()
+    for (const { kind, tier, budget } of this.plan.budgets()) {
+      if (kind === 'user') book.termsOf(budget, true, tier)
+      else for (const each of this.plan.tiers.length === 0 ? [undefined] : this.plan.tiers) book.termsOf(budget, false, each)
+    }
+  }
+
+  /** The account of a spender at `now`. Throws for an unknown tier or scope; answers at once where the directory does. */
+  find(spender: Spender, now: number): MaybePromise<Account> {
+    const entry = this.#directory.get(spender.user)
+    return entry instanceof Promise ? entry.then((known) => this.#assemble(spender, known, now)) : this.#assemble(spender, entry, now)
+  }
+
+  #assemble(spender: Spender, entry: DirectoryEntry | undefined, now: number): Account {
+    const tier = this.plan.tierOf(spender.tier, entry?.tier)
+    const budget = entry?.overrides === undefined ? this.plan.userBudget(tier, undefined, now) : this.#overriddenBudget(tier, entry, now)
+    const book = this.#currentBook()
+    const scope = userScope(spender.user)
+    const own: JudgedScope = { scope, key: scopeKey(scope), windows: book.termsOf(budget, true, tier) }
+    const shared = this.plan.sharedScopes({ ...spender, tier })
+    if (shared.length === 0) return { tier, scopes: [own] }
+    return { tier, scopes: [own, ...shared.map((planned) => judged(planned, book, tier))] }
+  }
+
+  #overriddenBudget(tier: string | undefined, entry: DirectoryEntry, now: number): CompiledBudget {
+    let byTier = this.#overridden.get(entry)
+    if (byTier === undefined) {
+      byTier = new Map()
+      this.#overridden.set(entry, byTier)
+    }
+    let known = byTier.get(tier)
+    if (known === undefined || now >= known.until) {
+      const ends = Object.values(entry.overrides ?? {}).flatMap(({ until }) => (until === null || until <= now ? [] : [until]))
+      known = { budget: this.plan.userBudget(tier, entry.overrides, now), until: Math.min(Infinity, ...ends) }
+      byTier.set(tier, known)
+    }
+    return known.budget
+  }
+
+  #currentBook(): TermsBook {
+    const judges = this.#judges()
+    if (this.#book.judges !== judges) this.#book = new TermsBook(judges)
+    return this.#book
+  }
+}
+
+function judged(planned: PlannedScope, book: TermsBook, tier: string | undefined): JudgedScope {
+  return { scope: planned.scope, key: planned.key, windows: book.termsOf(planned.budget, false, tier) }
+}

@@ -1,0 +1,266 @@
+// State and reports: what was spent by whom, in which window, under which limit. It records and answers; it never holds money
+// and never decides (that is Bursar's).
+
+import { assertId, periodsOf, toUserRef, type Override, type UserArgument, type UserRef, type WindowLimits } from '../budget/index.js'
+import type { EnforcementContext } from '../enforcement/index.js'
+import type { EventHub, TrackerEvents } from '../events/index.js'
+import { InvalidRequestError } from '../errors/index.js'
+import { toCsv, toJson, writeFile, type LedgerEntry } from '../ledger/index.js'
+import { parseCount, parseUsd, toUsd, type Amounts, type Usd } from '../money/index.js'
+import { failureError, type MaybePromise } from '../store/index.js'
+import { formatDuration, parseDuration } from '../time/index.js'
+import type { Account } from './accounts.js'
+import { checkTrackerConfig, type BudgetsConfig } from './config.js'
+import { layFoundation, noJudges, type Foundation } from './foundation.js'
+import { fingerprintOf, newId } from './ids.js'
+import {
+  parseContextRequest,
+  parseCostEntry,
+  parseOverride,
+  parseRefundEntry,
+  totalTokens,
+  type BudgetOverride,
+  type ContextRequest,
+  type CostEntry,
+  type RefundEntry,
+} from './requests.js'
+import { summaryOf, userSummary, type PeriodCost, type Summary, type UserSummary } from './summary.js'
+import { contextOf, windowViews } from './views.js'
+
+/** Configuration of a {@link CostTracker}. */
+export type CostTrackerConfig<Tier extends string = string, Group extends string = string> = BudgetsConfig<Tier, Group>
+
+/** What was counted: the cost in USD, exactly in microcents, and whether the same entry had been counted before. */
+export interface CountedCost {
+  readonly id: string
+  readonly cost: number
+  readonly exact: { readonly microcents: number }
+  readonly replayed: boolean
+}
+
+/** What was given back. `unapplied` is the part for which no remembered charge was left. */
+export interface RefundedCost {
+  readonly id: string
+  readonly refunded: number
+  readonly unapplied: number
+  readonly exact: { readonly refundedMicrocents: number; readonly unappliedMicrocents: number }
+  readonly replayed: boolean
+}
+
+/**
+ * Tracks costs per user and tier in daily, weekly, monthly and rolling windows. Every question is answered for the present
+ * moment: a window that has ended counts nothing, without anything having run in between. Methods throw
+ * `InvalidRequestError`, `InvalidAmountError`, `UnknownTierError` or `UnknownScopeError` before anything changes.
+ */
+export class CostTracker<Tier extends string = string, Group extends string = string> {
+  readonly #foundation: Foundation
+
+  /** Throws `InvalidConfigError` or `InvalidAmountError` with the path of what is wrong. `foundation` is for Bursar, which brings its own. */
+  constructor(config: CostTrackerConfig<Tier, Group> = {}, foundation?: Foundation) {
+    if (foundation === undefined) checkTrackerConfig(config)
+    const judges = noJudges(config.alertThresholds)
+    this.#foundation = foundation ?? layFoundation(config as BudgetsConfig, () => judges)
+  }
+
+  /** The events of windows, thresholds and tiers. A listener that throws or rejects changes nothing. */
+  get events(): EventHub<TrackerEvents> {
+    return this.#foundation.hub
+  }
+
+  /** The names of the tiers. */
+  get tiers(): readonly string[] {
+    return this.#foundation.plan.tiers
+  }
+
+  /**
+   * Counts a cost that has been spent, whatever the limits say: the money is gone. In all of the user's windows, and in those of
+   * the shared scopes. Rounds up to a microcent. With an `idempotencyKey` a repeat counts nothing.
+   */
+  async addCost(entry: CostEntry<Tier>): Promise<CountedCost> {
+    const parsed = parseCostEntry(entry)
+    const amounts = { microcents: parseUsd(parsed.cost, 'cost', 'round-up'), tokens: parsed.tokens === undefined ? 0 : totalTokens(parsed.tokens, 'tokens') }
+    const user = userOf(parsed)
+    const account = await this.#account(user, parsed.userTier, parsed.scopes)
+    const id = parsed.idempotencyKey ?? newId()
+    const { idempotencyKey, model, provider, sessionId, metadata } = parsed
+    const facts = { user, tier: account.tier, provider, requestedModel: model, models: model === undefined ? [] : [model], sessionId, metadata }
+    const fingerprint = idempotencyKey === undefined ? id : fingerprintOf('record', parsed)
+    const reply = await this.#foundation.store.record({ id, fingerprint, idGiven: idempotencyKey !== undefined, scopes: account.scopes, amounts, facts })
+    if (reply.outcome !== 'recorded') throw failureError(reply, id, 'record')
+    this.#foundation.effects.announce(reply.effects)
+    return { id, cost: toUsd(amounts.microcents), exact: { microcents: amounts.microcents }, replayed: reply.replayed }
+  }
+
+  /**
+   * Gives money back: to the decision that is named, else to the user's newest charges first. Never takes more from a charge than
+   * it cost; what finds no charge is reported as `unapplied`. Writes `corrected` entries; alerts are not armed again.
+   */
+  async refund(entry: RefundEntry): Promise<RefundedCost> {
+    const parsed = parseRefundEntry(entry)
+    const microcents = parseUsd(parsed.cost, 'cost', 'round-up')
+    const id = parsed.idempotencyKey ?? newId()
+    const request = { id, fingerprint: parsed.idempotencyKey === undefined ? id : fingerprintOf('refund', parsed), user: userOf(parsed), microcents, of: parsed.decisionId, reason: parsed.reason }
+    const reply = await this.#foundation.store.refund(request)
+    if (reply.outcome !== 'refunded') throw failureError(reply, parsed.decisionId ?? id, 'refund')
+    this.#foundation.effects.announce(reply.effects)
+    const { appliedMicrocents, unappliedMicrocents, replayed } = reply
+    const exact = { refundedMicrocents: appliedMicrocents, unappliedMicrocents }
+    return { id, refunded: toUsd(appliedMicrocents), unapplied: toUsd(unappliedMicrocents), exact, replayed }
+  }
+
+  /**
+   * The context of a request as policies see it, read without holding anything: between this and the call others may spend.
+   * `Bursar.check` is what carries NO-OVERSPEND.
+   */
+  async context(request: ContextRequest<Tier>): Promise<EnforcementContext> {
+    const parsed = parseContextRequest(request)
+    const microcents = parseUsd(parsed.estimatedCost ?? 0, 'estimatedCost', 'round-up')
+    const tokens = parsed.estimatedTokens === undefined ? undefined : parseCount(parsed.estimatedTokens, 'estimatedTokens')
+    const user = userOf(parsed)
+    const account = await this.#account(user, parsed.userTier, parsed.scopes)
+    return this.#contextFor(user, account, { microcents, tokens: tokens ?? 0 }, tokens, parsed)
+  }
+
+  /** A user's windows, limits and totals. */
+  async getUserSummary(user: UserArgument, tier?: Tier): Promise<UserSummary> {
+    const ref = toUserRef(user)
+    const context = await this.#emptyContext(ref, tier)
+    return userSummary(context, await this.#foundation.store.totals(ref))
+  }
+
+  /** Everything charged to a user since the store began to count them, in USD. */
+  async getUserCost(user: UserArgument): Promise<number> {
+    return toUsd((await this.#foundation.store.totals(toUserRef(user))).microcents)
+  }
+
+  /** One window of a user: `daily`, `weekly`, `monthly`, `total` or `rolling:5h`. Throws where nothing counts such a window. */
+  async getPeriodCosts(user: UserArgument, period: string, tier?: Tier): Promise<PeriodCost> {
+    const { periodCosts } = await this.getUserSummary(user, tier)
+    const found = Object.hasOwn(periodCosts, period) ? periodCosts[period] : undefined
+    if (found === undefined) throw new InvalidRequestError(`period: "${period}" is not counted. Use one of ${Object.keys(periodCosts).join(', ')}.`)
+    return found
+  }
+
+  /** True if one of the user's own windows has reached its limit. */
+  async isBudgetExceeded(user: UserArgument, tier?: Tier): Promise<boolean> {
+    return (await this.getUserSummary(user, tier)).budgetExceeded
+  }
+
+  /** True if a cost would now fit every window of the user and of the shared scopes. Only a hold makes it stay true. */
+  async canAfford(user: UserArgument, cost: Usd, tier?: Tier): Promise<boolean> {
+    const context = await this.#emptyContext(toUserRef(user), tier, parseUsd(cost, 'cost', 'round-up'))
+    return context.windows.every((window) => !window.exceeded)
+  }
+
+  /**
+   * Gives one user limits of their own, window by window over the tier's, until a moment or for good. `null` takes an override
+   * away; `{}` as an amount lifts the limit. What was spent stays. A period that no tier names is counted from now on.
+   */
+  async updateUserBudget(user: UserArgument, budget: BudgetOverride, options: { readonly until?: Date | number | undefined } = {}): Promise<void> {
+    const ref = toUserRef(user)
+    const limits = parseOverride(budget)
+    const until = options.until === undefined ? null : instantOf(options.until, 'until')
+    const overrides: Record<string, Override | null> = {}
+    for (const [period, parsed] of periodsOf(withoutNulls(limits), 'budget')) overrides[canonical(period)] = { limits: parsed, until }
+    for (const period of nullPeriods(limits)) overrides[canonical(period)] = null
+    await this.#foundation.store.directory.change(ref, { overrides })
+    await this.#configured(ref, 'budget override', { budget, until })
+  }
+
+  /** Writes a user's tier into the directory, where requests that name none find it. `null` takes it away. Usage stays. */
+  async setUserTier(user: UserArgument, tier: Tier | null): Promise<void> {
+    const ref = toUserRef(user)
+    if (tier !== null) this.#knownTier(tier)
+    const { before, after } = await this.#foundation.store.directory.change(ref, { tier })
+    if (before.tier === after.tier) return
+    await this.#configured(ref, 'tier', { from: before.tier, to: after.tier })
+    this.#foundation.hub.emit('tier-changed', { user: ref, from: before.tier, to: after.tier })
+  }
+
+  /** The tier that the directory has for a user. */
+  async getUserTier(user: UserArgument): Promise<string | undefined> {
+    return (await this.#foundation.store.directory.get(toUserRef(user)))?.tier
+  }
+
+  /** Sums over everything that was ever charged, by model, provider and tier. */
+  async getSummary(): Promise<Summary> {
+    return summaryOf(await this.#foundation.store.ledger.totals())
+  }
+
+  /** The users that are counted or named in the directory, or those of one tier (the directory's, else the last seen). */
+  async *users(filter: { readonly tier?: Tier | undefined } = {}): AsyncIterable<UserRef> {
+    if (filter.tier !== undefined) this.#knownTier(filter.tier)
+    for await (const known of this.#foundation.store.users()) {
+      if (filter.tier === undefined || known.tier === filter.tier) yield known.user
+    }
+  }
+
+  /** The ledger entries that are still kept, oldest first. */
+  entries(): AsyncIterable<LedgerEntry> {
+    return this.#foundation.store.ledger.entries()
+  }
+
+  /** Writes the kept entries as CSV (RFC 4180); text that a spreadsheet would run as a formula is defused. */
+  async exportToCsv(path: string): Promise<void> {
+    await writeFile(path, toCsv(this.entries()))
+  }
+
+  /** Writes the kept entries as a JSON array. */
+  async exportToJson(path: string): Promise<void> {
+    await writeFile(path, toJson(this.entries()))
+  }
+
+  #account(user: UserRef, tier: string | undefined, scopes?: Readonly<Record<string, string>>): MaybePromise<Account> {
+    return this.#foundation.accounts.find({ user, tier, scopes }, this.#foundation.clock())
+  }
+
+  async #emptyContext(user: UserRef, tier: string | undefined, microcents = 0): Promise<EnforcementContext> {
+    return this.#contextFor(user, await this.#account(user, tier), { microcents, tokens: 0 }, undefined, {})
+  }
+
+  async #contextFor(user: UserRef, account: Account, amounts: Amounts, tokens: number | undefined, request: Partial<ContextRequest>): Promise<EnforcementContext> {
+    const reading = await this.#foundation.store.read(account.scopes)
+    this.#foundation.effects.announce(reading.effects)
+    const { model, provider, query, metadata } = request
+    const facts = { userId: user.userId, tenant: user.tenant, model, provider, query, metadata, facts: undefined }
+    return contextOf(facts, account, windowViews(account.scopes, reading.readings, amounts), amounts, tokens, reading.now)
+  }
+
+  #knownTier(tier: string): void {
+    assertId(tier, 'tier')
+    this.#foundation.plan.tierOf(tier, undefined)
+  }
+
+  async #configured(user: UserRef, reason: string, metadata: Readonly<Record<string, unknown>>): Promise<void> {
+    const id = newId()
+    const at = this.#foundation.clock()
+    await this.#foundation.store.ledger.append({ id, kind: 'configured', at, decisionId: id, tenant: user.tenant, userId: user.userId, microcents: 0, tokens: 0, charged: [], reason, metadata })
+  }
+}
+
+function userOf(entry: UserRef): UserRef {
+  return entry.tenant === undefined ? { userId: entry.userId } : { userId: entry.userId, tenant: entry.tenant }
+}
+
+function instantOf(value: Date | number, field: string): number {
+  const instant = value instanceof Date ? value.getTime() : value
+  if (Number.isFinite(instant)) return instant
+  throw new InvalidRequestError(`${field}: ${String(value)} is no instant. Give a Date or milliseconds since the epoch.`)
+}
+
+/** `rolling:24h` and `rolling:1d` are one window, so they are one override. */
+function canonical(period: string): string {
+  return period.startsWith('rolling:') ? `rolling:${formatDuration(parseDuration(period.slice('rolling:'.length), 'rolling'))}` : period
+}
+
+function withoutNulls(limits: BudgetOverride): WindowLimits {
+  const { rolling, ...named } = limits
+  const present = Object.fromEntries(Object.entries(named).filter(([, amount]) => amount !== null))
+  return { ...present, rolling: Object.fromEntries(Object.entries(rolling ?? {}).filter(([, amount]) => amount !== null)) } as WindowLimits
+}
+
+function nullPeriods(limits: BudgetOverride): string[] {
+  const { rolling, ...named } = limits
+  const removed = (amounts: object): string[] => Object.entries(amounts).flatMap(([period, amount]) => (amount === null ? [period] : []))
+  return [...removed(named), ...removed(rolling ?? {}).map((length) => `rolling:${length}`)]
+}

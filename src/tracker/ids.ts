@@ -1,0 +1,36 @@
+// Ids and fingerprints: which operation is a repeat of which. Ids for what callers give no id for: unique across processes by a random part, and within one by a count.
+
+import { InvalidRequestError } from '../errors/index.js'
+
+let prefix: string | undefined
+let count = 0
+
+/** A new id. The random part has 96 bits and is drawn once for each process. */
+export function newId(): string {
+  prefix ??= randomPart()
+  count += 1
+  return `${prefix}-${count.toString(36)}`
+}
+
+function randomPart(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(12))
+  return btoa(String.fromCharCode(...bytes)).replaceAll('+', '-').replaceAll('/', '_')
+}
+
+/**
+ * The caller's arguments as one string, whatever the order of their fields: what a repeat with the same id is compared with.
+ * Throws `InvalidRequestError` for what cannot be written as JSON.
+ */
+export function fingerprintOf(operation: string, given: unknown): string {
+  try {
+    return JSON.stringify([operation, sorted(given)])
+  } catch (cause) {
+    throw new InvalidRequestError(`metadata: cannot be written as JSON (${String(cause)}). Use plain data.`, { cause })
+  }
+}
+
+function sorted(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || 'toJSON' in value) return value
+  if (Array.isArray(value)) return value.map(sorted)
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sorted(inner)]))
+}

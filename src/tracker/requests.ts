@@ -1,0 +1,97 @@
+// What CostTracker's methods take, validated strictly at the edge: unknown fields, empty ids and odd numbers stop here.
+
+import { z } from 'zod'
+import { describeIssues, idSchema, overrideSchema, type AmountConfig } from '../budget/index.js'
+import { InvalidRequestError } from '../errors/index.js'
+import { parseCount, type Usd } from '../money/index.js'
+import type { Duration } from '../time/index.js'
+
+/** Tokens as one number or by type. `total` is a check value: it must be the sum of the others. */
+export type TokenCounts = number | Readonly<Record<string, number>>
+
+/** A cost that no decision stood for. */
+export interface CostEntry<Tier extends string = string> {
+  readonly userId: string
+  readonly tenant?: string | undefined
+  readonly userTier?: Tier | undefined
+  readonly model?: string | undefined
+  readonly provider?: string | undefined
+  readonly tokens?: TokenCounts | undefined
+  /** USD. */
+  readonly cost: Usd
+  readonly sessionId?: string | undefined
+  readonly scopes?: Readonly<Record<string, string>> | undefined
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined
+  /** Repeating the same entry with the same key counts it once. */
+  readonly idempotencyKey?: string | undefined
+}
+
+/** Money to give back. */
+export interface RefundEntry {
+  readonly userId: string
+  readonly tenant?: string | undefined
+  /** USD. */
+  readonly cost: Usd
+  readonly reason?: string | undefined
+  /** The decision or recorded cost that is refunded; without it the user's newest charges are taken first. */
+  readonly decisionId?: string | undefined
+  readonly idempotencyKey?: string | undefined
+}
+
+/** A question about a user's budget. */
+export interface ContextRequest<Tier extends string = string> {
+  readonly userId: string
+  readonly tenant?: string | undefined
+  readonly userTier?: Tier | undefined
+  readonly model?: string | undefined
+  readonly provider?: string | undefined
+  readonly query?: string | undefined
+  /** USD; default 0. */
+  readonly estimatedCost?: Usd | undefined
+  readonly estimatedTokens?: number | undefined
+  readonly scopes?: Readonly<Record<string, string>> | undefined
+  readonly metadata?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** Limits of one user's own: amounts replace the tier's window by window, `null` takes an override away. */
+export interface BudgetOverride {
+  readonly daily?: AmountConfig | null | undefined
+  readonly weekly?: AmountConfig | null | undefined
+  readonly monthly?: AmountConfig | null | undefined
+  readonly total?: AmountConfig | null | undefined
+  readonly rolling?: { readonly [length in Extract<Duration, string>]?: AmountConfig | null } | undefined
+}
+
+const usd = z.union([z.number(), z.string()])
+const spender = { userId: idSchema, tenant: idSchema.optional(), userTier: idSchema.optional() }
+const described = { model: idSchema.optional(), provider: idSchema.optional(), scopes: z.record(idSchema, idSchema).optional(), metadata: z.record(z.string(), z.unknown()).optional() }
+
+const tokens = z.union([z.number(), z.record(z.string(), z.number())])
+const costEntry = z.strictObject({ ...spender, ...described, tokens: tokens.optional(), cost: usd, sessionId: idSchema.optional(), idempotencyKey: idSchema.optional() })
+const refundEntry = z.strictObject({ userId: idSchema, tenant: idSchema.optional(), cost: usd, reason: z.string().optional(), decisionId: idSchema.optional(), idempotencyKey: idSchema.optional() })
+const contextRequest = z.strictObject({ ...spender, ...described, query: z.string().optional(), estimatedCost: usd.optional(), estimatedTokens: z.number().optional() })
+
+/** Parses against a schema, or throws `InvalidRequestError` with the path of what is wrong. */
+export function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, root: string): T {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new InvalidRequestError(value === undefined ? `${root}: is missing. Give an object.` : describeIssues(parsed.error))
+}
+
+export const parseCostEntry = (value: unknown): CostEntry => parseStrictly(costEntry, value, 'entry') as CostEntry
+export const parseRefundEntry = (value: unknown): RefundEntry => parseStrictly(refundEntry, value, 'refund') as RefundEntry
+export const parseContextRequest = (value: unknown): ContextRequest => parseStrictly(contextRequest, value, 'request') as ContextRequest
+export const parseOverride = (value: unknown): BudgetOverride => parseStrictly(overrideSchema, value, 'budget') as BudgetOverride
+
+/** The sum of tokens. Throws `InvalidAmountError` for what is no count, `InvalidRequestError` if `total` is not the sum. */
+export function totalTokens(counts: TokenCounts, field: string): number {
+  if (typeof counts === 'number') return parseCount(counts, field)
+  const { total, ...byType } = counts
+  const entries = Object.entries(byType)
+  const sum = parseCount(entries.reduce((all, [type, count]) => all + parseCount(count, `${field}.${type}`), 0), field)
+  if (total === undefined) return sum
+  if (parseCount(total, `${field}.total`) !== sum && entries.length > 0) {
+    throw new InvalidRequestError(`${field}.total: ${total} is not the sum of the other types (${sum}). Correct it, or leave it out.`)
+  }
+  return entries.length > 0 ? sum : total
+}

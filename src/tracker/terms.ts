@@ -1,0 +1,99 @@
+// Budgets and policies together: the integers that a store tests for each window, made once for each (budget, tier) and set of
+// policies. The only place where it is decided who judges what (DESIGN 3.2).
+
+import type { CompiledBudget, BudgetWindow } from '../budget/index.js'
+import { ceilingOf, lowerCeiling, policyName, thresholdsFor, type Ceiling, type ThresholdPolicy } from '../enforcement/index.js'
+import { InvalidConfigError } from '../errors/index.js'
+import { describeAmount, MAX_AMOUNT } from '../money/index.js'
+import type { AlertThreshold, WindowTerms } from '../store/index.js'
+
+/** A window with its judges: what the store tests, and what is needed to say why. */
+export interface JudgedWindow extends WindowTerms {
+  readonly period: string
+  /** Warnings are decided outside the store. */
+  readonly warn: Ceiling | null
+  /** The threshold policies whose word counts for this window; empty for one without a limit. */
+  readonly judges: readonly ThresholdPolicy<string>[]
+}
+
+/** Who judges: the registered threshold policies, those of a shared budget, and the strict one for what is always strict. */
+export interface Judges {
+  readonly own: readonly ThresholdPolicy<string>[]
+  shared(budget: CompiledBudget): readonly ThresholdPolicy<string>[]
+  readonly strict: ThresholdPolicy<string> | undefined
+  /** Percentages that are announced beside those of the judging policies. */
+  readonly alertThresholds: readonly number[]
+}
+
+const UNLIMITED: Ceiling = Object.freeze({ max: MAX_AMOUNT, pre: MAX_AMOUNT })
+
+/** The terms of all budgets under one set of judges. */
+export class TermsBook {
+  readonly judges: Judges
+  readonly #terms = new WeakMap<CompiledBudget, Map<string | undefined, readonly JudgedWindow[]>>()
+
+  constructor(judges: Judges) {
+    this.judges = judges
+  }
+
+  /**
+   * The windows of a budget as a store tests them for a user of that tier. Throws `InvalidConfigError` for a limit that no
+   * policy judges (FAIL-LOUD).
+   */
+  termsOf(budget: CompiledBudget, isUsers: boolean, tier: string | undefined): readonly JudgedWindow[] {
+    let byTier = this.#terms.get(budget)
+    if (byTier === undefined) {
+      byTier = new Map()
+      this.#terms.set(budget, byTier)
+    }
+    let terms = byTier.get(tier)
+    if (terms === undefined) {
+      terms = Object.freeze(budget.windows.map((window) => this.#judged(window, budget, isUsers, tier)))
+      byTier.set(tier, terms)
+    }
+    return terms
+  }
+
+  #judged(window: BudgetWindow, budget: CompiledBudget, isUsers: boolean, tier: string | undefined): JudgedWindow {
+    const { limit } = window
+    if (limit === null) return Object.freeze({ ...window, block: UNLIMITED, degrade: null, warn: null, alerts: [], judges: [] })
+    const judges = this.#judgesOf(window, budget, isUsers)
+    let block: Ceiling = UNLIMITED
+    let degrade: Ceiling | null = null
+    let warn: Ceiling | null = null
+    const announced = new Set(this.judges.alertThresholds)
+    let judged = false
+    for (const policy of judges) {
+      const thresholds = thresholdsFor(policy, tier)
+      if (thresholds === undefined) continue
+      for (const [kind, percent] of Object.entries(thresholds) as ['warn' | 'degrade' | 'block', number | undefined][]) {
+        if (percent === undefined) continue
+        judged = true
+        announced.add(percent)
+        const ceiling = ceilingOf(limit, percent)
+        if (kind === 'warn' || policy.observes) warn = lowerCeiling(warn, ceiling)
+        else if (kind === 'degrade') degrade = lowerCeiling(degrade, ceiling)
+        else block = lowerCeiling(block, ceiling)
+      }
+    }
+    if (!judged && this.judges.strict !== undefined) throw unjudged(window, budget, judges, tier)
+    const alerts = limit === 0 ? [] : [...announced].sort((a, b) => a - b).map((percent) => alertAt(limit, percent))
+    return Object.freeze({ ...window, block, degrade, warn, alerts, judges })
+  }
+
+  #judgesOf(window: BudgetWindow, budget: CompiledBudget, isUsers: boolean): readonly ThresholdPolicy<string>[] {
+    const { strict } = this.judges
+    if ((window.unit === 'requests' || window.limit === 0) && strict !== undefined) return [strict]
+    return isUsers ? this.judges.own : this.judges.shared(budget)
+  }
+}
+
+function alertAt(limit: number, thresholdPct: number): AlertThreshold {
+  return { thresholdPct, at: ceilingOf(limit, thresholdPct).pre }
+}
+
+function unjudged(window: BudgetWindow, budget: CompiledBudget, judges: readonly ThresholdPolicy<string>[], tier: string | undefined): InvalidConfigError {
+  const who = judges.length === 0 ? 'no threshold policy is registered' : `${judges.map(policyName).join(', ')} ${judges.length === 1 ? 'says' : 'say'} nothing of tier ${tier ?? '(none)'}`
+  const limit = describeAmount(window.unit, window.limit as number)
+  return new InvalidConfigError(`${budget.path}: nothing judges the ${window.period} limit of ${limit}: ${who}. Register a policy such as strictBudgetEnforcement, or remove the limit.`)
+}

@@ -1,0 +1,96 @@
+// Readings of a store as people and policies see them: windows with USD numbers, percentages and dates. Pure.
+
+import { percentOf, fullest, fullnessOf, isJudgedByPolicies, type EnforcementContext, type WindowView } from '../enforcement/index.js'
+import { amountIn, saturatingAdd, toPublic, toUsd, type Amounts } from '../money/index.js'
+import { READING_SIZE } from '../store/index.js'
+import { NEVER } from '../time/index.js'
+import type { JudgedScope, Account } from './accounts.js'
+import type { JudgedWindow } from './terms.js'
+
+/** What a context says of the request itself. */
+export interface RequestFacts {
+  readonly userId: string
+  readonly tenant: string | undefined
+  readonly model: string | undefined
+  readonly provider: string | undefined
+  readonly query: string | undefined
+  readonly metadata: Readonly<Record<string, unknown>> | undefined
+  readonly facts: Readonly<Record<string, unknown>> | undefined
+}
+
+const NOTHING: Readonly<Record<string, never>> = Object.freeze({})
+
+/** Every window of every scope, in the order of the readings. */
+export function windowViews(scopes: readonly JudgedScope[], readings: readonly number[], amounts: Amounts): readonly WindowView[] {
+  const views: WindowView[] = []
+  for (const { scope, windows } of scopes) {
+    for (const terms of windows) views.push(viewOf(scope, terms, readings, views.length * READING_SIZE, amountIn(terms.unit, amounts)))
+  }
+  return Object.freeze(views)
+}
+
+function viewOf(scope: WindowView['scope'], terms: JudgedWindow, readings: readonly number[], at: number, estimate: number): WindowView {
+  const { unit, limit, period } = terms
+  const startsAt = readings[at] as number
+  const endsAt = readings[at + 1] as number
+  const spent = readings[at + 2] as number
+  const held = readings[at + 3] as number
+  const used = spent + held
+  const remaining = limit === null ? null : Math.max(0, limit - used)
+  return Object.freeze({
+    scope,
+    period,
+    unit,
+    limit: limit === null ? null : toPublic(unit, limit),
+    spent: toPublic(unit, spent),
+    held: toPublic(unit, held),
+    remaining: remaining === null ? null : toPublic(unit, remaining),
+    usedPct: limit === null ? 0 : percentOf(limit, used),
+    projectedPct: limit === null ? 0 : percentOf(limit, used + estimate),
+    exceeded: limit !== null && (used >= limit || estimate > limit - used),
+    startsAt: new Date(startsAt),
+    resetsAt: endsAt === NEVER ? null : new Date(endsAt),
+    exact: Object.freeze({ limit, spent, held, estimate }),
+  })
+}
+
+/** The context of a request with this estimate, as its windows stood at `now`. */
+export function contextOf(request: RequestFacts, account: Account, windows: readonly WindowView[], amounts: Amounts, tokens: number | undefined, now: number): EnforcementContext {
+  const own = fullnessOf(fullest(windows.filter(isJudgedByPolicies)), toUsd(amounts.microcents))
+  return Object.freeze({
+    userId: request.userId,
+    userTier: account.tier,
+    tenant: request.tenant,
+    currentCost: own.currentCost,
+    estimatedCost: own.estimatedCost,
+    totalCost: own.totalCost,
+    budgetLimit: own.budgetLimit,
+    budgetUsedPct: own.budgetUsedPct,
+    budgetExceeded: own.budgetExceeded,
+    periodName: own.periodName,
+    unit: own.unit,
+    model: request.model,
+    provider: request.provider,
+    query: request.query,
+    tokens,
+    metadata: request.metadata ?? NOTHING,
+    facts: request.facts ?? NOTHING,
+    now: new Date(now),
+    windows,
+  })
+}
+
+/** The largest amount of money that would still be admitted by all windows, in microcents; `null` where not even 0 would. */
+export function largestFitting(scopes: readonly JudgedScope[], readings: readonly number[]): number | null {
+  let largest = Number.MAX_SAFE_INTEGER
+  let at = 0
+  for (const { windows } of scopes) {
+    for (const { unit, block } of windows) {
+      const used = saturatingAdd(readings[at + 2] as number, readings[at + 3] as number)
+      at += READING_SIZE
+      if (used >= block.pre || (unit === 'requests' && used + 1 > block.max)) return null
+      if (unit === 'usd') largest = Math.min(largest, block.max - used)
+    }
+  }
+  return largest
+}
