@@ -30,7 +30,7 @@ import { ClosedError, DuplicateRequestError, InvalidRequestError, isBursarError,
 import type { EventHub } from './events/index.js'
 import { Ladder } from './pricing/index.js'
 import { PoliciesInForce } from './policies-in-force.js'
-import { failureError, type Admitted, type ChargeFacts, type Failure, type Freeing, type MaybePromise, type Refused } from './store/index.js'
+import { failureError, modelOf, type Admitted, type ChargeFacts, type Failure, type Freeing, type MaybePromise, type Refused } from './store/index.js'
 import { parseDuration, type Duration } from './time/index.js'
 import { checkConfig, CostTracker, fingerprintOf, layFoundation, newId, type Account, type BudgetsConfig, type Foundation, type JudgedScope } from './tracker/index.js'
 
@@ -108,15 +108,41 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     let parsed = parseRequest(request)
     if (this.#config.enrich !== undefined) parsed = { ...parsed, facts: await this.#enriched(request as CheckRequest, signal) }
     const { user, given } = parsed
+    const { requestPolicies, asksFunctions } = this.#policies.current
     let account: Account
     try {
-      const found = this.#foundation.accounts.find({ user, tier: given.userTier, scopes: given.scopes as Record<string, string> | undefined }, this.#foundation.clock())
+      const found = this.#foundation.accounts.find({ user, tier: given.userTier, scopes: given.scopes as Record<string, string> | undefined })
       account = found instanceof Promise ? await found : found
     } catch (error) {
       const unknown = { tier: given.userTier, scopes: [] }
-      return this.#withoutStore(error, 'directory', newId(), parsed, unknown, prepareRungs(parsed, unknown, this.#rungSources))
+      return this.#withoutStore(error, 'directory', newId(), parsed, unknown, prepareRungs(parsed, unknown, requestPolicies, this.#rungSources))
     }
-    return this.#decide(parsed, account, signal)
+    const prepared = prepareRungs(parsed, account, requestPolicies, this.#rungSources)
+    const id = given.idempotencyKey ?? newId()
+    const { policies } = this.callbacks
+    let reply: Admitted | Refused | Failure
+    try {
+      const answer = this.#reserve(id, parsed, account, prepared)
+      reply = answer instanceof Promise ? await answer : answer
+    } catch (error) {
+      return this.#withoutStore(error, 'reserve', id, parsed, account, prepared)
+    }
+    if (this.#failing) this.#recovered()
+    if (reply.outcome === 'refused') return this.#refuse(id, parsed, account, prepared, policies, reply)
+    if (reply.outcome !== 'admitted') throw failureError(reply, id, 'reserve')
+    const assessment = this.#assess(id, parsed, account, prepared, policies, reply)
+    if (signal?.aborted === true) {
+      if (reply.replay === undefined) await this.#holds.release(id)
+      signal.throwIfAborted()
+    }
+    const action = assessment.action(asksFunctions)
+    if (action === 'BLOCK') {
+      // A function said so after the hold: the one refusal that was held for a moment (NO-FALSE-BLOCK).
+      if (reply.replay === undefined) await this.#holds.release(id)
+      return this.#denied(assessment, assessment.code())
+    }
+    const state = reply.replay?.state
+    return this.#allowed(assessment, action, reply.dueAt, state === 'open' ? undefined : state, this.#holds)
   }
 
   /**
@@ -192,42 +218,6 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     return this.close()
   }
 
-  async #decide(request: ParsedRequest, account: Account, signal: AbortSignal | undefined): Promise<Decision> {
-    const { given } = request
-    const { policies } = this.callbacks
-    const inForce = this.#policies.current
-    const prepared = prepareRungs(request, account, this.#rungSources)
-    const id = given.idempotencyKey ?? newId()
-    let reply: Admitted | Refused | Failure
-    try {
-      const answer = this.#reserve(id, request, account, prepared)
-      reply = answer instanceof Promise ? await answer : answer
-    } catch (error) {
-      return this.#withoutStore(error, 'reserve', id, request, account, prepared)
-    }
-    if (this.#failing) this.#recovered()
-    this.#foundation.effects.announce(reply.outcome === 'admitted' || reply.outcome === 'refused' ? reply.effects : [])
-    if (reply.outcome !== 'admitted' && reply.outcome !== 'refused') throw failureError(reply, id, 'reserve')
-    const evidence = { id, request, account, prepared, policies, callbacks: this.callbacks, enforcedBy: 'store' as const }
-    if (reply.outcome === 'refused') {
-      const { readings, freeing, now } = reply
-      return this.#denied(new Assessment({ ...evidence, readings, freeing, now, rung: 0, refused: true, degrade: true, replayed: false }), undefined)
-    }
-    const { readings, now, rung, degrade, dueAt, replay } = reply
-    const first = replay === undefined ? evidence : { ...evidence, ...firstRequest(replay, prepared) }
-    const assessment = new Assessment({ ...first, readings, freeing: NO_FREEING, now, rung, refused: false, degrade, replayed: replay !== undefined })
-    if (signal?.aborted === true && replay === undefined) await this.#holds.release(id)
-    signal?.throwIfAborted()
-    const action = assessment.action(inForce.asksFunctions)
-    if (action === 'BLOCK') {
-      // A function said so after the hold: the one refusal that was held for a moment (NO-FALSE-BLOCK).
-      if (replay === undefined) await this.#holds.release(id)
-      return this.#denied(assessment, assessment.code())
-    }
-    const state = replay?.state
-    return this.#allowed(assessment, action, dueAt, state === 'open' ? undefined : state, this.#holds)
-  }
-
   #reserve(id: string, request: ParsedRequest, account: Account, prepared: Rungs): MaybePromise<Admitted | Refused | Failure> {
     const { given } = request
     return this.#foundation.store.reserve({
@@ -242,6 +232,38 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
       degrade: prepared.degrade,
       degradeBlocks: prepared.degradeBlocks,
       facts: chargeFacts(request, account, prepared),
+    })
+  }
+
+  #refuse(id: string, request: ParsedRequest, account: Account, prepared: Rungs, policies: readonly Policy<string>[], reply: Refused): DeniedDecision {
+    this.#foundation.effects.announce(reply.effects)
+    const { readings, freeing, now } = reply
+    const { callbacks } = this
+    const evidence: Evidence = { id, request, account, prepared, policies, callbacks, readings, freeing, now, rung: 0, refused: true, degrade: true, replayed: false, enforcedBy: 'store' }
+    return this.#denied(new Assessment(evidence), undefined)
+  }
+
+  #assess(id: string, request: ParsedRequest, account: Account, prepared: Rungs, policies: readonly Policy<string>[], reply: Admitted): Assessment {
+    this.#foundation.effects.announce(reply.effects)
+    const { readings, now, rung, degrade, replay } = reply
+    const { callbacks } = this
+    const replayed = replay !== undefined
+    const first = replay === undefined ? undefined : firstRequest(replay, prepared)
+    return new Assessment({
+      id,
+      request,
+      account: first === undefined ? account : first.account,
+      prepared: first === undefined ? prepared : first.prepared,
+      policies,
+      callbacks,
+      readings,
+      freeing: NO_FREEING,
+      now,
+      rung,
+      refused: false,
+      degrade,
+      replayed,
+      enforcedBy: 'store',
     })
   }
 
@@ -260,7 +282,8 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   }
 
   #announce(decision: Decision): void {
-    this.callbacks.announce(decision.action, () => decision.context)
+    this.callbacks.announce(decision.action, decision)
+    if (!this.#events.hearsAnything) return
     if (this.#events.hears('policy-error')) {
       for (const verdict of decision.verdicts) if (verdict.error !== undefined) this.#events.emit('policy-error', { id: decision.id, verdict })
     }
@@ -341,13 +364,13 @@ const storeUnavailable: Policy<string> = () => ({ action: 'BLOCK', reason: 'the 
 
 function chargeFacts({ user, given }: ParsedRequest, { tier }: Account, { rungs }: Rungs): ChargeFacts {
   const { provider, model, sessionId, metadata } = given
-  const models = model === undefined ? [] : rungs.length === 1 ? [model] : rungs.map((rung) => rung.model as string)
-  return { user, tier, provider, requestedModel: model, models, sessionId, metadata }
+  const cheaperModels = rungs.length === 1 ? undefined : rungs.slice(1).map((rung) => rung.model as string)
+  return { user, tier, provider, model, cheaperModels, sessionId, metadata }
 }
 
 /** The account and rungs to which a repeated decision's readings belong: a store gives back the scopes that it was given. */
 function firstRequest(replay: NonNullable<Admitted['replay']>, prepared: Rungs): { account: Account; prepared: Rungs } {
-  const rungs = replay.rungs.map((amounts, index) => ({ model: replay.facts.models[index], amounts, verdicts: prepared.rungs[index]?.verdicts ?? [] }))
+  const rungs = replay.rungs.map((amounts, index) => ({ model: modelOf(replay.facts, index), amounts, verdicts: prepared.rungs[index]?.verdicts ?? [] }))
   return { account: { tier: replay.facts.tier, scopes: replay.scopes as readonly JudgedScope[] }, prepared: { ...prepared, rungs } }
 }
 

@@ -40,19 +40,19 @@ export interface BursarConfig<Tier extends string = string, Group extends string
   readonly upgradeUrl?: string | undefined
 }
 
-const fn = (what: string): z.ZodType => z.custom((value) => typeof value === 'function', `must be ${what}`)
+const fn = <T>(what: string): z.ZodType<T> => z.custom<T>((value) => typeof value === 'function', `must be ${what}`)
 const action = z.enum(['ALLOW', 'WARN', 'DEGRADE', 'BLOCK'])
 
 /** The schema of {@link BursarConfig}: `bursarConfig.parse(JSON.parse(text))` checks a whole configuration file. */
 export const bursarConfig = z.strictObject({
   ...budgetsFields,
-  policies: z.array(z.union([policyConfigSchema, fn('a policy')])).optional(),
+  policies: z.array(z.union([policyConfigSchema, fn<Policy<string>>('a policy')])).optional(),
   onPolicyError: action.optional(),
   combine: z.enum(['most-severe', 'first-match']).optional(),
   verbose: z.boolean().optional(),
   ladder: z.record(idSchema, z.union([idSchema, z.array(idSchema)])).optional(),
-  estimate: fn('a function of request and model that gives USD').optional(),
-  enrich: fn('a function of the request').optional(),
+  estimate: fn<Estimate>('a function of request and model that gives USD').optional(),
+  enrich: fn<Enrich>('a function of the request').optional(),
   holdTtl: z.union([z.string(), z.number()]).optional(),
   onHoldExpiry: z.enum(['charge', 'release']).optional(),
   onNoCheaperModel: z.enum(['block', 'allow']).optional(),

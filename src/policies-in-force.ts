@@ -21,6 +21,8 @@ export type NamedPolicies = Readonly<Record<string, ThresholdPolicy>>
 export interface InForce extends Judges {
   /** A function must be asked after the hold: thresholds alone do not decide. */
   readonly asksFunctions: boolean
+  /** Those that run before the windows are asked. */
+  readonly requestPolicies: readonly Policy<string>[]
 }
 
 /** Follows a chain of policies. */
@@ -52,6 +54,7 @@ export class PoliciesInForce {
       shared: (budget) => this.#sharedPolicies(budget),
       strict: this.#strict,
       alertThresholds: this.#alertThresholds,
+      requestPolicies: policies.filter(isRequestPolicy),
       asksFunctions: policies.some((policy) => !isThresholdPolicy(policy) && !isRequestPolicy(policy)),
     }
     this.#seen = policies

@@ -4,6 +4,7 @@ export {
   budgetConfigSchema,
   calendarFields,
   idSchema,
+  isId,
   overrideSchema,
   policyConfigSchema,
   scopeGroupsSchema,

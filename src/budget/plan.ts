@@ -3,7 +3,7 @@
 
 import { InvalidConfigError, UnknownScopeError, UnknownTierError } from '../errors/index.js'
 import type { ScopeId } from '../enforcement/index.js'
-import { scopeKey, type UserRef } from './scope.js'
+import type { UserRef } from './scope.js'
 import type { BudgetConfig, CalendarConfig, ScopeGroups } from './schema.js'
 import { ALWAYS_COUNTED, calendarOf, periodsOf, unlimited, windowName, windowsOf, type BudgetWindow, type Limits } from './window.js'
 
@@ -18,13 +18,13 @@ export interface CompiledBudget {
 /** One scope that a request counts in. */
 export interface PlannedScope {
   readonly scope: ScopeId
-  readonly key: string
   readonly budget: CompiledBudget
 }
 
 /** Who spends: the part of a request that budgets depend on. */
 export interface Spender {
   readonly user: UserRef
+  /** The tier that the request names. */
   readonly tier: string | undefined
   /** Scope ids by kind that the request names. */
   readonly scopes?: Readonly<Record<string, string | undefined>> | undefined
@@ -49,6 +49,7 @@ export interface Override {
 export type Overrides = Readonly<Record<string, Override>>
 
 const WILDCARD = '*'
+const NONE: readonly PlannedScope[] = Object.freeze([])
 const RESERVED_GROUPS = ['user', 'global', 'session']
 
 /** The compiled configuration. Throws `InvalidConfigError` and `InvalidAmountError` with the path of what is wrong. */
@@ -106,7 +107,7 @@ export class BudgetPlan {
   }
 
   /** The user's own budget: the tier's, with those overrides over it that are still valid at `now`. */
-  userBudget(tier: string | undefined, overrides: Overrides | undefined, now: number): CompiledBudget {
+  userBudget(tier: string | undefined, overrides?: Overrides, now = 0): CompiledBudget {
     const base = (tier === undefined ? undefined : this.#tiers.get(tier)) ?? this.#withoutTier
     if (overrides === undefined) return base
     const valid = Object.entries(overrides).filter(([, override]) => override.until === null || override.until > now)
@@ -117,15 +118,14 @@ export class BudgetPlan {
     return { path: `the overrides of a user of tier ${tier ?? '(none)'}`, policies: undefined, windows: this.#complete([...kept, ...own], calendar) }
   }
 
-  /** The shared scopes that a spender's request counts in. Throws `UnknownScopeError` for an id that its group lacks. */
-  sharedScopes(spender: Spender): readonly PlannedScope[] {
+  /** The shared scopes that a request of a spender of this tier counts in. Throws `UnknownScopeError` for an id that its group lacks. */
+  sharedScopes(spender: Spender, tier: string | undefined): readonly PlannedScope[] {
+    if (this.#global === undefined && this.#groups.size === 0 && spender.scopes === undefined) return NONE
     const found: PlannedScope[] = this.#global === undefined ? [] : [this.#global]
     const { tenant } = spender.user
     if (tenant !== undefined && this.#groups.has('tenant')) found.push(this.#named('tenant', tenant))
-    if (spender.tier !== undefined) {
-      const pool = this.#groups.get('tier')?.get(spender.tier)
-      if (pool !== undefined) found.push(planned({ kind: 'tier', id: spender.tier }, pool))
-    }
+    const pool = tier === undefined ? undefined : this.#groups.get('tier')?.get(tier)
+    if (tier !== undefined && pool !== undefined) found.push(planned({ kind: 'tier', id: tier }, pool))
     for (const [kind, id] of Object.entries(spender.scopes ?? {})) {
       if (id === undefined) continue
       if (kind === 'tenant' || kind === 'tier') throw new UnknownScopeError(`scopes.${kind}: is not named here. Give the request's ${kind === 'tenant' ? 'tenant' : 'userTier'}.`)
@@ -177,5 +177,5 @@ function compile(budget: BudgetConfig, defaults: CalendarConfig, path: string): 
 }
 
 function planned(scope: ScopeId, budget: CompiledBudget): PlannedScope {
-  return { scope, key: scopeKey(scope), budget }
+  return { scope, budget }
 }

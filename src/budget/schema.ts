@@ -43,7 +43,14 @@ export interface BudgetConfig extends WindowLimits, CalendarConfig {
 export type ScopeGroups = Readonly<Record<string, Readonly<Record<string, BudgetConfig>>>>
 
 /** Ids that people choose: 1 to 256 characters with something visible, no control characters, no half of a surrogate pair. */
-export const idSchema = z.string().regex(/^(?=.*\S)[^\p{Cc}\p{Cs}]{1,256}$/u, 'must be 1 to 256 visible characters')
+export const idSchema = z.string().refine(isId, 'must be 1 to 256 visible characters')
+
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/
+
+/** True for an id: see {@link idSchema}. */
+export function isId(text: unknown): text is string {
+  return typeof text === 'string' && text.length > 0 && text.length <= 256 && !CONTROL.test(text) && text.isWellFormed() && text.trim() !== ''
+}
 
 const amountSchema = z
   .union([z.number(), z.string(), z.strictObject({ usd: z.union([z.number(), z.string()]).optional(), tokens: z.number().optional(), requests: z.number().optional() })])

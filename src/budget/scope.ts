@@ -38,6 +38,7 @@ export function userScope(user: UserRef): ScopeId {
 
 /** The key of a scope: kind, tenant and id, with the first two escaped so that no two scopes meet. */
 export function scopeKey(scope: ScopeId): string {
+  if (scope.kind === 'user' && scope.tenant === undefined) return `user//${scope.id}`
   return `${escaped(scope.kind)}/${scope.tenant === undefined ? '' : escaped(scope.tenant)}/${scope.id}`
 }
 

@@ -5,7 +5,7 @@ import { combineVerdicts, hits, mostSevere, type EnforcementAction, type Enforce
 import { amountIn, describeAmount, toPublic, toUsd } from '../money/index.js'
 import { READING_SIZE, type Freeing } from '../store/index.js'
 import { NEVER } from '../time/index.js'
-import { largestFitting, windowViews, type Account } from '../tracker/index.js'
+import { largestFitting, windowViews, type Account, type JudgedScope, type JudgedWindow } from '../tracker/index.js'
 import { DENIAL_STATUS, errorWord, type Denial, type DenialCode } from './denial.js'
 import type { Basis, EnforcedBy } from './decision.js'
 import { requestContext } from './request-context.js'
@@ -153,9 +153,12 @@ export class Assessment implements Basis {
     const { account, readings } = this.#evidence
     const { amounts, verdicts } = this.rung
     if (verdicts.some((verdict) => verdict.action === 'WARN')) return true
+    const { scopes } = account
     let at = 0
-    for (const { windows } of account.scopes) {
-      for (const { warn, unit } of windows) {
+    for (let index = 0; index < scopes.length; index += 1) {
+      const { windows } = scopes[index] as JudgedScope
+      for (let position = 0; position < windows.length; position += 1) {
+        const { warn, unit } = windows[position] as JudgedWindow
         if (warn !== null && hits(warn, (readings[at + 2] as number) + (readings[at + 3] as number), amountIn(unit, amounts))) return true
         at += READING_SIZE
       }

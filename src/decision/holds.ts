@@ -4,11 +4,11 @@
 import { z } from 'zod'
 import type { EventHub } from '../events/index.js'
 import { MissingCostError, PricesNotConfigured } from '../errors/index.js'
-import { parseUsd, toUsd, type Usd } from '../money/index.js'
+import { parseUsd, toUsd } from '../money/index.js'
 import type { UsageMeter } from '../session/index.js'
 import { failureError, type ChargeFacts, type Store } from '../store/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
-import { parseStrictly, totalTokens, type Account, type Foundation, type TokenCounts } from '../tracker/index.js'
+import { parseStrictly, totalTokens, type Account, type Foundation } from '../tracker/index.js'
 import type { BursarEvents } from './events.js'
 import type { Endings, Outcome, Settlement } from './decision.js'
 
@@ -18,6 +18,7 @@ interface Actual {
   readonly model: string | undefined
 }
 
+const NOTHING_REPORTED: Outcome = Object.freeze({})
 const outcomeSchema = z.strictObject({
   cost: z.union([z.number(), z.string()]).optional(),
   usage: z.unknown().optional(),
@@ -45,7 +46,7 @@ export class Holds implements Endings {
     this.#foundation.effects.announce(reply.effects)
     const overageMicrocents = Math.max(0, microcents - reply.heldMicrocents)
     const settlement = settlementOf(microcents, overageMicrocents, reply.replayed)
-    if (!reply.replayed) this.#announce(id, settlement, reply.facts, decidedModel, model, reply.late)
+    if (!reply.replayed && this.#events.hearsAnything) this.#announce(id, settlement, reply.facts, decidedModel, model, reply.late)
     return settlement
   }
 
@@ -112,7 +113,7 @@ export class Unheld implements Endings {
 }
 
 function readOutcome(outcome: Outcome | undefined, meter: UsageMeter | undefined): Actual {
-  const given = outcome === undefined ? {} : (parseStrictly(outcomeSchema, outcome, 'outcome') as { cost?: Usd; usage?: unknown; tokens?: TokenCounts; model?: string })
+  const given: Outcome = outcome === undefined || isPlainOutcome(outcome) ? (outcome ?? NOTHING_REPORTED) : (parseStrictly(outcomeSchema, outcome, 'outcome') as Outcome)
   const tokens = given.tokens === undefined ? (meter?.used === true ? meter.tokens : undefined) : totalTokens(given.tokens, 'tokens')
   if (given.cost !== undefined) return { microcents: parseUsd(given.cost, 'cost', 'round-up'), tokens, model: given.model }
   if (given.usage !== undefined) throw new PricesNotConfigured('usage: what its tokens cost is not configured. Give cost in USD.')
@@ -121,6 +122,16 @@ function readOutcome(outcome: Outcome | undefined, meter: UsageMeter | undefined
   }
   if (meter.microcents === undefined) throw new PricesNotConfigured('addUsage: tokens were metered without a cost, and no prices are configured. Give each piece its cost, or give cost in USD.')
   return { microcents: meter.microcents, tokens, model: given.model }
+}
+
+/** True for an outcome that the schema accepts and that has a cost alone: most have, and need no schema (see isPlainRequest). */
+export function isPlainOutcome(outcome: unknown): outcome is Outcome {
+  if (typeof outcome !== 'object' || outcome === null) return false
+  for (const field in outcome) {
+    const content = (outcome as Record<string, unknown>)[field]
+    if (field !== 'cost' || (typeof content !== 'string' && !Number.isFinite(content))) return false
+  }
+  return true
 }
 
 function settlementOf(costMicrocents: number, overageMicrocents: number, replayed: boolean): Settlement {

@@ -1,7 +1,7 @@
 // What an application asks: validated strictly, and turned into integers, before anything else happens.
 
 import { z } from 'zod'
-import { idSchema, type UserRef } from '../budget/index.js'
+import { idSchema, isId, type UserRef } from '../budget/index.js'
 import { parseCount, type Usd } from '../money/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
 import { parseStrictly } from '../tracker/index.js'
@@ -61,7 +61,7 @@ const checkRequest = z.strictObject({
 
 /** Throws `InvalidRequestError`, `InvalidAmountError` or (for `holdTtl`) `InvalidConfigError`, naming the field. */
 export function parseRequest(value: unknown): ParsedRequest {
-  const given = parseStrictly(checkRequest, value, 'request') as CheckRequest
+  const given = isPlainRequest(value) ? { ...value } : (parseStrictly(checkRequest, value, 'request') as CheckRequest)
   const { userId, tenant, inputTokens, maxOutputTokens, holdTtl } = given
   const input = inputTokens === undefined ? undefined : parseCount(inputTokens, 'inputTokens')
   const output = maxOutputTokens === undefined ? undefined : parseCount(maxOutputTokens, 'maxOutputTokens')
@@ -72,4 +72,38 @@ export function parseRequest(value: unknown): ParsedRequest {
     holdTtlMs: holdTtl === undefined ? undefined : parseDuration(holdTtl, 'holdTtl'),
     facts: undefined,
   }
+}
+
+/**
+ * True for a request that the schema accepts and that has only the fields of most requests. Every request passes here: the
+ * schema takes half a microsecond and two kilobytes for what this takes nothing. Whatever it does not know is the schema's.
+ */
+export function isPlainRequest(value: unknown): value is CheckRequest {
+  if (typeof value !== 'object' || value === null || !('userId' in value)) return false
+  for (const field in value) {
+    const content = (value as Record<string, unknown>)[field]
+    switch (field) {
+      case 'userId':
+        if (!isId(content)) return false
+        break
+      case 'userTier':
+      case 'tenant':
+      case 'model':
+      case 'provider':
+      case 'idempotencyKey':
+      case 'sessionId':
+        if (content !== undefined && !isId(content)) return false
+        break
+      case 'estimatedCost':
+        if (content !== undefined && typeof content !== 'string' && !Number.isFinite(content)) return false
+        break
+      case 'inputTokens':
+      case 'maxOutputTokens':
+        if (content !== undefined && !Number.isFinite(content)) return false
+        break
+      default:
+        return false
+    }
+  }
+  return true
 }

@@ -1,9 +1,9 @@
 // Which models a request may get, what each is expected to cost, and what the request policies say of each: all that can be known
 // before the windows are asked.
 
-import { isRequestPolicy, type EnforcementCallbacks, type Verdict } from '../enforcement/index.js'
+import type { EnforcementCallbacks, Policy, Verdict } from '../enforcement/index.js'
 import { InvalidRequestError, MissingEstimateError, PricesNotConfigured } from '../errors/index.js'
-import { parseCount, parseUsd, type Amounts, type Unit, type Usd } from '../money/index.js'
+import { parseCount, parseUsd, type Amounts, type Usd } from '../money/index.js'
 import type { Ladder } from '../pricing/index.js'
 import type { Clock } from '../time/index.js'
 import type { Account } from '../tracker/index.js'
@@ -47,42 +47,50 @@ const NO_VERDICTS: readonly Verdict[] = Object.freeze([])
  * Prepares the rungs. The ladder is walked only where something that judges this request can say DEGRADE (DESIGN 3.2). Throws
  * `MissingEstimateError` or `PricesNotConfigured` where a limited unit has no estimate.
  */
-export function prepareRungs(request: ParsedRequest, account: Account, sources: RungSources): Rungs {
-  const { given } = request
-  const { ladder, callbacks } = sources
-  const needed = limitedUnits(account)
-  const policies = callbacks.policies.filter(isRequestPolicy)
-  const ask = (model: string | undefined, amounts: Amounts): readonly Verdict[] => {
-    if (policies.length === 0) return NO_VERDICTS
-    const context = requestContext(request, account, model, [], amounts, sources.clock())
-    return policies.map((policy) => callbacks.ask(policy, context))
-  }
-  const amounts = estimateFirst(request, sources.estimate, needed)
-  const first: Rung = { model: given.model, amounts, verdicts: ask(given.model, amounts) }
-  const degrade = first.verdicts.some((verdict) => verdict.action === 'DEGRADE')
-  const walks = degrade || canDegrade(account)
+export function prepareRungs(request: ParsedRequest, account: Account, policies: readonly Policy<string>[], sources: RungSources): Rungs {
+  const { model } = request.given
+  const { ladder, estimate } = sources
+  const amounts = estimateFirst(request, estimate, account)
+  const first: Rung = { model, amounts, verdicts: askRequestPolicies(request, account, policies, sources, model, amounts) }
+  const degrade = first.verdicts.some(isDegrade)
   const rungs = [first]
-  if (walks && ladder !== undefined && given.model !== undefined) {
-    for (const model of ladder.chain(given.model).slice(1)) rungs.push(cheaperRung(model, rungs.at(-1) as Rung, request, sources.estimate, ask))
+  let degradeBlocks = false
+  if (ladder !== undefined && model !== undefined && (degrade || canDegrade(account))) {
+    for (const cheaper of ladder.chain(model).slice(1)) {
+      const above = (rungs.at(-1) as Rung).amounts
+      const own = estimate === undefined ? undefined : readEstimate(estimate, request, cheaper)
+      const estimated = { microcents: own?.microcents ?? above.microcents, tokens: own?.tokens ?? above.tokens }
+      rungs.push({ model: cheaper, amounts: estimated, verdicts: askRequestPolicies(request, account, policies, sources, cheaper, estimated) })
+    }
+    degradeBlocks = sources.blocksWithoutCheaper && !ladder.knows(model)
   }
-  const refused = policies.length === 0 ? undefined : rungs.map((rung) => rung.verdicts.some((verdict) => verdict.action === 'BLOCK'))
-  const stranded = walks && ladder !== undefined && given.model !== undefined && !ladder.knows(given.model)
-  return { rungs, refused, degrade, degradeBlocks: stranded && sources.blocksWithoutCheaper }
+  const refused = policies.length === 0 ? undefined : rungs.map(({ verdicts }) => verdicts.some(isBlock))
+  return { rungs, refused, degrade, degradeBlocks }
 }
 
-function cheaperRung(model: string, above: Rung, request: ParsedRequest, estimate: Estimate | undefined, ask: (model: string, amounts: Amounts) => readonly Verdict[]): Rung {
-  const own = estimate === undefined ? undefined : readEstimate(estimate, request, model)
-  const amounts = { microcents: own?.microcents ?? above.amounts.microcents, tokens: own?.tokens ?? above.amounts.tokens }
-  return { model, amounts, verdicts: ask(model, amounts) }
+function askRequestPolicies(
+  request: ParsedRequest,
+  account: Account,
+  policies: readonly Policy<string>[],
+  { callbacks, clock }: RungSources,
+  model: string | undefined,
+  amounts: Amounts,
+): readonly Verdict[] {
+  if (policies.length === 0) return NO_VERDICTS
+  const context = requestContext(request, account, model, [], amounts, clock())
+  return policies.map((policy) => callbacks.ask(policy, context))
 }
 
-function estimateFirst(request: ParsedRequest, estimate: Estimate | undefined, needed: ReadonlySet<Unit>): Amounts {
+const isDegrade = (verdict: Verdict): boolean => verdict.action === 'DEGRADE'
+const isBlock = (verdict: Verdict): boolean => verdict.action === 'BLOCK'
+
+function estimateFirst(request: ParsedRequest, estimate: Estimate | undefined, account: Account): Amounts {
   const { given } = request
   const own = given.estimatedCost === undefined && estimate !== undefined ? readEstimate(estimate, request, given.model) : undefined
   const microcents = given.estimatedCost === undefined ? own?.microcents : parseUsd(given.estimatedCost, 'estimatedCost', 'round-up')
   const tokens = request.tokens ?? own?.tokens
-  if (microcents === undefined && needed.has('usd')) throw missingCost(given)
-  if (tokens === undefined && needed.has('tokens')) {
+  if (microcents === undefined && account.scopes.some(({ budget }) => budget.limitsMoney)) throw missingCost(given)
+  if (tokens === undefined && account.scopes.some(({ budget }) => budget.limitsTokens)) {
     throw new MissingEstimateError('inputTokens, maxOutputTokens: a token limit applies, and the request does not say how many tokens it may use. Give both (0 where there are none).')
   }
   return { microcents: microcents ?? 0, tokens: tokens ?? 0 }
@@ -107,12 +115,6 @@ function readEstimate(estimate: Estimate, request: ParsedRequest, model: string 
   return { microcents: parseUsd(cost, `${field}.cost`, 'round-up'), tokens: tokens === undefined ? undefined : parseCount(tokens, `${field}.tokens`) }
 }
 
-function limitedUnits(account: Account): ReadonlySet<Unit> {
-  const units = new Set<Unit>()
-  for (const { windows } of account.scopes) for (const { limit, unit } of windows) if (limit !== null) units.add(unit)
-  return units
-}
-
 function canDegrade(account: Account): boolean {
-  return account.scopes.some(({ windows }) => windows.some(({ degrade }) => degrade !== null))
+  return account.scopes.some(({ budget }) => budget.canDegrade)
 }

@@ -106,7 +106,7 @@ export class EnforcementCallbacks {
   check(context: PartialContext): EnforcementAction {
     const complete = completeContext(context)
     const { action } = this.explain(complete)
-    this.announce(action, complete)
+    this.announce(action, { context: complete })
     return action
   }
 
@@ -126,13 +126,13 @@ export class EnforcementCallbacks {
   }
 
   /** Counts a decided action and calls its listener. */
-  announce(action: EnforcementAction, context: EnforcementContext | (() => EnforcementContext)): void {
+  announce(action: EnforcementAction, decided: { readonly context: EnforcementContext }): void {
     this.#actions[action] += 1
     const listener = action === 'ALLOW' ? this.onAllow : action === 'WARN' ? this.onWarn : action === 'DEGRADE' ? this.onDegrade : this.onBlock
     if (listener === undefined) return
     const failed = (error: unknown): void => this.logger.warn(`bursar: the listener for ${action} failed: ${String(error)}`)
     try {
-      const returned: unknown = listener(typeof context === 'function' ? context() : context)
+      const returned: unknown = listener(decided.context)
       if (returned instanceof Promise) returned.catch(failed)
     } catch (error) {
       failed(error)

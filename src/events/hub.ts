@@ -11,6 +11,7 @@ type Listener<T> = (event: T) => unknown
 export class EventHub<Events extends EventMap & { 'listener-error': { readonly event: string; readonly error: unknown } }> {
   readonly #emitter = new EventEmitter()
   readonly #wrapped = new Map<keyof Events, Map<unknown, (...event: unknown[]) => void>>()
+  #listeners = 0
   readonly #onLost: (message: string) => void
 
   /** `onLost` gets a sentence where a listener for `listener-error` fails itself. */
@@ -29,6 +30,7 @@ export class EventHub<Events extends EventMap & { 'listener-error': { readonly e
     const isolated = (event: unknown): void => this.#isolate(name, listener, event as Events[Name])
     wrapped.set(listener, isolated)
     this.#emitter.on(name, isolated)
+    this.#listeners += 1
     return this
   }
 
@@ -48,24 +50,31 @@ export class EventHub<Events extends EventMap & { 'listener-error': { readonly e
     if (isolated !== undefined) {
       wrapped?.delete(listener)
       this.#emitter.off(name, isolated)
+      this.#listeners -= 1
     }
     return this
   }
 
-  /** True if anybody listens: what nobody hears need not be made. */
+  /** False while nobody listens to anything. */
+  get hearsAnything(): boolean {
+    return this.#listeners > 0
+  }
+
+  /** True if anybody listens to that: what nobody hears need not be made. */
   hears(name: keyof Events & string): boolean {
-    return this.#emitter.listenerCount(name) > 0
+    return this.#listeners > 0 && this.#emitter.listenerCount(name) > 0
   }
 
   /** Tells every listener. */
   emit<Name extends keyof Events & string>(name: Name, event: Events[Name]): void {
-    this.#emitter.emit(name, event)
+    if (this.#listeners > 0) this.#emitter.emit(name, event)
   }
 
   /** Forgets every listener. */
   clear(): void {
     this.#emitter.removeAllListeners()
     this.#wrapped.clear()
+    this.#listeners = 0
   }
 
   #isolate<Name extends keyof Events & string>(name: Name, listener: Listener<Events[Name]>, event: Events[Name]): void {

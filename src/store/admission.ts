@@ -2,7 +2,7 @@
 
 import { hits } from '../enforcement/index.js'
 import { amountIn, type Amounts } from '../money/index.js'
-import { READING_SIZE, type ReserveRequest } from './contract.js'
+import { READING_SIZE, type ReserveRequest, type ScopeTerms, type WindowTerms } from './contract.js'
 
 /** The rung that is admitted, or −1; and whether rung 0 hit a degrade threshold. */
 export interface Admission {
@@ -27,9 +27,12 @@ export function admit(request: ReserveRequest, readings: readonly number[]): Adm
 }
 
 function anyHit(request: ReserveRequest, readings: readonly number[], amounts: Amounts, threshold: 'block' | 'degrade'): boolean {
+  const { scopes } = request
   let at = 0
-  for (const { windows } of request.scopes) {
-    for (const terms of windows) {
+  for (let index = 0; index < scopes.length; index += 1) {
+    const { windows } = scopes[index] as ScopeTerms
+    for (let position = 0; position < windows.length; position += 1) {
+      const terms = windows[position] as WindowTerms
       const ceiling = terms[threshold]
       const used = (readings[at + 2] as number) + (readings[at + 3] as number)
       if (ceiling !== null && hits(ceiling, used, amountIn(terms.unit, amounts))) return true

@@ -30,7 +30,7 @@ export interface WindowTerms {
   readonly alerts: readonly AlertThreshold[]
 }
 
-/** One scope of a request with the windows to test in it. `key` is unique to the scope. */
+/** One scope of a request with the windows to test in it. `key` is one string for the scope, the same for no other. */
 export interface ScopeTerms {
   readonly scope: ScopeId
   readonly key: string
@@ -42,12 +42,17 @@ export interface ChargeFacts {
   readonly user: UserRef
   readonly tier: string | undefined
   readonly provider?: string | undefined
-  /** The model asked for. */
-  readonly requestedModel?: string | undefined
-  /** The model of each rung, rung 0 first; empty where no model was named. */
-  readonly models: readonly string[]
+  /** The model asked for: rung 0. */
+  readonly model?: string | undefined
+  /** The models of the rungs below. */
+  readonly cheaperModels?: readonly string[] | undefined
   readonly sessionId?: string | undefined
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
+}
+
+/** The model of a rung. */
+export function modelOf(facts: ChargeFacts, rung: number): string | undefined {
+  return rung === 0 ? facts.model : facts.cheaperModels?.[rung - 1]
 }
 
 /** Opens one hold in all windows of all scopes, or changes nothing. */

@@ -1,16 +1,28 @@
 // From who spends to what is tested: the tier, the budget with its overrides, and the terms of every scope of a request. Knows
 // the configuration and the directory; knows no amounts.
 
-import { scopeKey, userScope, type BudgetPlan, type CompiledBudget, type PlannedScope, type Spender } from '../budget/index.js'
+import { scopeKey, userScope, type BudgetPlan, type CompiledBudget, type Spender } from '../budget/index.js'
 import type { ScopeId } from '../enforcement/index.js'
-import type { Directory, DirectoryEntry, MaybePromise } from '../store/index.js'
-import { TermsBook, type JudgedWindow, type Judges } from './terms.js'
+import type { Directory, DirectoryEntry, MaybePromise, ScopeTerms } from '../store/index.js'
+import type { Clock } from '../time/index.js'
+import { TermsBook, type JudgedBudget, type JudgedWindow, type Judges } from './terms.js'
 
 /** One scope of a request with the windows to test, and who judges them. */
-export interface JudgedScope {
+export class JudgedScope implements ScopeTerms {
   readonly scope: ScopeId
-  readonly key: string
+  readonly budget: JudgedBudget
   readonly windows: readonly JudgedWindow[]
+
+  constructor(scope: ScopeId, budget: JudgedBudget) {
+    this.scope = scope
+    this.budget = budget
+    this.windows = budget.windows
+  }
+
+  /** Made when a store asks for it: the one in memory never does. */
+  get key(): string {
+    return scopeKey(this.scope)
+  }
 }
 
 /** Everything about a spender that a request depends on. The user's own scope comes first. */
@@ -23,13 +35,15 @@ export interface Account {
 export class Accounts {
   readonly plan: BudgetPlan
   readonly #directory: Directory
+  readonly #clock: Clock
   readonly #judges: () => Judges
   readonly #overridden = new WeakMap<DirectoryEntry, Map<string | undefined, { readonly budget: CompiledBudget; readonly until: number }>>()
   #book: TermsBook
 
-  constructor(plan: BudgetPlan, directory: Directory, judges: () => Judges) {
+  constructor(plan: BudgetPlan, directory: Directory, clock: Clock, judges: () => Judges) {
     this.plan = plan
     this.#directory = directory
+    this.#clock = clock
     this.#judges = judges
     this.#book = new TermsBook(judges())
     this.checkJudges()
@@ -44,21 +58,20 @@ export class Accounts {
     }
   }
 
-  /** The account of a spender at `now`. Throws for an unknown tier or scope; answers at once where the directory does. */
-  find(spender: Spender, now: number): MaybePromise<Account> {
+  /** The account of a spender as it is now. Throws for an unknown tier or scope; answers at once where the directory does. */
+  find(spender: Spender): MaybePromise<Account> {
     const entry = this.#directory.get(spender.user)
-    return entry instanceof Promise ? entry.then((known) => this.#assemble(spender, known, now)) : this.#assemble(spender, entry, now)
+    return entry instanceof Promise ? entry.then((known) => this.#assemble(spender, known)) : this.#assemble(spender, entry)
   }
 
-  #assemble(spender: Spender, entry: DirectoryEntry | undefined, now: number): Account {
+  #assemble(spender: Spender, entry: DirectoryEntry | undefined): Account {
     const tier = this.plan.tierOf(spender.tier, entry?.tier)
-    const budget = entry?.overrides === undefined ? this.plan.userBudget(tier, undefined, now) : this.#overriddenBudget(tier, entry, now)
+    const budget = entry?.overrides === undefined ? this.plan.userBudget(tier) : this.#overriddenBudget(tier, entry, this.#clock())
     const book = this.#currentBook()
-    const scope = userScope(spender.user)
-    const own: JudgedScope = { scope, key: scopeKey(scope), windows: book.termsOf(budget, true, tier) }
-    const shared = this.plan.sharedScopes({ ...spender, tier })
+    const own = new JudgedScope(userScope(spender.user), book.termsOf(budget, true, tier))
+    const shared = this.plan.sharedScopes(spender, tier)
     if (shared.length === 0) return { tier, scopes: [own] }
-    return { tier, scopes: [own, ...shared.map((planned) => judged(planned, book, tier))] }
+    return { tier, scopes: [own, ...shared.map((planned) => new JudgedScope(planned.scope, book.termsOf(planned.budget, false, tier)))] }
   }
 
   #overriddenBudget(tier: string | undefined, entry: DirectoryEntry, now: number): CompiledBudget {
@@ -81,8 +94,4 @@ export class Accounts {
     if (this.#book.judges !== judges) this.#book = new TermsBook(judges)
     return this.#book
   }
-}
-
-function judged(planned: PlannedScope, book: TermsBook, tier: string | undefined): JudgedScope {
-  return { scope: planned.scope, key: planned.key, windows: book.termsOf(planned.budget, false, tier) }
 }

@@ -83,7 +83,7 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     const account = await this.#account(user, parsed.userTier, parsed.scopes)
     const id = parsed.idempotencyKey ?? newId()
     const { idempotencyKey, model, provider, sessionId, metadata } = parsed
-    const facts = { user, tier: account.tier, provider, requestedModel: model, models: model === undefined ? [] : [model], sessionId, metadata }
+    const facts = { user, tier: account.tier, provider, model, sessionId, metadata }
     const fingerprint = idempotencyKey === undefined ? id : fingerprintOf('record', parsed)
     const reply = await this.#foundation.store.record({ id, fingerprint, idGiven: idempotencyKey !== undefined, scopes: account.scopes, amounts, facts })
     if (reply.outcome !== 'recorded') throw failureError(reply, id, 'record')
@@ -211,7 +211,7 @@ export class CostTracker<Tier extends string = string, Group extends string = st
   }
 
   #account(user: UserRef, tier: string | undefined, scopes?: Readonly<Record<string, string>>): MaybePromise<Account> {
-    return this.#foundation.accounts.find({ user, tier, scopes }, this.#foundation.clock())
+    return this.#foundation.accounts.find({ user, tier, scopes })
   }
 
   async #emptyContext(user: UserRef, tier: string | undefined, microcents = 0): Promise<EnforcementContext> {

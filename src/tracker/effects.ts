@@ -18,7 +18,7 @@ export class EffectAnnouncer {
   }
 
   announce(effects: readonly Effect[]): void {
-    for (const effect of effects) this.#announceOne(effect)
+    if (effects.length > 0) for (const effect of effects) this.#announceOne(effect)
   }
 
   #announceOne(effect: Effect): void {

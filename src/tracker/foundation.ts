@@ -31,7 +31,7 @@ export function layFoundation(config: BudgetsConfig, judges: () => Judges): Foun
   const clock = config.clock ?? systemClock
   const warn = warner(config.logger)
   const store = config.store ?? defaultStore(clock, warn)
-  const accounts = new Accounts(plan, store.directory, judges)
+  const accounts = new Accounts(plan, store.directory, clock, judges)
   const hub = new EventHub<TrackerEvents>(warn)
   return { plan, store, clock, accounts, hub, effects: new EffectAnnouncer(hub, warn), warn }
 }

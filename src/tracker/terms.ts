@@ -16,6 +16,16 @@ export interface JudgedWindow extends WindowTerms {
   readonly judges: readonly ThresholdPolicy<string>[]
 }
 
+/** A budget with its judges, and what every request asks of it. */
+export interface JudgedBudget {
+  readonly windows: readonly JudgedWindow[]
+  /** Some window limits this unit: a request must bring an estimate of it. */
+  readonly limitsMoney: boolean
+  readonly limitsTokens: boolean
+  /** Some window has a degrade threshold: the ladder may be walked. */
+  readonly canDegrade: boolean
+}
+
 /** Who judges: the registered threshold policies, those of a shared budget, and the strict one for what is always strict. */
 export interface Judges {
   readonly own: readonly ThresholdPolicy<string>[]
@@ -30,7 +40,10 @@ const UNLIMITED: Ceiling = Object.freeze({ max: MAX_AMOUNT, pre: MAX_AMOUNT })
 /** The terms of all budgets under one set of judges. */
 export class TermsBook {
   readonly judges: Judges
-  readonly #terms = new WeakMap<CompiledBudget, Map<string | undefined, readonly JudgedWindow[]>>()
+  readonly #terms = new WeakMap<CompiledBudget, Map<string | undefined, JudgedBudget>>()
+  #lastBudget: CompiledBudget | undefined
+  #lastTier: string | undefined
+  #lastTerms: JudgedBudget | undefined
 
   constructor(judges: Judges) {
     this.judges = judges
@@ -40,7 +53,8 @@ export class TermsBook {
    * The windows of a budget as a store tests them for a user of that tier. Throws `InvalidConfigError` for a limit that no
    * policy judges (FAIL-LOUD).
    */
-  termsOf(budget: CompiledBudget, isUsers: boolean, tier: string | undefined): readonly JudgedWindow[] {
+  termsOf(budget: CompiledBudget, isUsers: boolean, tier: string | undefined): JudgedBudget {
+    if (budget === this.#lastBudget && tier === this.#lastTier) return this.#lastTerms as JudgedBudget
     let byTier = this.#terms.get(budget)
     if (byTier === undefined) {
       byTier = new Map()
@@ -48,9 +62,12 @@ export class TermsBook {
     }
     let terms = byTier.get(tier)
     if (terms === undefined) {
-      terms = Object.freeze(budget.windows.map((window) => this.#judged(window, budget, isUsers, tier)))
+      terms = summedUp(budget.windows.map((window) => this.#judged(window, budget, isUsers, tier)))
       byTier.set(tier, terms)
     }
+    this.#lastBudget = budget
+    this.#lastTier = tier
+    this.#lastTerms = terms
     return terms
   }
 
@@ -86,6 +103,15 @@ export class TermsBook {
     if ((window.unit === 'requests' || window.limit === 0) && strict !== undefined) return [strict]
     return isUsers ? this.judges.own : this.judges.shared(budget)
   }
+}
+
+function summedUp(windows: readonly JudgedWindow[]): JudgedBudget {
+  return Object.freeze({
+    windows: Object.freeze(windows),
+    limitsMoney: windows.some(({ unit, limit }) => unit === 'usd' && limit !== null),
+    limitsTokens: windows.some(({ unit, limit }) => unit === 'tokens' && limit !== null),
+    canDegrade: windows.some(({ degrade }) => degrade !== null),
+  })
 }
 
 function alertAt(limit: number, thresholdPct: number): AlertThreshold {

@@ -1,16 +1,19 @@
-// The counters of one scope: a flat array of numbers, cut into slots by a layout that all scopes with the same windows share.
-// A user costs one array and no object per window; that is what lets a process keep a million of them.
+// The counters of one scope: a stretch of numbers, cut into slots by a layout that all scopes with the same windows share. Knows
+// how a window counts; not whose it is.
 
 import { saturatingAdd } from '../../money/index.js'
-import { bucketExpiresAt, bucketIndex, ROLLING_BUCKETS, rollingSpan, type RollingRule } from '../../time/index.js'
+import { bucketExpiresAt, bucketIndex, ROLLING_BUCKETS, rollingSpan, type RollingRule, type Span } from '../../time/index.js'
 import type { Freeing, WindowTerms } from '../contract.js'
 
-/** The cells of a scope: lifetime microcents and entries first, then the slots of its windows. */
-export type Cells = number[]
+/** The cells of many scopes. A scope's begin with these four; the slots of its windows follow. */
+export type Cells = Float64Array
 
 export const LIFETIME_MICROCENTS = 0
 export const LIFETIME_ENTRIES = 1
-export const FIRST_SLOT = 2
+/** How many open holds are placed in the scope: none may be forgotten. */
+export const OPEN_HOLDS = 2
+export const TIER = 3
+export const FIRST_SLOT = 4
 
 // Offsets within a slot. The first three are common to both kinds.
 export const HELD = 0
@@ -29,24 +32,32 @@ export function emptySlot(terms: WindowTerms): readonly number[] {
   return terms.source.kind === 'calendar' ? [0, 0, -1, 0, 0, 0] : [0, 0, -1, -1, -1, ...new Array<number>(RING).fill(0)]
 }
 
-/** Appends startsAt, endsAt, spent and held of a window at `now` to `out`. A slot of −1 is a window that was never used. */
+/** Appends startsAt, endsAt, spent and held of a window at `now` to `out`. */
 export function readSlot(out: number[], cells: Cells, slot: number, terms: WindowTerms, now: number): void {
   const { source } = terms
-  if (source.kind === 'calendar') {
-    if (slot >= 0 && now < (cells[slot + ENDS_AT] as number)) {
-      out.push(cells[slot + STARTS_AT] as number, cells[slot + ENDS_AT] as number, cells[slot + SPENT] as number, cells[slot + HELD] as number)
-      return
-    }
-    const span = source.calendar.at(now)
-    // The stored window rules until its end; the next one starts no earlier than that, whatever its zone says.
-    const startsAt = slot >= 0 ? Math.max(span.startsAt, cells[slot + ENDS_AT] as number) : span.startsAt
-    out.push(startsAt, span.endsAt, 0, 0)
+  if (source.kind === 'rolling') {
+    out.push(rollingSpan(source.rule, now).startsAt, bucketExpiresAt(source.rule, bucketIndex(source.rule, now)), rollingSpent(cells, slot, source.rule, now), cells[slot + HELD] as number)
     return
   }
-  const { startsAt } = rollingSpan(source.rule, now)
-  const endsAt = bucketExpiresAt(source.rule, bucketIndex(source.rule, now))
-  if (slot < 0) out.push(startsAt, endsAt, 0, 0)
-  else out.push(startsAt, endsAt, rollingSpent(cells, slot, source.rule, now), cells[slot + HELD] as number)
+  const storedEnd = cells[slot + ENDS_AT] as number
+  if (now < storedEnd) {
+    out.push(cells[slot + STARTS_AT] as number, storedEnd, cells[slot + SPENT] as number, cells[slot + HELD] as number)
+    return
+  }
+  // The stored window rules until its end; the next one starts no earlier than that, whatever its zone says.
+  const span = source.calendar.at(now)
+  out.push(Math.max(span.startsAt, storedEnd), span.endsAt, 0, 0)
+}
+
+/** The same for a window in which nothing was ever counted. */
+export function readUnused(out: number[], terms: WindowTerms, now: number): void {
+  const { source } = terms
+  if (source.kind === 'rolling') {
+    out.push(rollingSpan(source.rule, now).startsAt, bucketExpiresAt(source.rule, bucketIndex(source.rule, now)), 0, 0)
+    return
+  }
+  const span = source.calendar.at(now)
+  out.push(span.startsAt, span.endsAt, 0, 0)
 }
 
 /** Begins the window that starts at `startsAt` where another one is stored. True if one that had been used ended by it. */
@@ -79,9 +90,9 @@ export function addSpent(cells: Cells, slot: number, amount: number): number {
   return spent
 }
 
-/** When a calendar window ends. */
-export function endOf(cells: Cells, slot: number): number {
-  return cells[slot + ENDS_AT] as number
+/** When the stored calendar window starts and ends. */
+export function spanOf(cells: Cells, slot: number): Span {
+  return { startsAt: cells[slot + STARTS_AT] as number, endsAt: cells[slot + ENDS_AT] as number }
 }
 
 /** Adds to the bucket of an instant. A bucket that has left the window takes nothing: it counts no more. */

@@ -1,88 +1,85 @@
 // How a charge moves the counters of its windows: when it is placed, when it ends, and when it is corrected afterwards.
 
-import { amountIn, type Amounts } from '../../money/index.js'
-import { READING_SIZE, type Effect } from '../contract.js'
+import { amountIn, saturatingAdd, type Amounts } from '../../money/index.js'
+import { READING_SIZE, type Effect, type ScopeTerms, type WindowTerms } from '../contract.js'
 import { raiseAlerts } from './alerts.js'
-import { addHeld, addSpent, addToBucket, endOf, isStored, LIFETIME_ENTRIES, LIFETIME_MICROCENTS, rollingSpent, turnWindow } from './cells.js'
+import { addHeld, addSpent, addToBucket, isStored, LIFETIME_ENTRIES, LIFETIME_MICROCENTS, OPEN_HOLDS, rollingSpent, turnWindow, type Cells } from './cells.js'
 import type { Charge } from './charge.js'
-import { bucketExpiresAt, bucketIndex } from '../../time/index.js'
+import type { Scopes } from './scopes.js'
 
 /** Holds the charge's estimate in each of its windows, beginning those that have turned; requests count at once. */
-export function place(charge: Charge, now: number, effects: Effect[]): void {
-  for (const record of charge.records) record.tier = charge.facts.tier
-  forEachWindow(charge, (window) => {
-    const { cells, slot, terms, scope, startsAt, endsAt } = window
-    if (terms.source.kind === 'calendar' && turnWindow(cells, slot, startsAt, endsAt)) {
-      effects.push({ kind: 'window-reset', scope: scope.scope, window: terms.window, startsAt, endsAt })
+export function place(charge: Charge, scopes: Scopes, now: number, effects: Effect[]): void {
+  const { request, readings, held } = charge
+  let at = 0
+  for (let index = 0; index < request.scopes.length; index += 1) {
+    const scope = request.scopes[index] as ScopeTerms
+    const record = scopes.withRoomFor(scope)
+    const { cells, base } = record
+    const { slots } = record.layout.placesOf(scope.windows)
+    scopes.noteTier(record, request.facts.tier)
+    cells[base + OPEN_HOLDS] = (cells[base + OPEN_HOLDS] as number) + 1
+    for (let position = 0; position < slots.length; position += 1) {
+      const terms = scope.windows[position] as WindowTerms
+      const slot = base + (slots[position] as number)
+      const startsAt = readings[at] as number
+      const endsAt = readings[at + 1] as number
+      at += READING_SIZE
+      if (terms.source.kind === 'calendar' && turnWindow(cells, slot, startsAt, endsAt)) {
+        effects.push({ kind: 'window-reset', scope: scope.scope, window: terms.window, startsAt, endsAt })
+      }
+      if (terms.unit === 'requests') spend(scope, terms, cells, slot, 1, now, effects)
+      else addHeld(cells, slot, amountIn(terms.unit, held))
     }
-    if (terms.unit === 'requests') spend(window, 1, now, effects)
-    else addHeld(cells, slot, amountIn(terms.unit, charge.held))
-  })
+  }
 }
 
 /** Replaces what is held by what was spent, where the stored window is still the one that the hold was placed in. */
-export function endCharge(charge: Charge, actual: Amounts, at: number, effects: Effect[]): void {
-  for (const record of charge.records) {
-    record.cells[LIFETIME_MICROCENTS] = (record.cells[LIFETIME_MICROCENTS] as number) + actual.microcents
-    record.cells[LIFETIME_ENTRIES] = (record.cells[LIFETIME_ENTRIES] as number) + 1
-  }
-  forEachWindow(charge, (window) => {
-    const { cells, slot, terms, startsAt } = window
-    if (terms.unit === 'requests') return
-    if (terms.source.kind === 'calendar' && !isStored(cells, slot, startsAt)) return
-    addHeld(cells, slot, -amountIn(terms.unit, charge.held))
-    spend(window, amountIn(terms.unit, actual), at, effects)
-  })
+export function endCharge(charge: Charge, scopes: Scopes, microcents: number, tokens: number, at: number, effects: Effect[]): void {
+  change(charge, scopes, charge.held, 1, { microcents, tokens }, at, effects)
 }
 
 /**
  * Adds to what a charge has spent, or takes from it. What is added to a rolling window counts from now on; what is taken goes
  * from the bucket that had it, or from nowhere.
  */
-export function correct(charge: Charge, change: Amounts, now: number, effects: Effect[]): void {
-  for (const record of charge.records) record.cells[LIFETIME_MICROCENTS] = Math.max(0, (record.cells[LIFETIME_MICROCENTS] as number) + change.microcents)
-  forEachWindow(charge, (window) => {
-    const { cells, slot, terms, startsAt } = window
-    if (terms.unit === 'requests') return
-    if (terms.source.kind === 'calendar' && !isStored(cells, slot, startsAt)) return
-    const amount = amountIn(terms.unit, change)
-    if (amount > 0) spend(window, amount, now, effects)
-    else if (terms.source.kind === 'rolling') addToBucket(cells, slot, terms.source.rule, charge.endedAt, amount)
-    else addSpent(cells, slot, amount)
-  })
+export function correct(charge: Charge, scopes: Scopes, microcents: number, tokens: number, now: number, effects: Effect[]): void {
+  change(charge, scopes, NOTHING, 0, { microcents, tokens }, now, effects)
 }
 
-interface PlacedWindow {
-  readonly cells: number[]
-  readonly slot: number
-  readonly scope: Charge['scopes'][number]
-  readonly terms: Charge['scopes'][number]['windows'][number]
-  readonly startsAt: number
-  readonly endsAt: number
+const NOTHING: Amounts = { microcents: 0, tokens: 0 }
+
+function change(charge: Charge, scopes: Scopes, released: Amounts, ended: 0 | 1, spent: Amounts, now: number, effects: Effect[]): void {
+  const { request, readings } = charge
+  let at = 0
+  for (let index = 0; index < request.scopes.length; index += 1) {
+    const scope = request.scopes[index] as ScopeTerms
+    // A scope may have been forgotten since a hold in it ended: what is corrected then still counts in its rolling windows.
+    const { layout, cells, base } = scopes.withRoomFor(scope)
+    const { slots } = layout.placesOf(scope.windows)
+    cells[base + LIFETIME_MICROCENTS] = Math.max(0, saturatingAdd(cells[base + LIFETIME_MICROCENTS] as number, spent.microcents))
+    cells[base + LIFETIME_ENTRIES] = (cells[base + LIFETIME_ENTRIES] as number) + ended
+    cells[base + OPEN_HOLDS] = (cells[base + OPEN_HOLDS] as number) - ended
+    for (let position = 0; position < slots.length; position += 1) {
+      const terms = scope.windows[position] as WindowTerms
+      const slot = base + (slots[position] as number)
+      const startsAt = readings[at] as number
+      at += READING_SIZE
+      if (terms.unit === 'requests' || (terms.source.kind === 'calendar' && !isStored(cells, slot, startsAt))) continue
+      const amount = amountIn(terms.unit, spent)
+      addHeld(cells, slot, -amountIn(terms.unit, released))
+      if (amount >= 0) spend(scope, terms, cells, slot, amount, now, effects)
+      else if (terms.source.kind === 'rolling') addToBucket(cells, slot, terms.source.rule, charge.endedAt, amount)
+      else addSpent(cells, slot, amount)
+    }
+  }
 }
 
-function spend({ cells, slot, scope, terms, startsAt }: PlacedWindow, amount: number, at: number, effects: Effect[]): void {
+function spend(scope: ScopeTerms, terms: WindowTerms, cells: Cells, slot: number, amount: number, at: number, effects: Effect[]): void {
   const { source } = terms
   if (source.kind === 'calendar') {
-    const spent = addSpent(cells, slot, amount)
-    raiseAlerts(effects, scope, terms, cells, slot, { spent, startsAt, endsAt: endOf(cells, slot), at })
+    raiseAlerts(effects, scope, terms, cells, slot, addSpent(cells, slot, amount), at)
     return
   }
   addToBucket(cells, slot, source.rule, at, amount)
-  const spent = rollingSpent(cells, slot, source.rule, at)
-  raiseAlerts(effects, scope, terms, cells, slot, { spent, startsAt: at, endsAt: bucketExpiresAt(source.rule, bucketIndex(source.rule, at)), at })
-}
-
-function forEachWindow(charge: Charge, visit: (window: PlacedWindow) => void): void {
-  let reading = 0
-  charge.scopes.forEach((scope, index) => {
-    const { layout, cells } = charge.records[index] as Charge['records'][number]
-    const { slots } = layout.placesOf(scope.windows)
-    scope.windows.forEach((terms, position) => {
-      const startsAt = charge.readings[reading] as number
-      const endsAt = charge.readings[reading + 1] as number
-      visit({ cells, slot: slots[position] as number, scope, terms, startsAt, endsAt })
-      reading += READING_SIZE
-    })
-  })
+  if (terms.alerts.length > 0) raiseAlerts(effects, scope, terms, cells, slot, rollingSpent(cells, slot, source.rule, at), at)
 }

@@ -1,33 +1,50 @@
-// Where each window of a scope stands in its cells. Layouts only grow, and scopes with the same windows share one, so that the
-// places of a request's windows are found by one comparison.
+// Where each window of a scope stands in its cells, and the cells of all scopes with that layout. Layouts only grow, and scopes
+// with the same windows share one, so that the places of a request's windows are found by one comparison.
 
 import type { WindowTerms } from '../contract.js'
-import { emptySlot, FIRST_SLOT } from './cells.js'
+import { emptySlot, FIRST_SLOT, type Cells } from './cells.js'
+import type { ScopeRecord } from './scopes.js'
 
-/** The places of a list of windows: −1 for one that the layout does not have. */
+/** The slots of a list of windows, relative to a scope's base: −1 for one that the layout does not have. */
 export interface Places {
   readonly slots: readonly number[]
   readonly complete: boolean
 }
 
-/** A list of windows with their slots. {@link Layout.empty} has none; others grow from it. */
+/** How many scopes share one array. */
+const CHUNK = 1_024
+
+/** A list of windows with their slots, and the scopes that have them. {@link Layout.root} has no windows; others grow from it. */
 export class Layout {
   readonly windows: readonly WindowTerms[]
+  /** Its place in the family of layouts that grew from one root. */
+  readonly number: number
+  readonly #family: Layout[]
   readonly #slots: ReadonlyMap<string, number>
-  readonly #size: number
+  readonly #empty: Cells
   readonly #grown = new Map<string, Layout>()
   readonly #places = new WeakMap<readonly WindowTerms[], Places>()
+  readonly #chunks: Cells[] = []
+  readonly #free: number[] = []
+  #used = 0
   #lastWindows: readonly WindowTerms[] | undefined
   #lastPlaces: Places | undefined
 
-  private constructor(windows: readonly WindowTerms[], slots: ReadonlyMap<string, number>, size: number) {
+  private constructor(windows: readonly WindowTerms[], slots: ReadonlyMap<string, number>, empty: Cells, family: Layout[]) {
     this.windows = windows
     this.#slots = slots
-    this.#size = size
+    this.#empty = empty
+    this.#family = family
+    this.number = family.push(this) - 1
   }
 
-  static empty(): Layout {
-    return new Layout([], new Map(), FIRST_SLOT)
+  static root(): Layout {
+    return new Layout([], new Map(), new Float64Array(FIRST_SLOT), [])
+  }
+
+  /** Another layout of the family. */
+  layoutOf(number: number): Layout {
+    return this.#family[number] as Layout
   }
 
   /** Where these windows stand. */
@@ -49,18 +66,49 @@ export class Layout {
     return this.#slots.get(window) ?? -1
   }
 
-  /** The layout with these windows too; `cells` gets their empty slots. */
-  grownBy(windows: readonly WindowTerms[], cells: number[]): Layout {
+  /** The layout that has these windows too. */
+  grownBy(windows: readonly WindowTerms[]): Layout {
     let layout: Layout = this
     for (const terms of windows) if (layout.slotOf(terms.window) < 0) layout = layout.#with(terms)
-    for (const terms of layout.windows.slice(this.windows.length)) cells.push(...emptySlot(terms))
     return layout
+  }
+
+  /** A place for one more scope, with empty cells. */
+  newPlace(): number {
+    const freed = this.#free.pop()
+    const place = freed ?? this.#used
+    if (freed === undefined) {
+      if (place % CHUNK === 0) this.#chunks.push(new Float64Array(CHUNK * this.#empty.length))
+      this.#used += 1
+    }
+    this.cellsAt(place).set(this.#empty, this.baseOf(place))
+    return place
+  }
+
+  freePlace(place: number): void {
+    this.#free.push(place)
+  }
+
+  /** The array in which a place's cells are. */
+  cellsAt(place: number): Cells {
+    return this.#chunks[(place / CHUNK) | 0] as Cells
+  }
+
+  /** Where they begin in it. */
+  baseOf(place: number): number {
+    return (place % CHUNK) * this.#empty.length
+  }
+
+  /** Takes over what a scope had in a layout with fewer windows: what came first stands first in both. */
+  copyFrom(before: ScopeRecord, after: ScopeRecord): void {
+    after.cells.set(before.cells.subarray(before.base, before.base + before.layout.#empty.length), after.base)
   }
 
   #with(terms: WindowTerms): Layout {
     let grown = this.#grown.get(terms.window)
     if (grown === undefined) {
-      grown = new Layout([...this.windows, terms], new Map([...this.#slots, [terms.window, this.#size]]), this.#size + emptySlot(terms).length)
+      const slots = new Map([...this.#slots, [terms.window, this.#empty.length]])
+      grown = new Layout([...this.windows, terms], slots, Float64Array.of(...this.#empty, ...emptySlot(terms)), this.#family)
       this.#grown.set(terms.window, grown)
     }
     return grown

@@ -40,7 +40,7 @@ export class MemoryLedger implements LedgerSink {
 
   /** Writes one change of money of a charge. */
   write(kind: LedgerKind, charge: Charge, at: number, microcents: number, tokens: number, reason?: string): void {
-    if (kind !== 'released') this.#totals.add(microcents, tokens, charge.model, charge.facts.provider, charge.facts.tier)
+    if (kind !== 'released') this.#totals.add(microcents, tokens, charge.model, charge.request.facts.provider, charge.request.facts.tier)
     const correction = kind === 'corrected' ? (charge.corrections += 1) : 0
     this.#lines.put({ number: (this.#written += 1), kind, at, charge, microcents, tokens, correction, reason })
   }
@@ -50,9 +50,9 @@ export class MemoryLedger implements LedgerSink {
     for (const written of kept) yield 'entry' in written ? written.entry : writtenOut(written)
   }
 
-  /** The charges behind the kept entries, newest first; a charge may come more than once. */
+  /** The charges behind the kept entries, newest first by their ending: a correction makes an old charge no newer. */
   *chargesFromNewest(): Generator<Charge> {
-    for (const { charge } of this.#lines.fromOldest().reverse()) yield charge
+    for (const { charge, kind } of this.#lines.fromOldest().reverse()) if (kind !== 'corrected') yield charge
   }
 
   totals(): LedgerTotals {
@@ -85,7 +85,7 @@ class Ring<T> {
 }
 
 function writtenOut({ kind, at, charge, microcents, tokens, correction, reason }: Line): LedgerEntry {
-  const { facts } = charge
+  const { facts } = charge.request
   return Object.freeze({
     id: `${charge.id}:${kind}${correction > 0 ? `:${correction}` : ''}`,
     kind,
@@ -96,7 +96,7 @@ function writtenOut({ kind, at, charge, microcents, tokens, correction, reason }
     tier: facts.tier,
     sessionId: facts.sessionId,
     provider: facts.provider,
-    requestedModel: facts.requestedModel,
+    requestedModel: facts.model,
     model: charge.model,
     microcents,
     tokens,
@@ -111,7 +111,7 @@ function writtenOut({ kind, at, charge, microcents, tokens, correction, reason }
 function chargedWindows(charge: Charge): ChargedWindow[] {
   const charged: ChargedWindow[] = []
   let at = 0
-  for (const { scope, windows } of charge.scopes) {
+  for (const { scope, windows } of charge.request.scopes) {
     for (const terms of windows) {
       charged.push({ scope, window: terms.window, startsAt: terms.source.kind === 'calendar' ? (charge.readings[at] as number) : charge.endedAt })
       at += READING_SIZE

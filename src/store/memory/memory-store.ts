@@ -1,7 +1,7 @@
 // The reference store: every operation of the contract in one process, synchronously, so that each is atomic by itself. It keeps
 // a monotone store time and ends due holds at the start of every operation.
 
-import { parseUserKey, scopeKey, userScope, type UserRef } from '../../budget/index.js'
+import { userScope, type UserRef } from '../../budget/index.js'
 import type { Amounts } from '../../money/index.js'
 import { assertInstant, systemClock, type Clock } from '../../time/index.js'
 import { admit } from '../admission.js'
@@ -27,12 +27,14 @@ import {
   type SettleRequest,
   type Store,
   type UserTotals,
+  type WindowTerms,
 } from '../contract.js'
-import { freeingOf, LIFETIME_ENTRIES, LIFETIME_MICROCENTS, readSlot } from './cells.js'
-import { Charge, type Opening } from './charge.js'
+import { freeingOf, LIFETIME_ENTRIES, LIFETIME_MICROCENTS, readSlot, readUnused } from './cells.js'
+import { Charge, tombstone } from './charge.js'
 import { correct, endCharge, place } from './counting.js'
 import { MemoryDirectory } from './directory.js'
 import { DueQueue } from './due-queue.js'
+import { IdIndex } from './id-index.js'
 import { MemoryLedger } from './ledger.js'
 import { Retention } from './retention.js'
 import { Scopes } from './scopes.js'
@@ -41,16 +43,18 @@ import { Scopes } from './scopes.js'
 export interface MemoryStoreOptions {
   /** Store time in ms since the epoch; default: the system's. A clock that steps back stands still until it has caught up. */
   readonly clock?: Clock | undefined
-  /** How many ledger entries are kept for reports and for refunds. Default 10,000. */
+  /** How many ledger entries are kept for exports and for refunds. Default 1,000. */
   readonly ledgerCapacity?: number | undefined
   /** How many ended holds with ids of the caller's, and expired ones, are remembered within their 24 h. Default 100,000. */
   readonly maxGivenIds?: number | undefined
-  /** How many ended holds with generated ids are remembered within their 60 s. Default 10,000. */
+  /** How many ended holds with generated ids are remembered within their 60 s. Default 1,000. */
   readonly maxGeneratedIds?: number | undefined
 }
 
 const GENERATED_IDS_KEPT_MS = 60_000
 const GIVEN_IDS_KEPT_MS = 24 * 60 * 60_000
+const NOTHING: Amounts = Object.freeze({ microcents: 0, tokens: 0 })
+const NOTHING_HELD: readonly Amounts[] = Object.freeze([NOTHING])
 const NO_EFFECTS: readonly Effect[] = Object.freeze([])
 const NO_FREEING: ReadonlyMap<number, readonly Freeing[]> = new Map()
 const UNKNOWN: Failure = Object.freeze({ outcome: 'unknown-hold' })
@@ -64,6 +68,12 @@ export function memoryStore(options: MemoryStoreOptions = {}): Store {
   return new MemoryStore(options)
 }
 
+interface RememberedRefund {
+  readonly id: string
+  readonly fingerprint: string
+  readonly reply: Refunded
+}
+
 /** See {@link memoryStore}. */
 export class MemoryStore implements Store {
   readonly name = 'memory'
@@ -72,35 +82,34 @@ export class MemoryStore implements Store {
   readonly ledger: MemoryLedger
   readonly #clock: Clock
   readonly #scopes = new Scopes()
-  readonly #charges = new Map<string, Charge>()
-  readonly #refunds = new Map<string, { readonly id: string; readonly fingerprint: string; readonly reply: Refunded }>()
+  readonly #charges = new IdIndex()
+  readonly #refunds = new Map<string, RememberedRefund>()
   readonly #due = new DueQueue()
-  readonly #given: Retention<{ id: string }>
+  readonly #given: Retention<Charge | RememberedRefund>
   readonly #generated: Retention<Charge>
   #now = 0
 
   constructor(options: MemoryStoreOptions = {}) {
-    const { clock = systemClock, ledgerCapacity = 10_000, maxGivenIds = 100_000, maxGeneratedIds = 10_000 } = options
+    const { clock = systemClock, ledgerCapacity = 1_000, maxGivenIds = 100_000, maxGeneratedIds = 1_000 } = options
     this.#clock = clock
     this.ledger = new MemoryLedger(ledgerCapacity)
-    this.#given = new Retention(GIVEN_IDS_KEPT_MS, maxGivenIds, ({ id }) => this.#forget(id))
-    this.#generated = new Retention(GENERATED_IDS_KEPT_MS, maxGeneratedIds, ({ id }) => this.#forget(id))
+    this.#given = new Retention(GIVEN_IDS_KEPT_MS, maxGivenIds, (ended) => this.#forget(ended))
+    this.#generated = new Retention(GENERATED_IDS_KEPT_MS, maxGeneratedIds, (ended) => this.#forget(ended))
   }
 
   reserve(request: ReserveRequest): Admitted | Refused | Failure {
     const effects: Effect[] = []
     const now = this.#advance(effects)
     const known = this.#charges.get(request.id)
-    if (known !== undefined) return known.fingerprint === request.fingerprint ? repeated(known, effects) : known.fingerprint === '' ? endedFailure(known) : REUSED
+    if (known !== undefined) return this.#repeated(known, request.fingerprint, effects)
+    if (this.#refunds.has(request.id)) return REUSED
     const readings = this.#readingsOf(request.scopes, now)
     // INVARIANT (NO-OVERSPEND, ALL-OR-NOTHING, NO-FALSE-BLOCK): the whole request is tested before anything is written, and
     // nothing else runs in between.
     const { rung, degrade } = admit(request, readings)
     if (rung < 0) return { outcome: 'refused', now, readings, freeing: this.#freeingOf(request.scopes, now), effects: settledEffects(effects) }
-    const held = request.rungs[rung] as Amounts
-    const charge = this.#open({ ...request, readings, openedAt: now, dueAt: now + request.ttlMs, held, rung, degrade }, now, effects)
+    const charge = this.#open(request, readings, now, rung, degrade, effects)
     this.#due.add(charge)
-    for (const record of charge.records) record.openHolds += 1
     return { outcome: 'admitted', now, rung, degrade, dueAt: charge.dueAt, readings, effects: settledEffects(effects) }
   }
 
@@ -108,19 +117,18 @@ export class MemoryStore implements Store {
     const effects: Effect[] = []
     const now = this.#advance(effects)
     const charge = this.#charges.get(request.id)
-    if (charge === undefined || charge.fingerprint === '') return charge === undefined ? UNKNOWN : endedFailure(charge)
+    if (charge === undefined) return UNKNOWN
     const tokens = request.tokens ?? charge.held.tokens
     const { microcents } = request
     const late = charge.state === 'expired'
     const replayed = charge.state === 'settled'
-    if (replayed && (charge.microcents !== microcents || charge.tokens !== tokens)) return endedFailure(charge)
-    if (charge.state === 'released') return endedFailure(charge)
+    if (charge.state === 'released' || (replayed && (charge.microcents !== microcents || charge.tokens !== tokens))) return endedFailure(charge)
     if (!replayed) {
       charge.model = request.model ?? charge.model
       if (late) this.#correctExpired(charge, microcents, tokens, now, effects)
       else this.#end(charge, 'settled', microcents, tokens, now, effects)
     }
-    return { outcome: 'settled', now, microcents, heldMicrocents: charge.held.microcents, replayed, late: late || charge.corrected, facts: charge.facts, effects: settledEffects(effects) }
+    return { outcome: 'settled', now, microcents, heldMicrocents: charge.held.microcents, replayed, late: late || charge.corrected, facts: charge.request.facts, effects: settledEffects(effects) }
   }
 
   release(request: ReleaseRequest): Released | Failure {
@@ -129,7 +137,9 @@ export class MemoryStore implements Store {
     const charge = this.#charges.get(request.id)
     if (charge === undefined) {
       if (request.tombstone !== true) return UNKNOWN
-      this.#bury(request.id, now)
+      const buried = tombstone(request.id, now)
+      this.#charges.add(buried)
+      this.#remember(buried, 'released', 0, 0, now)
       return { outcome: 'released', now, was: 'released', effects: settledEffects(effects) }
     }
     const was = charge.state
@@ -154,15 +164,15 @@ export class MemoryStore implements Store {
     const now = this.#advance(effects)
     const known = this.#charges.get(request.id)
     if (known !== undefined) {
-      if (known.fingerprint !== request.fingerprint) return REUSED
+      if (known.request.fingerprint !== request.fingerprint) return REUSED
       return { outcome: 'recorded', now, replayed: true, effects: settledEffects(effects) }
     }
+    if (this.#refunds.has(request.id)) return REUSED
     const readings = this.#readingsOf(request.scopes, now)
-    const nothing = { microcents: 0, tokens: 0 }
-    const opening = { ...request, readings, openedAt: now, dueAt: now, held: nothing, rung: 0, rungs: [nothing], degrade: false, onExpiry: 'release' as const }
-    const charge = this.#open(opening, now, effects)
-    endCharge(charge, request.amounts, now, effects)
-    this.#remember(charge, 'settled', request.amounts.microcents, request.amounts.tokens, now)
+    const { microcents, tokens } = request.amounts
+    const charge = this.#open({ ...request, ttlMs: 0, onExpiry: 'release', rungs: NOTHING_HELD }, readings, now, 0, false, effects)
+    endCharge(charge, this.#scopes, microcents, tokens, now, effects)
+    this.#remember(charge, 'settled', microcents, tokens, now)
     this.ledger.write('recorded', charge, now, charge.microcents, charge.tokens)
     return { outcome: 'recorded', now, replayed: false, effects: settledEffects(effects) }
   }
@@ -172,7 +182,7 @@ export class MemoryStore implements Store {
     const now = this.#advance(effects)
     const known = this.#refunds.get(request.id)
     if (known !== undefined) return known.fingerprint === request.fingerprint ? { ...known.reply, replayed: true } : REUSED
-    if (this.#charges.has(request.id)) return REUSED
+    if (this.#charges.get(request.id) !== undefined) return REUSED
     const charges = request.of === undefined ? this.ledger.chargesFromNewest() : this.#chargeNamed(request.of, request.user)
     if (charges === undefined) return UNKNOWN
     let left = request.microcents
@@ -183,12 +193,13 @@ export class MemoryStore implements Store {
       if (part <= 0) continue
       left -= part
       charge.refundedMicrocents += part
-      correct(charge, { microcents: -part, tokens: 0 }, now, effects)
+      correct(charge, this.#scopes, -part, 0, now, effects)
       this.ledger.write('corrected', charge, now, -part, 0, request.reason)
     }
     const reply: Refunded = { outcome: 'refunded', now, appliedMicrocents: request.microcents - left, unappliedMicrocents: left, replayed: false, effects: settledEffects(effects) }
-    this.#refunds.set(request.id, { id: request.id, fingerprint: request.fingerprint, reply: { ...reply, effects: NO_EFFECTS } })
-    this.#given.add(request, now)
+    const remembered = { id: request.id, fingerprint: request.fingerprint, reply: { ...reply, effects: NO_EFFECTS } }
+    this.#refunds.set(request.id, remembered)
+    this.#given.add(remembered, now)
     return reply
   }
 
@@ -199,21 +210,18 @@ export class MemoryStore implements Store {
   }
 
   totals(user: UserRef): UserTotals {
-    const cells = this.#scopes.get(scopeKey(userScope(user)))?.cells
-    return { microcents: cells?.[LIFETIME_MICROCENTS] ?? 0, entries: cells?.[LIFETIME_ENTRIES] ?? 0 }
+    const record = this.#scopes.get(userScope(user))
+    if (record === undefined) return { microcents: 0, entries: 0 }
+    const { cells, base } = record
+    return { microcents: cells[base + LIFETIME_MICROCENTS] as number, entries: cells[base + LIFETIME_ENTRIES] as number }
   }
 
   async *users(): AsyncIterable<KnownUser> {
-    const named = new Set<string>()
-    for (const known of this.directory.users()) {
-      const key = scopeKey(userScope(known.user))
-      named.add(key)
-      yield { user: known.user, tier: known.tier ?? this.#scopes.get(key)?.tier }
+    for (const { user, tier } of this.directory.users()) {
+      const record = this.#scopes.get(userScope(user))
+      yield { user, tier: tier ?? (record === undefined ? undefined : this.#scopes.tierOf(record)) }
     }
-    for (const [key, record] of this.#scopes.entries()) {
-      const user = named.has(key) ? undefined : parseUserKey(key)
-      if (user !== undefined) yield { user, tier: record.tier }
-    }
+    for (const known of this.#scopes.users()) if (this.directory.get(known.user) === undefined) yield known
   }
 
   close(): void {}
@@ -222,40 +230,42 @@ export class MemoryStore implements Store {
     const now = Math.max(this.#now, assertInstant(this.#clock(), 'clock'))
     this.#now = now
     for (let first = this.#due.first; first !== undefined && first.dueAt <= now; first = this.#due.first) this.#expire(first, effects)
+    this.#scopes.forgetLapsed(now)
     this.#given.advance(now)
     this.#generated.advance(now)
     return now
   }
 
   #expire(charge: Charge, effects: Effect[]): void {
-    const charged = charge.onExpiry === 'charge' ? charge.held : { microcents: 0, tokens: 0 }
-    effects.push({ kind: 'hold-expired', id: charge.id, dueAt: charge.dueAt, charged, facts: charge.facts })
+    const { request } = charge
+    const charged = request.onExpiry === 'charge' ? charge.held : NOTHING
+    effects.push({ kind: 'hold-expired', id: charge.id, dueAt: charge.dueAt, charged, facts: request.facts })
     this.#end(charge, 'expired', charged.microcents, charged.tokens, charge.dueAt, effects)
   }
 
   #end(charge: Charge, state: 'settled' | 'released' | 'expired', microcents: number, tokens: number, at: number, effects: Effect[]): void {
     this.#due.remove(charge)
-    for (const record of charge.records) record.openHolds -= 1
-    endCharge(charge, { microcents, tokens }, at, effects)
+    endCharge(charge, this.#scopes, microcents, tokens, at, effects)
     this.#remember(charge, state, microcents, tokens, at)
     this.ledger.write(state, charge, at, microcents, tokens)
   }
 
   #correctExpired(charge: Charge, microcents: number, tokens: number, now: number, effects: Effect[]): void {
-    const change = { microcents: microcents - charge.microcents, tokens: tokens - charge.tokens }
+    // What was refunded since it expired is not given back a second time.
+    const moreMicrocents = Math.max(microcents, charge.refundedMicrocents) - charge.microcents
+    const moreTokens = tokens - charge.tokens
     charge.state = 'settled'
     charge.corrected = true
     charge.microcents = microcents
     charge.tokens = tokens
-    correct(charge, change, now, effects)
-    this.ledger.write('corrected', charge, now, change.microcents, change.tokens)
+    correct(charge, this.#scopes, moreMicrocents, moreTokens, now, effects)
+    this.ledger.write('corrected', charge, now, moreMicrocents, moreTokens)
   }
 
-  #open(opening: Opening | (Omit<Opening, 'records'> & { records?: undefined }), now: number, effects: Effect[]): Charge {
-    const records = opening.scopes.map((scope) => this.#scopes.withRoomFor(scope, now))
-    const charge = new Charge({ ...opening, records })
-    place(charge, now, effects)
-    this.#charges.set(charge.id, charge)
+  #open(request: ReserveRequest, readings: readonly number[], now: number, rung: number, degrade: boolean, effects: Effect[]): Charge {
+    const charge = new Charge(request, readings, now, rung, degrade)
+    place(charge, this.#scopes, now, effects)
+    this.#charges.add(charge)
     return charge
   }
 
@@ -264,21 +274,21 @@ export class MemoryStore implements Store {
     charge.endedAt = at
     charge.microcents = microcents
     charge.tokens = tokens
-    if (charge.idGiven || state === 'expired') this.#given.add(charge, at)
+    if (charge.request.idGiven || state === 'expired') this.#given.add(charge, at)
     else this.#generated.add(charge, at)
   }
 
-  #bury(id: string, now: number): void {
-    const nothing = { microcents: 0, tokens: 0 }
-    const facts = { user: { userId: '' }, tier: undefined, models: [] }
-    const tombstone = new Charge({ id, fingerprint: '', idGiven: true, facts, scopes: [], records: [], readings: [], openedAt: now, dueAt: now, held: nothing, rung: 0, rungs: [nothing], degrade: false, onExpiry: 'release' })
-    this.#charges.set(id, tombstone)
-    this.#remember(tombstone, 'released', 0, 0, now)
+  #repeated(charge: Charge, fingerprint: string, effects: readonly Effect[]): Admitted | Failure {
+    if (charge.isTombstone) return endedFailure(charge)
+    const { request, openedAt, rung, degrade, dueAt, readings, state } = charge
+    if (request.fingerprint !== fingerprint) return REUSED
+    const { scopes, rungs, facts } = request
+    return { outcome: 'admitted', now: openedAt, rung, degrade, dueAt, readings, replay: { scopes, state, rungs, facts }, effects: settledEffects(effects) }
   }
 
-  #forget(id: string): void {
-    this.#charges.delete(id)
-    this.#refunds.delete(id)
+  #forget(ended: Charge | RememberedRefund): void {
+    if (ended instanceof Charge) this.#charges.forget(ended)
+    else this.#refunds.delete(ended.id)
   }
 
   #chargeNamed(id: string, user: UserRef): Iterable<Charge> | undefined {
@@ -290,11 +300,15 @@ export class MemoryStore implements Store {
 
   #readingsOf(scopes: readonly ScopeTerms[], now: number): number[] {
     const readings: number[] = []
-    for (const scope of scopes) {
-      const record = this.#scopes.get(scope.key)
-      const slots = record?.layout.placesOf(scope.windows).slots
-      for (let index = 0; index < scope.windows.length; index += 1) {
-        readSlot(readings, record?.cells ?? [], slots?.[index] ?? -1, scope.windows[index] as never, now)
+    for (let index = 0; index < scopes.length; index += 1) {
+      const { scope, windows } = scopes[index] as ScopeTerms
+      const record = this.#scopes.get(scope)
+      const slots = record?.layout.placesOf(windows).slots
+      for (let position = 0; position < windows.length; position += 1) {
+        const slot = slots === undefined ? -1 : (slots[position] as number)
+        const terms = windows[position] as WindowTerms
+        if (record === undefined || slot < 0) readUnused(readings, terms, now)
+        else readSlot(readings, record.cells, record.base + slot, terms, now)
       }
     }
     return readings
@@ -304,12 +318,12 @@ export class MemoryStore implements Store {
     let freeing: Map<number, readonly Freeing[]> | undefined
     let index = 0
     for (const scope of scopes) {
-      const record = this.#scopes.get(scope.key)
+      const record = this.#scopes.get(scope.scope)
       for (const terms of scope.windows) {
         const slot = record?.layout.slotOf(terms.window) ?? -1
         if (terms.source.kind === 'rolling' && record !== undefined && slot >= 0) {
           freeing ??= new Map()
-          freeing.set(index, freeingOf(record.cells, slot, terms.source.rule, now))
+          freeing.set(index, freeingOf(record.cells, record.base + slot, terms.source.rule, now))
         }
         index += 1
       }
@@ -318,17 +332,12 @@ export class MemoryStore implements Store {
   }
 }
 
-function repeated(charge: Charge, effects: readonly Effect[]): Admitted {
-  const { openedAt, rung, degrade, dueAt, readings, scopes, state, rungs, facts } = charge
-  return { outcome: 'admitted', now: openedAt, rung, degrade, dueAt, readings, replay: { scopes, state, rungs, facts }, effects: settledEffects(effects) }
-}
-
 function endedFailure(charge: Charge): Failure {
   return { outcome: 'already-ended', state: charge.state === 'open' ? 'released' : charge.state }
 }
 
 function isOf(charge: Charge, user: UserRef): boolean {
-  return charge.facts.user.userId === user.userId && charge.facts.user.tenant === user.tenant
+  return charge.request.facts.user.userId === user.userId && charge.request.facts.user.tenant === user.tenant
 }
 
 function settledEffects(effects: readonly Effect[]): readonly Effect[] {

@@ -5,16 +5,18 @@ interface Remembered {
   readonly id: string
 }
 
-const COMPACT_ABOVE = 1_024
+const LEAST_ROOM = 64
 
 /** Forgets what ended longer ago than `keepMs`, and the oldest where there are more than `most`. */
 export class Retention<T extends Remembered> {
   readonly #keepMs: number
   readonly #most: number
   readonly #forget: (remembered: T) => void
-  #queue: T[] = []
-  #endedAt: number[] = []
-  #head = 0
+  // A ring that doubles: a place that is left is emptied at once, so that nothing forgotten is kept alive by it.
+  #ring: (T | undefined)[] = new Array<T | undefined>(LEAST_ROOM).fill(undefined)
+  #endedAt: number[] = new Array<number>(LEAST_ROOM).fill(0.5)
+  #first = 0
+  #size = 0
 
   constructor(keepMs: number, most: number, forget: (remembered: T) => void) {
     this.#keepMs = keepMs
@@ -24,23 +26,33 @@ export class Retention<T extends Remembered> {
 
   /** Remembers what ended at `endedAt`, which never goes back. */
   add(remembered: T, endedAt: number): void {
-    this.#queue.push(remembered)
-    this.#endedAt.push(endedAt)
-    if (this.#queue.length - this.#head > this.#most) this.#drop()
+    if (this.#size === this.#most) this.#drop()
+    if (this.#size === this.#ring.length) this.#grow()
+    const place = (this.#first + this.#size) & (this.#ring.length - 1)
+    this.#ring[place] = remembered
+    this.#endedAt[place] = endedAt
+    this.#size += 1
   }
 
   /** Forgets what has been remembered long enough at `now`. */
   advance(now: number): void {
-    while (this.#head < this.#queue.length && (this.#endedAt[this.#head] as number) + this.#keepMs <= now) this.#drop()
+    while (this.#size > 0 && (this.#endedAt[this.#first] as number) + this.#keepMs <= now) this.#drop()
   }
 
   #drop(): void {
-    this.#forget(this.#queue[this.#head] as T)
-    this.#head += 1
-    if (this.#head > COMPACT_ABOVE && this.#head * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head)
-      this.#endedAt = this.#endedAt.slice(this.#head)
-      this.#head = 0
-    }
+    const forgotten = this.#ring[this.#first] as T
+    this.#ring[this.#first] = undefined
+    this.#first = (this.#first + 1) & (this.#ring.length - 1)
+    this.#size -= 1
+    this.#forget(forgotten)
+  }
+
+  #grow(): void {
+    const before = this.#ring.length
+    const order = Array.from({ length: before }, (_, index) => (this.#first + index) & (before - 1))
+    const empty = new Array<undefined>(before).fill(undefined)
+    this.#ring = [...order.map((place) => this.#ring[place]), ...empty]
+    this.#endedAt = [...order.map((place) => this.#endedAt[place] as number), ...new Array<number>(before).fill(0.5)]
+    this.#first = 0
   }
 }

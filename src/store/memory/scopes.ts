@@ -1,75 +1,128 @@
-// The scopes that a memory store counts. A scope is made at its first charge and forgotten once all its windows have ended.
+// The scopes that a memory store counts. A scope is made at its first charge and forgotten once all its windows have ended. Its
+// counters stand among those of all scopes with the same windows, in large arrays of numbers: a user is no object, so a million
+// of them cost the garbage collector nothing.
 
-import type { ScopeTerms } from '../contract.js'
-import { hasLapsed, type Cells } from './cells.js'
+import { parseUserKey, scopeKey } from '../../budget/index.js'
+import type { ScopeId } from '../../enforcement/index.js'
+import type { KnownUser, ScopeTerms } from '../contract.js'
+import { hasLapsed, OPEN_HOLDS, TIER, type Cells } from './cells.js'
 import { Layout } from './layout.js'
 
-/** The counters of one scope. */
-export class ScopeRecord {
-  layout: Layout
+/** Where the counters of one scope stand: `cells` from `base` on, laid out by `layout`. Valid within one operation. */
+export interface ScopeRecord {
+  readonly layout: Layout
   readonly cells: Cells
-  /** How many open holds are placed in it: none may be forgotten. */
-  openHolds = 0
-  /** The tier of the last request, for listing users. */
-  tier: string | undefined
-
-  constructor(layout: Layout, cells: Cells) {
-    this.layout = layout
-    this.cells = cells
-  }
+  readonly base: number
 }
 
-/** How many other scopes are looked at when a new one is made: more than one, so that the ended are found faster than new ones come. */
+/** How many other scopes are looked at after a new one was made: more than one, so that the ended are found faster than new ones come. */
 const LOOKED_AT = 4
+/** A scope's number is its layout's times this, plus its place among the scopes of that layout. */
+const PLACES = 2 ** 24
 
-/** All scopes by key. */
+/** All scopes. Those without a tenant are found by their id alone, so that no key is made for a look-up. */
 export class Scopes {
-  readonly #records = new Map<string, ScopeRecord>()
-  readonly #root = Layout.empty()
-  #round: IterableIterator<[string, ScopeRecord]> | undefined
+  readonly #kinds = new Map<string, Map<string, number>>()
+  readonly #root = Layout.root()
+  readonly #tiers: (string | undefined)[] = [undefined]
+  #lastKind: string | undefined
+  #lastNumbers: Map<string, number> | undefined
+  #grew = false
+  #round: Generator<readonly [Map<string, number>, string, number]> | undefined
 
-  get size(): number {
-    return this.#records.size
-  }
-
-  get(key: string): ScopeRecord | undefined {
-    return this.#records.get(key)
-  }
-
-  entries(): IterableIterator<[string, ScopeRecord]> {
-    return this.#records.entries()
+  get(scope: ScopeId): ScopeRecord | undefined {
+    const number = this.#numbersOf(scope).get(nameOf(scope))
+    return number === undefined ? undefined : this.#recordAt(number)
   }
 
   /** The record of a scope with room for all its windows, made if it is not there. */
-  withRoomFor(terms: ScopeTerms, now: number): ScopeRecord {
-    let record = this.#records.get(terms.key)
-    if (record === undefined) {
-      this.#forgetLapsed(now)
-      // Fractions keep V8 from counting in small integers first and rebuilding the array later.
-      const cells: Cells = [0.5, 0.5]
-      cells[0] = 0
-      cells[1] = 0
-      record = new ScopeRecord(this.#root, cells)
-      this.#records.set(terms.key, record)
+  withRoomFor({ scope, windows }: ScopeTerms): ScopeRecord {
+    const numbers = this.#numbersOf(scope)
+    const number = numbers.get(nameOf(scope))
+    const before = number === undefined ? undefined : this.#recordAt(number)
+    if (before !== undefined && before.layout.placesOf(windows).complete) return before
+    const layout = (before?.layout ?? this.#root).grownBy(windows)
+    const place = layout.newPlace()
+    const record = { layout, cells: layout.cellsAt(place), base: layout.baseOf(place) }
+    if (before === undefined) this.#grew = true
+    else {
+      layout.copyFrom(before, record)
+      before.layout.freePlace((number as number) % PLACES)
     }
-    if (!record.layout.placesOf(terms.windows).complete) record.layout = record.layout.grownBy(terms.windows, record.cells)
+    numbers.set(nameOf(scope), layout.number * PLACES + place)
     return record
   }
 
-  #forgetLapsed(now: number): void {
+  /** Notes the tier of the last request, for listing users. */
+  noteTier({ cells, base }: ScopeRecord, tier: string | undefined): void {
+    if (this.#tiers[cells[base + TIER] as number] === tier) return
+    const known = this.#tiers.indexOf(tier)
+    cells[base + TIER] = known >= 0 ? known : this.#tiers.push(tier) - 1
+  }
+
+  tierOf({ cells, base }: ScopeRecord): string | undefined {
+    return this.#tiers[cells[base + TIER] as number]
+  }
+
+  /** Every user with the tier last seen. */
+  *users(): Generator<KnownUser> {
+    for (const [userId, number] of this.#kinds.get('user') ?? []) yield { user: { userId }, tier: this.tierOf(this.#recordAt(number)) }
+    for (const [key, number] of this.#kinds.get('user of a tenant') ?? []) {
+      const user = parseUserKey(key)
+      if (user !== undefined) yield { user, tier: this.tierOf(this.#recordAt(number)) }
+    }
+  }
+
+  /**
+   * Forgets some scopes whose windows have all ended, if new ones came since the last time: memory is bounded by the scopes with
+   * a running window. Called between operations, when no record is in use.
+   */
+  forgetLapsed(now: number): void {
+    if (!this.#grew) return
+    this.#grew = false
     for (let looked = 0; looked < LOOKED_AT; looked += 1) {
-      this.#round ??= this.#records.entries()
+      this.#round ??= this.#everyScope()
       const next = this.#round.next()
       if (next.done === true) {
         this.#round = undefined
         return
       }
-      const [key, record] = next.value
-      if (record.openHolds === 0 && hasLapsedWholly(record, now)) this.#records.delete(key)
+      const [numbers, name, number] = next.value
+      const record = this.#recordAt(number)
+      if (record.cells[record.base + OPEN_HOLDS] !== 0 || !hasLapsedWholly(record, now)) continue
+      numbers.delete(name)
+      record.layout.freePlace(number % PLACES)
     }
+  }
+
+  #recordAt(number: number): ScopeRecord {
+    const place = number % PLACES
+    const layout = this.#root.layoutOf((number - place) / PLACES)
+    return { layout, cells: layout.cellsAt(place), base: layout.baseOf(place) }
+  }
+
+  #numbersOf({ kind, tenant }: ScopeId): Map<string, number> {
+    const name = tenant === undefined ? kind : `${kind} of a tenant`
+    if (name === this.#lastKind) return this.#lastNumbers as Map<string, number>
+    let numbers = this.#kinds.get(name)
+    if (numbers === undefined) {
+      numbers = new Map()
+      this.#kinds.set(name, numbers)
+    }
+    this.#lastKind = name
+    this.#lastNumbers = numbers
+    return numbers
+  }
+
+  *#everyScope(): Generator<readonly [Map<string, number>, string, number]> {
+    for (const numbers of this.#kinds.values()) for (const [name, number] of numbers) yield [numbers, name, number]
   }
 }
 
-function hasLapsedWholly({ layout, cells }: ScopeRecord, now: number): boolean {
-  return layout.windows.every((terms) => hasLapsed(cells, layout.slotOf(terms.window), terms, now))
+function nameOf(scope: ScopeId): string {
+  return scope.tenant === undefined ? scope.id : scopeKey(scope)
+}
+
+function hasLapsedWholly({ layout, cells, base }: ScopeRecord, now: number): boolean {
+  return layout.windows.every((terms) => hasLapsed(cells, base + layout.slotOf(terms.window), terms, now))
 }
