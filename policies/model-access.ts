@@ -1,4 +1,4 @@
-import { definePolicy, EnforcementAction, InvalidConfigError, type DefinedPolicy } from '../src/enforcement/index.js'
+import { checkKnownFields, definePolicy, EnforcementAction, InvalidConfigError, type DefinedPolicy } from '../src/enforcement/index.js'
 
 /** What one tier may call: every model but those of `deny`, or none but those of `allow`. Model names match exactly. */
 export interface ModelAccess {
@@ -12,7 +12,11 @@ export interface ModelAccess {
  * that names no model is refused where only some are allowed. Throws `InvalidConfigError` for an entry that is neither.
  */
 export function modelAccess<const Tiers extends string>(rules: { readonly [tier in Tiers]: ModelAccess }): DefinedPolicy<Tiers> {
-  const access = new Map(Object.entries<ModelAccess>(rules).map(([tier, { allow, deny }]) => [tier, { allow: listed(tier, allow), deny: listed(tier, deny) }]))
+  const access = new Map<string, { readonly allow: ReadonlySet<string> | undefined; readonly deny: ReadonlySet<string> | undefined }>()
+  for (const [tier, rule] of Object.entries<ModelAccess>(rules)) {
+    checkKnownFields(rule, ['allow', 'deny'], `modelAccess.${tier}`)
+    access.set(tier, { allow: listed(tier, rule.allow), deny: listed(tier, rule.deny) })
+  }
   return definePolicy({
     name: 'model-access',
     on: 'request',

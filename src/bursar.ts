@@ -2,6 +2,7 @@
 // knows the built-in policies, for its default and for configurations that name them.
 
 import { gracefulDegradation, strictBudgetEnforcement, tierBasedEnforcement } from '../policies/index.js'
+import type { Spender } from './budget/index.js'
 import { bursarConfig, type BursarConfig } from './config.js'
 import {
   AllowedDecision,
@@ -26,7 +27,7 @@ import {
   type Settlement,
 } from './decision/index.js'
 import { EnforcementCallbacks, type Policy } from './enforcement/index.js'
-import { ClosedError, DuplicateRequestError, InvalidRequestError, isBursarError, MissingCostError } from './errors/index.js'
+import { ClosedError, DuplicateRequestError, InvalidRequestError, isBursarError, MissingCostError, type BursarError } from './errors/index.js'
 import type { EventHub } from './events/index.js'
 import { Ladder } from './pricing/index.js'
 import { PoliciesInForce } from './policies-in-force.js'
@@ -41,8 +42,9 @@ export interface CheckOptions {
 }
 
 /** What a guarded call is given: the model to call, the signal to pass on, and the decision for metering. */
-export interface GuardedCall {
-  readonly model: string | undefined
+export interface GuardedCall<Model extends string | undefined = string | undefined> {
+  /** The model asked for, or a cheaper one; a string where the request names one. */
+  readonly model: Model extends string ? string : string | undefined
   readonly signal: AbortSignal | undefined
   readonly decision: AllowedDecision
 }
@@ -109,13 +111,15 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     if (this.#config.enrich !== undefined) parsed = { ...parsed, facts: await this.#enriched(request as CheckRequest, signal) }
     const { user, given } = parsed
     const { requestPolicies, asksFunctions } = this.#policies.current
+    const spender: Spender = { user, tier: given.userTier, scopes: given.scopes }
     let account: Account
     try {
-      const found = this.#foundation.accounts.find({ user, tier: given.userTier, scopes: given.scopes as Record<string, string> | undefined })
+      const found = this.#foundation.accounts.find(spender)
       account = found instanceof Promise ? await found : found
     } catch (error) {
-      const unknown = { tier: given.userTier, scopes: [] }
-      return this.#withoutStore(error, 'directory', newId(), parsed, unknown, prepareRungs(parsed, unknown, requestPolicies, this.#rungSources))
+      assertStoreFailed(error)
+      const known = this.#foundation.accounts.findWithoutDirectory(spender)
+      return this.#withoutStore(error, 'directory', newId(), parsed, spender, known, prepareRungs(parsed, known, requestPolicies, this.#rungSources))
     }
     const prepared = prepareRungs(parsed, account, requestPolicies, this.#rungSources)
     const id = given.idempotencyKey ?? newId()
@@ -125,7 +129,8 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
       const answer = this.#reserve(id, parsed, account, prepared)
       reply = answer instanceof Promise ? await answer : answer
     } catch (error) {
-      return this.#withoutStore(error, 'reserve', id, parsed, account, prepared)
+      assertStoreFailed(error)
+      return this.#withoutStore(error, 'reserve', id, parsed, spender, account, prepared)
     }
     if (this.#failing) this.#recovered()
     if (reply.outcome === 'refused') return this.#refuse(id, parsed, account, prepared, policies, reply)
@@ -148,16 +153,20 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   /**
    * Checks, calls, settles. `call` gets the model to use and returns its result with what it cost; the promise is its result.
    * Throws `BudgetExceededError` when refused and `DuplicateRequestError` for an idempotency key that was used. If `call` throws,
-   * what it metered is settled, else the hold is released, and its error goes on. A call that reports no cost is charged its
-   * estimate, and rejects with `MissingCostError`.
+   * what it metered is settled, else the hold is released, and its error goes on. A call that reports no cost, or one that
+   * is none, is charged its estimate, and rejects with `MissingCostError` or what was wrong with it.
    */
-  async guard<Result>(request: CheckRequest<Tier, Group>, call: (guarded: GuardedCall) => Promise<GuardedOutcome<Result>>, options: CheckOptions = {}): Promise<Result> {
+  async guard<Result, Model extends string | undefined = undefined>(
+    request: CheckRequest<Tier, Group> & { readonly model?: Model },
+    call: (guarded: GuardedCall<Model>) => Promise<GuardedOutcome<Result>>,
+    options: CheckOptions = {},
+  ): Promise<Result> {
     const decision = await this.check(request, options)
     if (!decision.allowed) throw new BudgetExceededError(decision.toDenial())
     if (decision.replayed) throw new DuplicateRequestError(decision.id)
     let outcome: GuardedOutcome<Result>
     try {
-      outcome = await call({ model: decision.model, signal: options.signal, decision })
+      outcome = await call({ model: decision.model as GuardedCall<Model>['model'], signal: options.signal, decision })
     } catch (error) {
       await this.#abandon(decision)
       throw error
@@ -166,9 +175,10 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     try {
       await decision.settle(cost)
     } catch (error) {
-      if (!(error instanceof MissingCostError)) throw error
+      if (!isUnusableOutcome(error)) throw error
+      // The call was made: until somebody says what it cost, it cost what was held for it.
       await decision.settle({ cost: decision.estimatedCost })
-      throw new MissingCostError('cost: the guarded call returned neither cost nor usage, so its estimate was charged. Return { result, cost }.')
+      throw error.code === 'MISSING_COST' ? new MissingCostError('cost: the guarded call returned neither cost nor usage, so its estimate was charged. Return { result, cost }.') : error
     }
     return result
   }
@@ -274,6 +284,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   }
 
   #denied(assessment: Assessment, known: DenialCode | undefined): DeniedDecision {
+    if (this.callbacks.verbose) assessment.verdicts()
     const code = known ?? assessment.code()
     const decision = new DeniedDecision(assessment, code, () => assessment.denial(code, this.#config.upgradeUrl))
     this.#noteDenial(decision)
@@ -305,9 +316,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     }
   }
 
-  #withoutStore(error: unknown, operation: string, id: string, request: ParsedRequest, account: Account, prepared: Rungs): Decision {
-    // What bursar itself refuses (an unknown tier, a clock that is none) is the caller's to hear; the rest is the store's failure.
-    if (isBursarError(error) && error.code !== 'STORE_UNAVAILABLE') throw error
+  #withoutStore(error: unknown, operation: string, id: string, request: ParsedRequest, spender: Spender, account: Account, prepared: Rungs): Decision {
     this.#failed(operation, error)
     const refused = this.#config.onStoreError !== 'allow'
     const evidence: Evidence = {
@@ -328,7 +337,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     }
     const assessment = new Assessment(evidence)
     if (refused) return this.#denied(assessment, 'store-unavailable')
-    return this.#allowed(assessment, 'ALLOW', evidence.now, undefined, new Unheld(this.#foundation, this.#holds, account, chargeFacts(request, account, prepared)))
+    return this.#allowed(assessment, 'ALLOW', evidence.now, undefined, new Unheld(this.#foundation, this.#holds, spender, chargeFacts(request, account, prepared)))
   }
 
   async #enriched(request: CheckRequest, signal: AbortSignal | undefined): Promise<Readonly<Record<string, unknown>>> {
@@ -362,6 +371,11 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
 
 const storeUnavailable: Policy<string> = () => ({ action: 'BLOCK', reason: 'the store is not available' })
 
+/** What bursar itself refuses (an unknown tier, a clock that is none) is the caller's to hear; the rest is the store's failure. */
+function assertStoreFailed(error: unknown): void {
+  if (isBursarError(error) && error.code !== 'STORE_UNAVAILABLE') throw error
+}
+
 function chargeFacts({ user, given }: ParsedRequest, { tier }: Account, { rungs }: Rungs): ChargeFacts {
   const { provider, model, sessionId, metadata } = given
   const cheaperModels = rungs.length === 1 ? undefined : rungs.slice(1).map((rung) => rung.model as string)
@@ -372,6 +386,10 @@ function chargeFacts({ user, given }: ParsedRequest, { tier }: Account, { rungs 
 function firstRequest(replay: NonNullable<Admitted['replay']>, prepared: Rungs): { account: Account; prepared: Rungs } {
   const rungs = replay.rungs.map((amounts, index) => ({ model: modelOf(replay.facts, index), amounts, verdicts: prepared.rungs[index]?.verdicts ?? [] }))
   return { account: { tier: replay.facts.tier, scopes: replay.scopes as readonly JudgedScope[] }, prepared: { ...prepared, rungs } }
+}
+
+function isUnusableOutcome(error: unknown): error is BursarError {
+  return isBursarError(error) && ['MISSING_COST', 'INVALID_AMOUNT', 'INVALID_REQUEST', 'PRICES_NOT_CONFIGURED'].includes(error.code)
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -53,7 +53,7 @@ export const bursarConfig = z.strictObject({
   ladder: z.record(idSchema, z.union([idSchema, z.array(idSchema)])).optional(),
   estimate: fn<Estimate>('a function of request and model that gives USD').optional(),
   enrich: fn<Enrich>('a function of the request').optional(),
-  holdTtl: z.union([z.string(), z.number()]).optional(),
+  holdTtl: z.custom<Duration>((value) => typeof value === 'string' || typeof value === 'number', "must be a duration such as '10m', or milliseconds").optional(),
   onHoldExpiry: z.enum(['charge', 'release']).optional(),
   onNoCheaperModel: z.enum(['block', 'allow']).optional(),
   onStoreError: z.enum(['block', 'allow']).optional(),

@@ -1,13 +1,15 @@
 export { describeIssues } from './issues.js'
-export { BudgetPlan, type CompiledBudget, type Override, type Overrides, type PlanConfig, type PlannedScope, type Spender } from './plan.js'
+export { BudgetPlan, type CompiledBudget, type Override, type Overrides, type PlanConfig, type Spender } from './plan.js'
 export {
   budgetConfigSchema,
   calendarFields,
+  countSchema,
   idSchema,
   isId,
   overrideSchema,
   policyConfigSchema,
   scopeGroupsSchema,
+  usdSchema,
   type AmountConfig,
   type BudgetConfig,
   type CalendarConfig,
@@ -16,4 +18,4 @@ export {
   type WindowLimits,
 } from './schema.js'
 export { assertId, parseUserKey, scopeKey, toUserRef, userScope, type UserArgument, type UserRef } from './scope.js'
-export { periodsOf, type BudgetWindow, type Limits, type WindowPeriod } from './window.js'
+export { canonicalPeriod, periodsOf, type BudgetWindow, type WindowPeriod } from './window.js'

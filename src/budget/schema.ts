@@ -10,7 +10,7 @@ import { assertTimeZone, parseDuration, type Duration, type Weekday } from '../t
 export type AmountConfig = Usd | { readonly usd?: Usd | undefined; readonly tokens?: number | undefined; readonly requests?: number | undefined }
 
 /** A policy in JSON: the name of a built-in one, or a name with thresholds in percent. */
-export type PolicyConfig = string | { readonly name: string; readonly thresholds?: Thresholds | undefined; readonly tiers?: Readonly<Record<string, Thresholds>> | undefined }
+export type PolicyConfig = string | { readonly call?: never; readonly name: string; readonly thresholds?: Thresholds | undefined; readonly tiers?: Readonly<Record<string, Thresholds>> | undefined }
 
 /** The limits that an override can set, window by window. */
 export interface WindowLimits {
@@ -52,8 +52,14 @@ export function isId(text: unknown): text is string {
   return typeof text === 'string' && text.length > 0 && text.length <= 256 && !CONTROL.test(text) && text.isWellFormed() && text.trim() !== ''
 }
 
+/** USD of either form. Whether it is an amount is for `parseUsd` to say: it names the value and the remedy. */
+export const usdSchema = z.custom<Usd>((value) => typeof value === 'number' || typeof value === 'string', 'must be USD: a number, or a decimal string')
+
+/** A count; whether it is one is for `parseCount` to say. */
+export const countSchema = z.custom<number>((value) => typeof value === 'number', 'must be a number')
+
 const amountSchema = z
-  .union([z.number(), z.string(), z.strictObject({ usd: z.union([z.number(), z.string()]).optional(), tokens: z.number().optional(), requests: z.number().optional() })])
+  .union([usdSchema, z.strictObject({ usd: usdSchema.optional(), tokens: countSchema.optional(), requests: countSchema.optional() })])
   .superRefine((amount, context) => {
     const parts = typeof amount === 'object' ? amount : { usd: amount }
     if (parts.usd !== undefined) reportThrown(context, () => parseUsd(parts.usd, 'amount', 'refuse'))

@@ -2,7 +2,7 @@
 
 import { InvalidConfigError } from '../errors/index.js'
 import { parseCount, parseUsd, UNITS, type Unit } from '../money/index.js'
-import { calendarFor, parseDuration, rollingRule, TOTAL, type CalendarUnit, type RollingRule, type Tiling } from '../time/index.js'
+import { calendarFor, formatDuration, parseDuration, rollingRule, TOTAL, type CalendarUnit, type RollingRule, type Tiling } from '../time/index.js'
 import type { AmountConfig, BudgetConfig, CalendarConfig, WindowLimits } from './schema.js'
 
 /** When a window starts and ends: a calendar (or `total`, which never ends), or a trailing length. */
@@ -12,7 +12,7 @@ export type WindowPeriod = { readonly kind: 'calendar'; readonly calendar: Tilin
 export interface BudgetWindow {
   /** Its identity within a scope, such as `daily/usd`: the same in every tier, so that a change of tier finds true usage. */
   readonly window: string
-  /** `daily`, `weekly`, `monthly`, `total`, or `rolling:` and the length as configured. */
+  /** `daily`, `weekly`, `monthly`, `total`, or `rolling:` and the length in its shortest form. */
   readonly period: string
   readonly unit: Unit
   /** In the window's unit (microcents for money); `null`: counted without a limit. */
@@ -53,9 +53,15 @@ export function periodsOf(limits: WindowLimits, field: string): Map<string, Limi
     const twin = lengths.get(lengthMs)
     if (twin !== undefined) throw new InvalidConfigError(`${field}.rolling: "${twin}" and "${length}" are the same length. Keep one of them.`)
     lengths.set(lengthMs, length)
-    periods.set(`rolling:${length}`, parseLimits(amount, `${field}.rolling.${length}`))
+    periods.set(canonicalPeriod(`rolling:${length}`), parseLimits(amount, `${field}.rolling.${length}`))
   }
   return periods
+}
+
+/** The one name of a period: `rolling:24h` and `rolling:1d` are the same, and are called `rolling:1d`. */
+export function canonicalPeriod(period: string): string {
+  const [, length] = /^rolling:(.*)$/.exec(period) ?? []
+  return length === undefined ? period : `rolling:${formatDuration(parseDuration(length, 'rolling'))}`
 }
 
 /** The identity of a window: the same for `rolling:24h` and `rolling:1d`. */

@@ -1,7 +1,7 @@
 // One request between the store's reply and the decision: which action it comes to, and everything that may be asked about it
 // later. Works on what was read; asks no store.
 
-import { combineVerdicts, hits, mostSevere, type EnforcementAction, type EnforcementCallbacks, type EnforcementContext, type Policy, type Verdict } from '../enforcement/index.js'
+import { combineVerdicts, describeScope, hits, mostSevere, type EnforcementAction, type EnforcementCallbacks, type EnforcementContext, type Policy, type Verdict } from '../enforcement/index.js'
 import { amountIn, describeAmount, toPublic, toUsd } from '../money/index.js'
 import { READING_SIZE, type Freeing } from '../store/index.js'
 import { NEVER } from '../time/index.js'
@@ -78,7 +78,7 @@ export class Assessment implements Basis {
   verdicts(): readonly Verdict[] {
     const { account, policies, prepared, callbacks } = this.#evidence
     const judged = { context: this.context(), account, policies, requestVerdicts: this.rung.verdicts, degradeBlocks: prepared.degradeBlocks }
-    this.#verdicts ??= collectVerdicts(judged, callbacks)
+    this.#verdicts ??= this.#evidence.rung === 0 ? collectVerdicts(judged, callbacks) : Object.freeze([...collectVerdicts(judged, callbacks), this.#ladderVerdict()])
     return this.#verdicts
   }
 
@@ -88,6 +88,7 @@ export class Assessment implements Basis {
    */
   action(asksFunctions: boolean): EnforcementAction {
     const { refused, rung, degrade, callbacks } = this.#evidence
+    if (callbacks.verbose) this.verdicts()
     if (refused) return 'BLOCK'
     const least: EnforcementAction = rung > 0 ? 'DEGRADE' : 'ALLOW'
     if (callbacks.combine === 'first-match') return mostSevere(least, combineVerdicts(this.verdicts(), 'first-match'))
@@ -103,7 +104,9 @@ export class Assessment implements Basis {
       return blocking.length > 0 && blocking.every((verdict) => verdict.error !== undefined) ? 'policy-error' : 'policy'
     }
     const refusals = this.#refusals(this.#allowedRungs().at(-1) as Rung)
-    return refusals.length > 0 && refusals.every(({ terms }) => terms.unit === 'requests') ? 'rate' : 'budget'
+    // No window refuses: a request policy asked for a cheaper model where the ladder has none.
+    if (refusals.length === 0) return 'policy'
+    return refusals.every(({ terms }) => terms.unit === 'requests') ? 'rate' : 'budget'
   }
 
   /** The refusal as plain data. */
@@ -121,9 +124,10 @@ export class Assessment implements Basis {
     const fits = rungs.map((rung) => fitsAllAt(this.#refusals(rung))).filter((at) => at !== null)
     const retryAfterMs = fits.length === 0 ? null : Math.min(...fits) - this.#evidence.now
     const longest = lastingLongest(this.#refusals(rungs.at(-1) as Rung))
-    if (longest === undefined) return Object.freeze({ ...general, message: 'The request is refused.', retryAfterMs })
+    if (longest === undefined) throw new TypeError(`${this.id}: a window refused the request, and none is found that does`)
     const { scope, terms, spent, held, endsAt } = longest
-    const largest = largestFitting(this.#evidence.account.scopes, this.#evidence.readings)
+    const { account, readings, prepared } = this.#evidence
+    const largest = largestFitting(account.scopes, readings, this.rung.amounts.tokens, prepared.degradeBlocks)
     return Object.freeze({
       ...general,
       message: sentence(longest, this.rung),
@@ -136,6 +140,17 @@ export class Assessment implements Basis {
       retryAfterMs,
       largestFittingCost: largest === null ? null : toUsd(largest),
     })
+  }
+
+  /** Why the model is not the one asked for: what stood against rung 0. */
+  #ladderVerdict(): Verdict {
+    const [first] = this.rungs
+    const asked = first as Rung
+    const { account } = this.#evidence
+    const said = asked.verdicts.find((verdict) => verdict.action === 'BLOCK' || verdict.action === 'DEGRADE')
+    const full = refusalsOf(account, this.#evidence, asked.amounts, true)[0]
+    const why = said !== undefined ? `${said.policy} says ${said.action}${said.reason === undefined ? '' : `, ${said.reason}`}` : full === undefined ? 'it does not fit' : `the ${full.terms.period} budget of ${describeScope(full.scope)} has no room for it`
+    return Object.freeze({ policy: 'ladder', action: 'DEGRADE', reason: `${this.rung.model} instead of ${asked.model}: ${why}` })
   }
 
   /** The rungs that no request policy refuses: those on which the windows decided. */
@@ -169,7 +184,7 @@ export class Assessment implements Basis {
 
 function sentence({ scope, terms, spent, held, endsAt }: Refusal, rung: Rung): string {
   const { unit, period, limit } = terms
-  const whose = scope.kind === 'user' ? `user ${scope.id}` : scope.kind === 'global' ? 'everybody' : `${scope.kind} ${scope.id}`
+  const whose = describeScope(scope)
   const used = describeAmount(unit, spent + held)
   const asked = unit === 'requests' ? '' : ` and this request would add ${describeAmount(unit, amountIn(unit, rung.amounts))}`
   const reset = endsAt === NEVER ? 'It never resets.' : `It resets at ${new Date(endsAt).toISOString()}.`

@@ -1,7 +1,8 @@
 // The answer to one request: frozen data, and on an allowed one the ways to end its hold. What is expensive to say (context,
 // verdicts, reason) is worked out when somebody asks, from what was read when the decision was made.
 
-import type { EnforcementContext, Verdict, WindowView } from '../enforcement/index.js'
+import { describeScope, type EnforcementContext, type Verdict, type WindowView } from '../enforcement/index.js'
+import { AlreadyEndedError, UnknownHoldError } from '../errors/index.js'
 import { toUsd, type Amounts, type Usd } from '../money/index.js'
 import { UsageMeter, type UsageDetails, type UsageType } from '../session/index.js'
 import type { EndedState } from '../store/index.js'
@@ -168,13 +169,19 @@ export class AllowedDecision extends BaseDecision {
   }
 
   /**
-   * Ends the hold of a call that did not report: what was metered is settled, and if nothing was, the hold is released. Called
-   * on a throw, an abort and by `await using`; an ended hold stays as it is.
+   * Ends the hold of a call that did not report: what was metered is settled (where a piece came without a cost, at least the
+   * estimate), and if nothing was, the hold is released. Called on a throw, an abort and by `await using`; an ended hold stays
+   * as it is.
    */
   async abandon(): Promise<void> {
-    const metered = this.#meter !== undefined && this.#meter.used
-    if (!metered) return this.release()
-    await this.#endings.settle(this.id, { cost: toUsd(this.#meter?.pricedMicrocents ?? 0), tokens: this.#meter?.tokens }, undefined, this.model)
+    const meter = this.#meter
+    try {
+      if (meter === undefined || !meter.used) return await this.release()
+      const metered = toUsd(meter.pricedMicrocents)
+      await this.settle({ cost: meter.microcents === undefined ? Math.max(metered, this.estimatedCost) : metered, tokens: meter.tokens })
+    } catch (error) {
+      if (!(error instanceof AlreadyEndedError || error instanceof UnknownHoldError)) throw error
+    }
   }
 
   /** See {@link abandon}. */
@@ -226,7 +233,7 @@ export type Decision = AllowedDecision | DeniedDecision
 
 function reasonOf(action: string, verdicts: readonly Verdict[], context: EnforcementContext): string {
   const spoken = verdicts.find((verdict) => verdict.action === action && verdict.reason !== undefined) ?? verdicts.find((verdict) => verdict.reason !== undefined && verdict.action !== 'ALLOW')
-  if (spoken !== undefined) return `${spoken.policy}: ${spoken.reason}`
+  if (spoken !== undefined) return `${spoken.policy}${spoken.scope === undefined ? '' : ` for ${describeScope(spoken.scope)}`}: ${spoken.reason}`
   if (context.periodName === undefined) return 'no limit applies'
   return `${context.budgetUsedPct} % of the ${context.periodName} budget would be used`
 }

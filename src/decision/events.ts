@@ -3,7 +3,7 @@
 import type { UserRef } from '../budget/index.js'
 import type { Verdict } from '../enforcement/index.js'
 import type { TrackerEvents } from '../events/index.js'
-import type { AllowedDecision, Decision, DeniedDecision } from './decision.js'
+import type { AllowedDecision, Decision, DeniedDecision, Settlement } from './decision.js'
 
 /** The events of a `Bursar`. Every decision is announced as `decision`, and by its action. */
 export interface BursarEvents extends TrackerEvents {
@@ -13,9 +13,9 @@ export interface BursarEvents extends TrackerEvents {
   degrade: AllowedDecision
   block: DeniedDecision
   /** A hold was settled. USD. */
-  settled: { readonly id: string; readonly user: UserRef; readonly cost: number; readonly overage: number; readonly model: string | undefined; readonly late: boolean }
+  settled: { readonly id: string; readonly user: UserRef; readonly cost: number; readonly overage: number; readonly exact: Settlement['exact']; readonly model: string | undefined; readonly late: boolean }
   /** A call cost more than was held for it. */
-  overage: { readonly id: string; readonly user: UserRef; readonly cost: number; readonly overage: number }
+  overage: { readonly id: string; readonly user: UserRef; readonly cost: number; readonly overage: number; readonly exact: Settlement['exact'] }
   /** Another model answered than the decision named. */
   'model-mismatch': { readonly id: string; readonly decided: string; readonly answered: string }
   /** A piece of usage was refused by `addUsage`. */

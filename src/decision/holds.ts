@@ -2,13 +2,14 @@
 // before the store is asked, so that bad input changes nothing.
 
 import { z } from 'zod'
+import { countSchema, usdSchema, type Spender } from '../budget/index.js'
 import type { EventHub } from '../events/index.js'
 import { MissingCostError, PricesNotConfigured } from '../errors/index.js'
 import { parseUsd, toUsd } from '../money/index.js'
 import type { UsageMeter } from '../session/index.js'
 import { failureError, type ChargeFacts, type Store } from '../store/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
-import { parseStrictly, totalTokens, type Account, type Foundation } from '../tracker/index.js'
+import { parseStrictly, totalTokens, type Foundation } from '../tracker/index.js'
 import type { BursarEvents } from './events.js'
 import type { Endings, Outcome, Settlement } from './decision.js'
 
@@ -20,9 +21,9 @@ interface Actual {
 
 const NOTHING_REPORTED: Outcome = Object.freeze({})
 const outcomeSchema = z.strictObject({
-  cost: z.union([z.number(), z.string()]).optional(),
+  cost: usdSchema.optional(),
   usage: z.unknown().optional(),
-  tokens: z.union([z.number(), z.record(z.string(), z.number())]).optional(),
+  tokens: z.union([countSchema, z.record(z.string(), countSchema)]).optional(),
   model: z.string().min(1).optional(),
 })
 
@@ -71,9 +72,9 @@ export class Holds implements Endings {
     return this.#foundation.store
   }
 
-  #announce(id: string, { cost, overage }: Settlement, facts: ChargeFacts, decided: string | undefined, answered: string | undefined, late: boolean): void {
-    if (this.#events.hears('settled')) this.#events.emit('settled', { id, user: facts.user, cost, overage, model: answered ?? decided, late })
-    if (overage > 0) this.#events.emit('overage', { id, user: facts.user, cost, overage })
+  #announce(id: string, { cost, overage, exact }: Settlement, facts: ChargeFacts, decided: string | undefined, answered: string | undefined, late: boolean): void {
+    if (this.#events.hears('settled')) this.#events.emit('settled', { id, user: facts.user, cost, overage, exact, model: answered ?? decided, late })
+    if (overage > 0) this.#events.emit('overage', { id, user: facts.user, cost, overage, exact })
     if (answered !== undefined && decided !== undefined && answered !== decided) this.#events.emit('model-mismatch', { id, decided, answered })
   }
 }
@@ -81,21 +82,23 @@ export class Holds implements Endings {
 /** Endings of a decision that nothing holds (the store was away, and the configuration says to allow): what it cost is recorded. */
 export class Unheld implements Endings {
   readonly #foundation: Foundation
-  readonly #account: Account
+  readonly #spender: Spender
   readonly #facts: ChargeFacts
   readonly #holds: Holds
 
-  constructor(foundation: Foundation, holds: Holds, account: Account, facts: ChargeFacts) {
+  constructor(foundation: Foundation, holds: Holds, spender: Spender, facts: ChargeFacts) {
     this.#foundation = foundation
     this.#holds = holds
-    this.#account = account
+    this.#spender = spender
     this.#facts = facts
   }
 
   async settle(id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined): Promise<Settlement> {
     const { microcents, tokens = 0 } = readOutcome(outcome, meter)
+    // Asked for now, not when the decision was made: then the directory may have been away too.
+    const { scopes, tier } = await this.#foundation.accounts.find(this.#spender)
     const fingerprint = `unheld ${microcents} ${tokens}`
-    const reply = await this.#foundation.store.record({ id, fingerprint, idGiven: true, scopes: this.#account.scopes, amounts: { microcents, tokens }, facts: this.#facts })
+    const reply = await this.#foundation.store.record({ id, fingerprint, idGiven: true, scopes, amounts: { microcents, tokens }, facts: { ...this.#facts, tier } })
     if (reply.outcome !== 'recorded') throw failureError(reply, id, 'record')
     this.#foundation.effects.announce(reply.effects)
     return settlementOf(microcents, microcents, reply.replayed)

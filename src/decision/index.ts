@@ -1,5 +1,5 @@
 export { Assessment, type Evidence } from './assessment.js'
-export { AllowedDecision, DeniedDecision, type Basis, type Decision, type Endings, type EnforcedBy, type Outcome, type RungView, type Settlement } from './decision.js'
+export { AllowedDecision, DeniedDecision, type Decision, type Endings, type EnforcedBy, type Outcome, type RungView, type Settlement } from './decision.js'
 export { BudgetExceededError, type Denial, type DenialCode } from './denial.js'
 export type { BursarEvents } from './events.js'
 export { Holds, Unheld } from './holds.js'

@@ -1,10 +1,10 @@
 // What an application asks: validated strictly, and turned into integers, before anything else happens.
 
 import { z } from 'zod'
-import { idSchema, isId, type UserRef } from '../budget/index.js'
+import { countSchema, idSchema, isId, usdSchema, type UserRef } from '../budget/index.js'
 import { parseCount, type Usd } from '../money/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
-import { parseStrictly } from '../tracker/index.js'
+import { parseStrictly, type NamedScopes } from '../tracker/index.js'
 
 /** A question before one LLM call. One of `estimatedCost`, tokens with a price, or the option `estimate` is needed. */
 export interface CheckRequest<Tier extends string = string, Group extends string = string> {
@@ -24,7 +24,7 @@ export interface CheckRequest<Tier extends string = string, Group extends string
   readonly idempotencyKey?: string | undefined
   readonly sessionId?: string | undefined
   /** Ids of configured scope groups: `{ team: 'search' }`. */
-  readonly scopes?: { readonly [group in Exclude<Group, 'tenant' | 'tier'>]?: string } | undefined
+  readonly scopes?: NamedScopes<Group> | undefined
   /** How long the money is held for a call that never reports back. Default 10 minutes. */
   readonly holdTtl?: Duration | undefined
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
@@ -41,7 +41,6 @@ export interface ParsedRequest {
   readonly facts: Readonly<Record<string, unknown>> | undefined
 }
 
-const usd = z.union([z.number(), z.string()])
 const checkRequest = z.strictObject({
   userId: idSchema,
   userTier: idSchema.optional(),
@@ -49,13 +48,13 @@ const checkRequest = z.strictObject({
   model: idSchema.optional(),
   provider: idSchema.optional(),
   query: z.string().optional(),
-  estimatedCost: usd.optional(),
-  inputTokens: z.number().optional(),
-  maxOutputTokens: z.number().optional(),
+  estimatedCost: usdSchema.optional(),
+  inputTokens: countSchema.optional(),
+  maxOutputTokens: countSchema.optional(),
   idempotencyKey: idSchema.optional(),
   sessionId: idSchema.optional(),
-  scopes: z.record(idSchema, idSchema).optional(),
-  holdTtl: usd.optional(),
+  scopes: z.record(idSchema, idSchema.optional()).optional(),
+  holdTtl: usdSchema.optional(),
   metadata: z.record(z.string(), z.unknown()).optional(),
 })
 
@@ -79,7 +78,7 @@ export function parseRequest(value: unknown): ParsedRequest {
  * schema takes half a microsecond and two kilobytes for what this takes nothing. Whatever it does not know is the schema's.
  */
 export function isPlainRequest(value: unknown): value is CheckRequest {
-  if (typeof value !== 'object' || value === null || !('userId' in value)) return false
+  if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype || !Object.hasOwn(value, 'userId')) return false
   for (const field in value) {
     const content = (value as Record<string, unknown>)[field]
     switch (field) {

@@ -1,6 +1,6 @@
 // When a refused request would fit if nothing else changed, and what stood against it. Pure arithmetic on the readings.
 
-import { hits, type Ceiling } from '../enforcement/index.js'
+import { hits, lowerCeiling, type Ceiling } from '../enforcement/index.js'
 import { amountIn, type Amounts } from '../money/index.js'
 import { READING_SIZE, type Freeing } from '../store/index.js'
 import { NEVER } from '../time/index.js'
@@ -33,7 +33,7 @@ export function refusalsOf(account: Account, { readings, freeing }: RefusedReadi
       const endsAt = readings[at + 1] as number
       const spent = readings[at + 2] as number
       const held = readings[at + 3] as number
-      const ceiling = degradeBlocks && terms.degrade !== null && terms.degrade.max < terms.block.max ? terms.degrade : terms.block
+      const ceiling = degradeBlocks && terms.degrade !== null ? lowerCeiling(terms.degrade, terms.block) : terms.block
       const amount = amountIn(terms.unit, amounts)
       if (hits(ceiling, spent + held, amount)) {
         const fitsAt = terms.source.kind === 'calendar' ? fitsNext(ceiling, amount, endsAt) : fitsWhenFreed(ceiling, amount, spent + held, freeing.get(index) ?? [])

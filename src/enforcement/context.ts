@@ -2,7 +2,8 @@
 // Built from readings that a store gave; knows no store and no policy.
 
 import { InvalidRequestError } from '../errors/index.js'
-import { toPublic, type Unit } from '../money/index.js'
+import { parseUsd, toPublic, type Unit } from '../money/index.js'
+import { percentOf } from './thresholds.js'
 
 /** Whose money a window counts: `kind` is `user`, `global`, `tenant`, `tier`, `session` or a name of the caller's own. */
 export interface ScopeId {
@@ -12,10 +13,15 @@ export interface ScopeId {
   readonly tenant?: string | undefined
 }
 
+/** A scope for a sentence: `user ada`, `team search`, `everybody`. */
+export function describeScope({ kind, id }: ScopeId): string {
+  return kind === 'global' ? 'everybody' : `${kind} ${id}`
+}
+
 /** One window of one scope as it stood when the request was tested. Money is USD numbers; `exact` has the integers. */
 export interface WindowView {
   readonly scope: ScopeId
-  /** `daily`, `weekly`, `monthly`, `total`, or `rolling:` and the length as configured, such as `rolling:5h`. */
+  /** `daily`, `weekly`, `monthly`, `total`, or `rolling:` and the length in its shortest form, such as `rolling:5h`. */
   readonly period: string
   readonly unit: Unit
   /** `null`: counted, but without a limit. */
@@ -83,6 +89,21 @@ export type Fullness = Pick<
 >
 
 const EMPTY: Readonly<Record<string, never>> = Object.freeze({})
+const COMPLETE = new WeakSet<object>()
+
+/** A whole context, frozen with its metadata: what a policy gets cannot be changed by it. */
+export function frozenContext(context: EnforcementContext): EnforcementContext {
+  const frozen = Object.freeze({ ...context, metadata: frozenCopy(context.metadata) })
+  COMPLETE.add(frozen)
+  return frozen
+}
+
+function frozenCopy<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  if (Array.isArray(value)) return Object.freeze(value.map(frozenCopy)) as T
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value
+  return Object.freeze(Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, frozenCopy(inner)]))) as T
+}
 
 /**
  * Completes a context that was made by hand, and freezes it: percentages and `budgetExceeded` follow from `currentCost` and
@@ -91,7 +112,7 @@ const EMPTY: Readonly<Record<string, never>> = Object.freeze({})
  */
 export function completeContext(partial: PartialContext): EnforcementContext {
   if (typeof partial !== 'object' || partial === null) throw new InvalidRequestError(`context: ${String(partial)} is not an object. Give an EnforcementContext.`)
-  if (Object.isFrozen(partial) && Array.isArray(partial.windows)) return partial as EnforcementContext
+  if (COMPLETE.has(partial)) return partial as EnforcementContext
   const currentCost = figure(partial, 'currentCost') ?? 0
   const estimatedCost = figure(partial, 'estimatedCost') ?? 0
   const totalCost = figure(partial, 'totalCost') ?? currentCost + estimatedCost
@@ -100,10 +121,14 @@ export function completeContext(partial: PartialContext): EnforcementContext {
   if (given === undefined && partial.budgetExceeded === undefined && partial.budgetLimit === undefined) {
     throw new InvalidRequestError('context: nothing says how full the budget is. Give budgetUsedPct and budgetExceeded, or currentCost and budgetLimit.')
   }
-  const overLimit = limit !== null && (currentCost >= limit || totalCost > limit)
+  const unit = partial.unit ?? 'usd'
+  const exact = (amount: number, name: string): number => (unit === 'usd' ? parseUsd(amount, `context.${name}`, 'round-up') : Math.ceil(amount))
+  const used = exact(totalCost, 'totalCost')
+  const full = limit === null ? undefined : exact(limit, 'budgetLimit')
+  const overLimit = full !== undefined && (exact(currentCost, 'currentCost') >= full || used > full)
   const exceeded = partial.budgetExceeded === true || overLimit || (given !== undefined && given > 100)
-  const budgetUsedPct = given ?? (limit === null ? (exceeded ? 100 : 0) : limit === 0 ? 100 : (100 * totalCost) / limit)
-  return Object.freeze({
+  const budgetUsedPct = given ?? (full === undefined ? (exceeded ? 100 : 0) : percentOf(full, used))
+  return frozenContext({
     userId: partial.userId ?? 'anonymous',
     userTier: partial.userTier,
     tenant: partial.tenant,
@@ -114,7 +139,7 @@ export function completeContext(partial: PartialContext): EnforcementContext {
     budgetUsedPct,
     budgetExceeded: exceeded,
     periodName: partial.periodName,
-    unit: partial.unit ?? 'usd',
+    unit,
     model: partial.model,
     provider: partial.provider,
     query: partial.query,
@@ -177,7 +202,7 @@ export function fullnessOf(window: WindowView | undefined, estimateUsd: number):
 
 /** The same context with its single fields turned to some of its windows: how a shared budget's own policies see it. */
 export function focus(context: EnforcementContext, windows: readonly WindowView[]): EnforcementContext {
-  return Object.freeze({ ...context, ...fullnessOf(fullest(windows), 0) })
+  return frozenContext({ ...context, ...fullnessOf(fullest(windows), 0) })
 }
 
 /** True for the windows that the registered policies judge: the user's own, with a limit above 0, that are no rate limits. */

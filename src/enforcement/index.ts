@@ -9,7 +9,9 @@ export {
 } from './callbacks.js'
 export {
   completeContext,
+  describeScope,
   focus,
+  frozenContext,
   fullest,
   fullnessOf,
   isJudgedByPolicies,
@@ -20,6 +22,7 @@ export {
 } from './context.js'
 export {
   builtInPolicy,
+  checkKnownFields,
   definePolicy,
   isThresholdPolicy,
   judgeThresholds,

@@ -35,7 +35,7 @@ export interface ThresholdPolicy<Tiers extends string = never> extends DefinedPo
 }
 
 /** Anything that can be registered. */
-export type Policy<Tiers extends string = never> = PolicyFunction | DefinedPolicy<Tiers> | ThresholdPolicy<Tiers>
+export type Policy<Tiers extends string = never> = PolicyFunction & { readonly namesTiers?: readonly Tiers[] | undefined }
 
 /** A policy made from data: thresholds for everybody, for some tiers, or both. */
 export interface ThresholdPolicyOptions<Tiers extends string = string> {
@@ -66,9 +66,7 @@ export function definePolicy(options: ThresholdPolicyOptions | FunctionPolicyOpt
   if (options.thresholds === undefined && options.tiers === undefined) {
     throw new InvalidConfigError(`policy "${name}": has neither thresholds, tiers nor evaluate. Give one of them.`)
   }
-  const thresholds = options.thresholds && checkThresholds(options.thresholds, `policy "${name}".thresholds`)
-  const tiers: Record<string, Thresholds> = {}
-  for (const [tier, own] of Object.entries<Thresholds>(options.tiers ?? {})) tiers[tier] = checkThresholds(own, `policy "${name}".tiers.${tier}`)
+  const { thresholds, tiers } = checkedThresholds(options)
   return thresholdPolicy(name, thresholds, tiers, Object.keys(tiers))
 }
 
@@ -76,7 +74,8 @@ export function definePolicy(options: ThresholdPolicyOptions | FunctionPolicyOpt
  * Makes a threshold policy that ships with bursar: it may name tiers that a configuration lacks (DESIGN 3.2).
  */
 export function builtInPolicy(options: ThresholdPolicyOptions): ThresholdPolicy {
-  return thresholdPolicy(options.name, options.thresholds, options.tiers ?? {}, undefined) as ThresholdPolicy
+  const { name, thresholds, tiers } = checkedThresholds(options)
+  return thresholdPolicy(name, thresholds, tiers, undefined)
 }
 
 /**
@@ -88,8 +87,8 @@ export function observe<Tiers extends string = never>(policy: Policy<Tiers>): De
   if (isThresholdPolicy(policy)) {
     return thresholdPolicy(name, policy.thresholds, policy.tiers, policy.namesTiers, true) as unknown as DefinedPolicy<Tiers>
   }
-  const on = (policy as Partial<DefinedPolicy>).on ?? 'window'
-  return named(name, (context) => watched(asResult(policy(context))), { on }) as DefinedPolicy<Tiers>
+  const { on = 'window', namesTiers } = policy as Partial<DefinedPolicy<Tiers>>
+  return named(name, (context) => watched(asResult(policy(context))), { on, namesTiers }) as DefinedPolicy<Tiers>
 }
 
 /** True for a policy whose thresholds a store can enforce. */
@@ -108,8 +107,8 @@ export function thresholdsFor(policy: ThresholdPolicy<string>, tier: string | un
 }
 
 /** What thresholds say of a budget that is so full. */
-export function judgeThresholds(thresholds: Thresholds, context: Pick<EnforcementContext, 'budgetUsedPct' | 'budgetExceeded'>): PolicyResult {
-  const { budgetUsedPct, budgetExceeded } = context
+export function judgeThresholds(thresholds: Thresholds, context: Pick<EnforcementContext, 'budgetUsedPct' | 'budgetExceeded'> & { readonly periodName?: string | undefined }): PolicyResult {
+  const { budgetUsedPct, budgetExceeded, periodName } = context
   const reached = (threshold: number | undefined): boolean =>
     threshold !== undefined && (threshold === 100 ? budgetExceeded : budgetUsedPct >= threshold)
   const action = reached(thresholds.block)
@@ -119,7 +118,13 @@ export function judgeThresholds(thresholds: Thresholds, context: Pick<Enforcemen
       : reached(thresholds.warn)
         ? EnforcementAction.WARN
         : EnforcementAction.ALLOW
-  return action === 'ALLOW' ? { action } : { action, reason: budgetExceeded ? 'the budget would be exceeded' : `${budgetUsedPct} % of the budget would be used` }
+  const budget = periodName === undefined ? 'budget' : `${periodName} budget`
+  return action === 'ALLOW' ? { action } : { action, reason: budgetExceeded ? `the ${budget} would be exceeded` : `${budgetUsedPct} % of the ${budget} would be used` }
+}
+
+function checkedThresholds({ name, thresholds, tiers }: ThresholdPolicyOptions): { name: string; thresholds: Thresholds | undefined; tiers: Record<string, Thresholds> } {
+  const own = Object.entries<Thresholds>(tiers ?? {}).map(([tier, each]) => [tier, checkThresholds(each, `policy "${name}".tiers.${tier}`)])
+  return { name, thresholds: thresholds && checkThresholds(thresholds, `policy "${name}".thresholds`), tiers: Object.fromEntries(own) as Record<string, Thresholds> }
 }
 
 function thresholdPolicy<Tiers extends string>(
@@ -129,14 +134,16 @@ function thresholdPolicy<Tiers extends string>(
   namesTiers: readonly Tiers[] | undefined,
   observes = false,
 ): ThresholdPolicy<Tiers> {
-  const evaluate: PolicyFunction = (context) => {
-    const own = thresholdsFor(policy, context.userTier)
-    if (own === undefined) return EnforcementAction.ALLOW
-    const result = judgeThresholds(own, completeContext(context))
-    return observes ? watched(result) : result.action
-  }
-  const policy = named(name, evaluate, { on: 'window', thresholds, tiers: Object.freeze({ ...tiers }), namesTiers, observes }) as ThresholdPolicy<Tiers>
+  const policy = named(name, (context) => askThresholds(policy, context).action, { on: 'window', thresholds, tiers: Object.freeze({ ...tiers }), namesTiers, observes }) as ThresholdPolicy<Tiers>
   return policy
+}
+
+/** What a threshold policy says, with its reason: calling the policy gives the action alone. */
+export function askThresholds(policy: ThresholdPolicy<string>, context: EnforcementContext): PolicyResult {
+  const own = thresholdsFor(policy, context.userTier)
+  if (own === undefined) return { action: EnforcementAction.ALLOW }
+  const result = judgeThresholds(own, completeContext(context))
+  return policy.observes ? watched(result) : result
 }
 
 /** A DEGRADE or BLOCK that is only reported. */
@@ -144,6 +151,12 @@ export function watched(result: PolicyResult): PolicyResult & { readonly wouldHa
   const { action } = result
   if (action !== 'DEGRADE' && action !== 'BLOCK') return result
   return { action: EnforcementAction.WARN, wouldHave: action, reason: `would have said ${action}${result.reason === undefined ? '' : `: ${result.reason}`}` }
+}
+
+/** Throws `InvalidConfigError` for a field that is none of the known ones. */
+export function checkKnownFields(value: object, known: readonly string[], field: string): void {
+  const unknown = Object.keys(value).find((name) => !known.includes(name))
+  if (unknown !== undefined) throw new InvalidConfigError(`${field}.${unknown}: is no known field. Use ${known.join(' or ')}.`)
 }
 
 /** A policy's answer as a result, whichever of the two forms it had. */

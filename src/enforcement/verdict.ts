@@ -2,7 +2,7 @@
 
 import { EnforcementAction, isEnforcementAction, mostSevere } from './action.js'
 import type { EnforcementContext, ScopeId } from './context.js'
-import { policyName, type PolicyFunction, type PolicyResult } from './policy.js'
+import { askThresholds, isThresholdPolicy, policyName, type PolicyFunction, type PolicyResult } from './policy.js'
 
 /** What one policy said of one request. */
 export interface Verdict {
@@ -26,7 +26,7 @@ export type Combine = 'most-severe' | 'first-match'
  */
 export function ask(policy: PolicyFunction, context: EnforcementContext, onError: EnforcementAction): Verdict {
   try {
-    const answer: unknown = policy(context)
+    const answer: unknown = isThresholdPolicy(policy) ? askThresholds(policy, context) : policy(context)
     if (isEnforcementAction(answer)) return { policy: policyName(policy), action: answer }
     const result = answer as Partial<PolicyResult & { wouldHave: EnforcementAction }> | null
     if (typeof result === 'object' && result !== null && isEnforcementAction(result.action)) {

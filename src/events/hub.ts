@@ -21,26 +21,12 @@ export class EventHub<Events extends EventMap & { 'listener-error': { readonly e
 
   /** Calls the listener at every event of that name, until {@link off}. Adding it twice has no effect. */
   on<Name extends keyof Events & string>(name: Name, listener: Listener<Events[Name]>): this {
-    let wrapped = this.#wrapped.get(name)
-    if (wrapped === undefined) {
-      wrapped = new Map()
-      this.#wrapped.set(name, wrapped)
-    }
-    if (wrapped.has(listener)) return this
-    const isolated = (event: unknown): void => this.#isolate(name, listener, event as Events[Name])
-    wrapped.set(listener, isolated)
-    this.#emitter.on(name, isolated)
-    this.#listeners += 1
-    return this
+    return this.#add(name, listener, false)
   }
 
   /** The same, for one event only. */
   once<Name extends keyof Events & string>(name: Name, listener: Listener<Events[Name]>): this {
-    const first: Listener<Events[Name]> = (event) => {
-      this.off(name, first)
-      return listener(event)
-    }
-    return this.on(name, first)
+    return this.#add(name, listener, true)
   }
 
   /** Stops calling the listener. */
@@ -75,6 +61,23 @@ export class EventHub<Events extends EventMap & { 'listener-error': { readonly e
     this.#emitter.removeAllListeners()
     this.#wrapped.clear()
     this.#listeners = 0
+  }
+
+  #add<Name extends keyof Events & string>(name: Name, listener: Listener<Events[Name]>, once: boolean): this {
+    let wrapped = this.#wrapped.get(name)
+    if (wrapped === undefined) {
+      wrapped = new Map()
+      this.#wrapped.set(name, wrapped)
+    }
+    if (wrapped.has(listener)) return this
+    const isolated = (event: unknown): void => {
+      if (once) this.off(name, listener)
+      this.#isolate(name, listener, event as Events[Name])
+    }
+    wrapped.set(listener, isolated)
+    this.#emitter.on(name, isolated)
+    this.#listeners += 1
+    return this
   }
 
   #isolate<Name extends keyof Events & string>(name: Name, listener: Listener<Events[Name]>, event: Events[Name]): void {

@@ -1,8 +1,9 @@
 // From who spends to what is tested: the tier, the budget with its overrides, and the terms of every scope of a request. Knows
 // the configuration and the directory; knows no amounts.
 
-import { scopeKey, userScope, type BudgetPlan, type CompiledBudget, type Spender } from '../budget/index.js'
+import { scopeKey, userScope, type BudgetPlan, type CompiledBudget, type Override, type Spender } from '../budget/index.js'
 import type { ScopeId } from '../enforcement/index.js'
+import { UnknownTierError } from '../errors/index.js'
 import type { Directory, DirectoryEntry, MaybePromise, ScopeTerms } from '../store/index.js'
 import type { Clock } from '../time/index.js'
 import { TermsBook, type JudgedBudget, type JudgedWindow, type Judges } from './terms.js'
@@ -53,8 +54,27 @@ export class Accounts {
   checkJudges(): void {
     const book = this.#currentBook()
     for (const { kind, tier, budget } of this.plan.budgets()) {
+      if (kind !== 'user') book.judges.shared(budget)
       if (kind === 'user') book.termsOf(budget, true, tier)
       else for (const each of this.plan.tiers.length === 0 ? [undefined] : this.plan.tiers) book.termsOf(budget, false, each)
+    }
+  }
+
+  /** Throws `InvalidConfigError` if a limit of these overrides would be judged by no policy. */
+  checkOverrides(storedTier: string | undefined, overrides: Readonly<Record<string, Override | null>>): void {
+    const given = Object.entries(overrides).filter((entry): entry is [string, Override] => entry[1] !== null)
+    const tier = storedTier ?? this.plan.config.defaultTier ?? this.plan.tiers[0]
+    this.#currentBook().termsOf(this.plan.userBudget(tier, Object.fromEntries(given)), true, tier)
+  }
+
+  /** The account of a spender while the directory is away: by the request's own tier or the default one, without overrides. */
+  findWithoutDirectory(spender: Spender): Account {
+    try {
+      return this.#assemble(spender, undefined)
+    } catch (error) {
+      // Only the directory knows this user's tier: nothing can be said of the budget.
+      if (spender.tier === undefined && error instanceof UnknownTierError) return { tier: undefined, scopes: [] }
+      throw error
     }
   }
 

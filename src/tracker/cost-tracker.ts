@@ -1,14 +1,13 @@
 // State and reports: what was spent by whom, in which window, under which limit. It records and answers; it never holds money
 // and never decides (that is Bursar's).
 
-import { assertId, periodsOf, toUserRef, type Override, type UserArgument, type UserRef, type WindowLimits } from '../budget/index.js'
+import { assertId, canonicalPeriod, periodsOf, toUserRef, type Override, type Spender, type UserArgument, type UserRef, type WindowLimits } from '../budget/index.js'
 import type { EnforcementContext } from '../enforcement/index.js'
 import type { EventHub, TrackerEvents } from '../events/index.js'
-import { InvalidRequestError } from '../errors/index.js'
+import { InvalidRequestError, UnknownTierError } from '../errors/index.js'
 import { toCsv, toJson, writeFile, type LedgerEntry } from '../ledger/index.js'
 import { parseCount, parseUsd, toUsd, type Amounts, type Usd } from '../money/index.js'
 import { failureError, type MaybePromise } from '../store/index.js'
-import { formatDuration, parseDuration } from '../time/index.js'
 import type { Account } from './accounts.js'
 import { checkTrackerConfig, type BudgetsConfig } from './config.js'
 import { layFoundation, noJudges, type Foundation } from './foundation.js'
@@ -76,7 +75,7 @@ export class CostTracker<Tier extends string = string, Group extends string = st
    * Counts a cost that has been spent, whatever the limits say: the money is gone. In all of the user's windows, and in those of
    * the shared scopes. Rounds up to a microcent. With an `idempotencyKey` a repeat counts nothing.
    */
-  async addCost(entry: CostEntry<Tier>): Promise<CountedCost> {
+  async addCost(entry: CostEntry<Tier, Group>): Promise<CountedCost> {
     const parsed = parseCostEntry(entry)
     const amounts = { microcents: parseUsd(parsed.cost, 'cost', 'round-up'), tokens: parsed.tokens === undefined ? 0 : totalTokens(parsed.tokens, 'tokens') }
     const user = userOf(parsed)
@@ -112,7 +111,7 @@ export class CostTracker<Tier extends string = string, Group extends string = st
    * The context of a request as policies see it, read without holding anything: between this and the call others may spend.
    * `Bursar.check` is what carries NO-OVERSPEND.
    */
-  async context(request: ContextRequest<Tier>): Promise<EnforcementContext> {
+  async context(request: ContextRequest<Tier, Group>): Promise<EnforcementContext> {
     const parsed = parseContextRequest(request)
     const microcents = parseUsd(parsed.estimatedCost ?? 0, 'estimatedCost', 'round-up')
     const tokens = parsed.estimatedTokens === undefined ? undefined : parseCount(parsed.estimatedTokens, 'estimatedTokens')
@@ -136,7 +135,8 @@ export class CostTracker<Tier extends string = string, Group extends string = st
   /** One window of a user: `daily`, `weekly`, `monthly`, `total` or `rolling:5h`. Throws where nothing counts such a window. */
   async getPeriodCosts(user: UserArgument, period: string, tier?: Tier): Promise<PeriodCost> {
     const { periodCosts } = await this.getUserSummary(user, tier)
-    const found = Object.hasOwn(periodCosts, period) ? periodCosts[period] : undefined
+    const name = canonicalPeriod(period)
+    const found = Object.hasOwn(periodCosts, name) ? periodCosts[name] : undefined
     if (found === undefined) throw new InvalidRequestError(`period: "${period}" is not counted. Use one of ${Object.keys(periodCosts).join(', ')}.`)
     return found
   }
@@ -159,10 +159,12 @@ export class CostTracker<Tier extends string = string, Group extends string = st
   async updateUserBudget(user: UserArgument, budget: BudgetOverride, options: { readonly until?: Date | number | undefined } = {}): Promise<void> {
     const ref = toUserRef(user)
     const limits = parseOverride(budget)
-    const until = options.until === undefined ? null : instantOf(options.until, 'until')
+    const until = options.until === undefined ? null : this.#future(options.until, 'until')
     const overrides: Record<string, Override | null> = {}
-    for (const [period, parsed] of periodsOf(withoutNulls(limits), 'budget')) overrides[canonical(period)] = { limits: parsed, until }
-    for (const period of nullPeriods(limits)) overrides[canonical(period)] = null
+    for (const [period, parsed] of periodsOf(withoutNulls(limits), 'budget')) overrides[period] = { limits: parsed, until }
+    for (const period of nullPeriods(limits)) overrides[canonicalPeriod(period)] = null
+    const entry = await this.#foundation.store.directory.get(ref)
+    this.#foundation.accounts.checkOverrides(entry?.tier, overrides)
     await this.#foundation.store.directory.change(ref, { overrides })
     await this.#configured(ref, 'budget override', { budget, until })
   }
@@ -210,7 +212,7 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     await writeFile(path, toJson(this.entries()))
   }
 
-  #account(user: UserRef, tier: string | undefined, scopes?: Readonly<Record<string, string>>): MaybePromise<Account> {
+  #account(user: UserRef, tier: string | undefined, scopes?: Spender['scopes']): MaybePromise<Account> {
     return this.#foundation.accounts.find({ user, tier, scopes })
   }
 
@@ -226,9 +228,16 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     return contextOf(facts, account, windowViews(account.scopes, reading.readings, amounts), amounts, tokens, reading.now)
   }
 
+  #future(value: Date | number, field: string): number {
+    const instant = value instanceof Date ? value.getTime() : value
+    if (instant > this.#foundation.clock() && instant < Infinity) return instant
+    throw new InvalidRequestError(`${field}: ${String(value)} is no instant to come. Give a Date, or milliseconds since the epoch.`)
+  }
+
   #knownTier(tier: string): void {
     assertId(tier, 'tier')
-    this.#foundation.plan.tierOf(tier, undefined)
+    const { tiers } = this.#foundation.plan
+    if (!tiers.includes(tier)) throw new UnknownTierError(`tier: "${tier}" is no tier of the configuration. The tiers are ${tiers.join(', ')}.`, tier)
   }
 
   async #configured(user: UserRef, reason: string, metadata: Readonly<Record<string, unknown>>): Promise<void> {
@@ -240,17 +249,6 @@ export class CostTracker<Tier extends string = string, Group extends string = st
 
 function userOf(entry: UserRef): UserRef {
   return entry.tenant === undefined ? { userId: entry.userId } : { userId: entry.userId, tenant: entry.tenant }
-}
-
-function instantOf(value: Date | number, field: string): number {
-  const instant = value instanceof Date ? value.getTime() : value
-  if (Number.isFinite(instant)) return instant
-  throw new InvalidRequestError(`${field}: ${String(value)} is no instant. Give a Date or milliseconds since the epoch.`)
-}
-
-/** `rolling:24h` and `rolling:1d` are one window, so they are one override. */
-function canonical(period: string): string {
-  return period.startsWith('rolling:') ? `rolling:${formatDuration(parseDuration(period.slice('rolling:'.length), 'rolling'))}` : period
 }
 
 function withoutNulls(limits: BudgetOverride): WindowLimits {

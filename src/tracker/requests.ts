@@ -1,16 +1,21 @@
 // What CostTracker's methods take, validated strictly at the edge: unknown fields, empty ids and odd numbers stop here.
 
 import { z } from 'zod'
-import { describeIssues, idSchema, overrideSchema, type AmountConfig } from '../budget/index.js'
+import { countSchema, describeIssues, idSchema, overrideSchema, usdSchema, type AmountConfig } from '../budget/index.js'
 import { InvalidRequestError } from '../errors/index.js'
 import { parseCount, type Usd } from '../money/index.js'
 import type { Duration } from '../time/index.js'
+
+/** Ids of the configured groups that a request may name: `tenant` and `tier` follow from who the user is. */
+export type NamedScopes<Group extends string> = [Exclude<Group, 'tenant' | 'tier'>] extends [never]
+  ? Readonly<Record<string, never>>
+  : { readonly [group in Exclude<Group, 'tenant' | 'tier'>]?: string | undefined }
 
 /** Tokens as one number or by type. `total` is a check value: it must be the sum of the others. */
 export type TokenCounts = number | Readonly<Record<string, number>>
 
 /** A cost that no decision stood for. */
-export interface CostEntry<Tier extends string = string> {
+export interface CostEntry<Tier extends string = string, Group extends string = string> {
   readonly userId: string
   readonly tenant?: string | undefined
   readonly userTier?: Tier | undefined
@@ -20,7 +25,7 @@ export interface CostEntry<Tier extends string = string> {
   /** USD. */
   readonly cost: Usd
   readonly sessionId?: string | undefined
-  readonly scopes?: Readonly<Record<string, string>> | undefined
+  readonly scopes?: NamedScopes<Group> | undefined
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
   /** Repeating the same entry with the same key counts it once. */
   readonly idempotencyKey?: string | undefined
@@ -39,7 +44,7 @@ export interface RefundEntry {
 }
 
 /** A question about a user's budget. */
-export interface ContextRequest<Tier extends string = string> {
+export interface ContextRequest<Tier extends string = string, Group extends string = string> {
   readonly userId: string
   readonly tenant?: string | undefined
   readonly userTier?: Tier | undefined
@@ -49,7 +54,7 @@ export interface ContextRequest<Tier extends string = string> {
   /** USD; default 0. */
   readonly estimatedCost?: Usd | undefined
   readonly estimatedTokens?: number | undefined
-  readonly scopes?: Readonly<Record<string, string>> | undefined
+  readonly scopes?: NamedScopes<Group> | undefined
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -62,14 +67,13 @@ export interface BudgetOverride {
   readonly rolling?: { readonly [length in Extract<Duration, string>]?: AmountConfig | null } | undefined
 }
 
-const usd = z.union([z.number(), z.string()])
 const spender = { userId: idSchema, tenant: idSchema.optional(), userTier: idSchema.optional() }
-const described = { model: idSchema.optional(), provider: idSchema.optional(), scopes: z.record(idSchema, idSchema).optional(), metadata: z.record(z.string(), z.unknown()).optional() }
+const described = { model: idSchema.optional(), provider: idSchema.optional(), scopes: z.record(idSchema, idSchema.optional()).optional(), metadata: z.record(z.string(), z.unknown()).optional() }
 
-const tokens = z.union([z.number(), z.record(z.string(), z.number())])
-const costEntry = z.strictObject({ ...spender, ...described, tokens: tokens.optional(), cost: usd, sessionId: idSchema.optional(), idempotencyKey: idSchema.optional() })
-const refundEntry = z.strictObject({ userId: idSchema, tenant: idSchema.optional(), cost: usd, reason: z.string().optional(), decisionId: idSchema.optional(), idempotencyKey: idSchema.optional() })
-const contextRequest = z.strictObject({ ...spender, ...described, query: z.string().optional(), estimatedCost: usd.optional(), estimatedTokens: z.number().optional() })
+const tokens = z.union([countSchema, z.record(z.string(), countSchema)])
+const costEntry = z.strictObject({ ...spender, ...described, tokens: tokens.optional(), cost: usdSchema, sessionId: idSchema.optional(), idempotencyKey: idSchema.optional() })
+const refundEntry = z.strictObject({ userId: idSchema, tenant: idSchema.optional(), cost: usdSchema, reason: z.string().optional(), decisionId: idSchema.optional(), idempotencyKey: idSchema.optional() })
+const contextRequest = z.strictObject({ ...spender, ...described, query: z.string().optional(), estimatedCost: usdSchema.optional(), estimatedTokens: countSchema.optional() })
 
 /** Parses against a schema, or throws `InvalidRequestError` with the path of what is wrong. */
 export function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, root: string): T {

@@ -15,6 +15,8 @@ export interface PeriodCost {
   readonly exceeded: boolean
   readonly startsAt: Date
   readonly resetsAt: Date | null
+  /** The same amounts as integers: microcents for money. */
+  readonly exact: { readonly cost: number; readonly held: number; readonly limit: number | null }
 }
 
 /** A user's budget and what it was spent on. */
@@ -32,6 +34,7 @@ export interface UserSummary {
   readonly budgetExceeded: boolean
   /** By period: `daily`, `rolling:5h`, …; a second unit of the same period is `daily/tokens`. */
   readonly periodCosts: Readonly<Record<string, PeriodCost>>
+  readonly exact: { readonly totalMicrocents: number; readonly heldMicrocents: number }
 }
 
 /** Sums over all users. */
@@ -42,6 +45,7 @@ export interface Summary {
   readonly byModel: Readonly<Record<string, CostSum>>
   readonly byProvider: Readonly<Record<string, CostSum>>
   readonly byTier: Readonly<Record<string, CostSum>>
+  readonly exact: { readonly totalMicrocents: number }
 }
 
 /** Cost, tokens and number of entries of one model, provider or tier. */
@@ -49,6 +53,7 @@ export interface CostSum {
   readonly cost: number
   readonly tokens: number
   readonly entries: number
+  readonly exact: { readonly microcents: number }
 }
 
 /** The user's own windows of a context, by period. */
@@ -58,7 +63,8 @@ export function periodCosts(windows: readonly WindowView[]): Record<string, Peri
     if (window.scope.kind !== 'user') continue
     const name = Object.hasOwn(costs, window.period) ? `${window.period}/${window.unit}` : window.period
     const { unit, spent: cost, held, limit, remaining, usedPct, exceeded, startsAt, resetsAt } = window
-    costs[name] = Object.freeze({ unit, cost, held, limit, remaining, usedPct, exceeded, startsAt, resetsAt })
+    const exact = { cost: window.exact.spent, held: window.exact.held, limit: window.exact.limit }
+    costs[name] = Object.freeze({ unit, cost, held, limit, remaining, usedPct, exceeded, startsAt, resetsAt, exact })
   }
   return costs
 }
@@ -66,16 +72,18 @@ export function periodCosts(windows: readonly WindowView[]): Record<string, Peri
 /** A user's summary from the context of a request for nothing. */
 export function userSummary(context: EnforcementContext, totals: { microcents: number; entries: number }): UserSummary {
   const own = context.windows.filter((window) => window.scope.kind === 'user')
+  const heldMicrocents = Math.max(0, ...own.filter((window) => window.unit === 'usd').map((window) => window.exact.held))
   return Object.freeze({
     userId: context.userId,
     tenant: context.tenant,
     tier: context.userTier,
     totalCost: toUsd(totals.microcents),
     totalEntries: totals.entries,
-    held: Math.max(0, ...own.filter((window) => window.unit === 'usd').map((window) => window.held)),
+    held: toUsd(heldMicrocents),
     budgetLimit: context.budgetLimit,
     budgetExceeded: own.some((window) => window.exceeded),
     periodCosts: periodCosts(own),
+    exact: { totalMicrocents: totals.microcents, heldMicrocents },
   })
 }
 
@@ -88,9 +96,10 @@ export function summaryOf(totals: LedgerTotals): Summary {
     byModel: sums(totals.byModel),
     byProvider: sums(totals.byProvider),
     byTier: sums(totals.byTier),
+    exact: { totalMicrocents: totals.microcents },
   })
 }
 
 function sums(totals: ReadonlyMap<string, ModelTotals>): Record<string, CostSum> {
-  return Object.fromEntries([...totals].map(([name, { microcents, tokens, entries }]) => [name, { cost: toUsd(microcents), tokens, entries }]))
+  return Object.fromEntries([...totals].map(([name, { microcents, tokens, entries }]) => [name, { cost: toUsd(microcents), tokens, entries, exact: { microcents } }]))
 }

@@ -1,6 +1,6 @@
 // Readings of a store as people and policies see them: windows with USD numbers, percentages and dates. Pure.
 
-import { percentOf, fullest, fullnessOf, isJudgedByPolicies, type EnforcementContext, type WindowView } from '../enforcement/index.js'
+import { frozenContext, fullest, fullnessOf, hits, isJudgedByPolicies, lowerCeiling, percentOf, type EnforcementContext, type WindowView } from '../enforcement/index.js'
 import { amountIn, saturatingAdd, toPublic, toUsd, type Amounts } from '../money/index.js'
 import { READING_SIZE } from '../store/index.js'
 import { NEVER } from '../time/index.js'
@@ -57,7 +57,7 @@ function viewOf(scope: WindowView['scope'], terms: JudgedWindow, readings: reado
 /** The context of a request with this estimate, as its windows stood at `now`. */
 export function contextOf(request: RequestFacts, account: Account, windows: readonly WindowView[], amounts: Amounts, tokens: number | undefined, now: number): EnforcementContext {
   const own = fullnessOf(fullest(windows.filter(isJudgedByPolicies)), toUsd(amounts.microcents))
-  return Object.freeze({
+  return frozenContext({
     userId: request.userId,
     userTier: account.tier,
     tenant: request.tenant,
@@ -80,16 +80,20 @@ export function contextOf(request: RequestFacts, account: Account, windows: read
   })
 }
 
-/** The largest amount of money that would still be admitted by all windows, in microcents; `null` where not even 0 would. */
-export function largestFitting(scopes: readonly JudgedScope[], readings: readonly number[]): number | null {
-  let largest = Number.MAX_SAFE_INTEGER
+/**
+ * The largest estimate, in microcents, that would still be admitted by all windows with these tokens; `null` where no price
+ * would help. `degradeBlocks`: a degrade threshold refuses too.
+ */
+export function largestFitting(scopes: readonly JudgedScope[], readings: readonly number[], tokens: number, degradeBlocks: boolean): number | null {
+  let largest: number | null = null
   let at = 0
   for (const { windows } of scopes) {
-    for (const { unit, block } of windows) {
+    for (const { unit, limit, block, degrade } of windows) {
       const used = saturatingAdd(readings[at + 2] as number, readings[at + 3] as number)
       at += READING_SIZE
-      if (used >= block.pre || (unit === 'requests' && used + 1 > block.max)) return null
-      if (unit === 'usd') largest = Math.min(largest, block.max - used)
+      const ceiling = degradeBlocks && degrade !== null ? lowerCeiling(degrade, block) : block
+      if (hits(ceiling, used, unit === 'usd' ? 0 : amountIn(unit, { microcents: 0, tokens }))) return null
+      if (unit === 'usd' && limit !== null) largest = Math.min(largest ?? Infinity, ceiling.max - used)
     }
   }
   return largest

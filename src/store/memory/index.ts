@@ -1,1 +1,1 @@
-export { memoryStore, MemoryStore, type MemoryStoreOptions } from './memory-store.js'
+export { memoryStore, type MemoryStoreOptions } from './memory-store.js'

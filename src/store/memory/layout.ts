@@ -68,9 +68,7 @@ export class Layout {
 
   /** The layout that has these windows too. */
   grownBy(windows: readonly WindowTerms[]): Layout {
-    let layout: Layout = this
-    for (const terms of windows) if (layout.slotOf(terms.window) < 0) layout = layout.#with(terms)
-    return layout
+    return windows.reduce<Layout>((layout, terms) => (layout.slotOf(terms.window) < 0 ? layout.#with(terms) : layout), this)
   }
 
   /** A place for one more scope, with empty cells. */

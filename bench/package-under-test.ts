@@ -1,0 +1,21 @@
+// Loads a built bursar. The types come from the source, the code from a build: what is measured is what is shipped.
+
+import { join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+
+/** The root of the checkout. */
+export const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** The build that `npm run build` writes. */
+export const DEFAULT_BUILD = join(ROOT, 'dist')
+
+/** What the benchmarks use of the package. */
+export interface PackageUnderTest extends Pick<typeof import('../src/index.js'), 'Bursar' | 'memoryStore'>, Pick<typeof import('../policies/index.js'), 'tierBasedEnforcement'> {}
+
+/** Imports a build by its directory, which must lie inside the checkout so that its dependencies are found. */
+export async function loadPackage(directory: string): Promise<PackageUnderTest> {
+  const at = (file: string) => pathToFileURL(join(resolve(directory), file)).href
+  const { Bursar, memoryStore } = (await import(at('src/index.js'))) as typeof import('../src/index.js')
+  const { tierBasedEnforcement } = (await import(at('policies/index.js'))) as typeof import('../policies/index.js')
+  return { Bursar, memoryStore, tierBasedEnforcement }
+}

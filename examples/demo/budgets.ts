@@ -1,0 +1,50 @@
+// The budgets of the demo: three plans, a team and a budget for everybody, and the policy that judges the plans.
+
+import { Bursar, definePolicy, formatUsd, memoryStore, type Store } from 'bursar'
+import { costMicrocents } from './prices.js'
+
+/** What happens on each plan, in percent of its limit. The shared budgets are strict: WARN from 80 %, BLOCK at 100 %. */
+const plans = definePolicy({
+  name: 'plans',
+  tiers: {
+    free: { warn: 80, block: 100 },
+    pro: { warn: 80, degrade: 90, block: 100 },
+    enterprise: { warn: 90 },
+  },
+})
+
+/** The plans in words, for the head of the demo. */
+export const IN_WORDS: readonly (readonly [string, string, string])[] = [
+  ['free', '$0.10 a day each', 'WARN from 80 %, BLOCK at 100 %'],
+  ['pro', '$1.00 a day each', 'WARN from 80 %, DEGRADE to gpt-4o-mini from 90 %, BLOCK at 100 %'],
+  ['enterprise', '$5.00 a day each', 'WARN from 90 %, never blocked by its own limit'],
+  ['team research', '$1.50 a day together', 'WARN from 80 %, BLOCK at 100 %, whatever the plan says'],
+  ['everybody', '$20.00 a day together', 'WARN from 80 %, BLOCK at 100 %'],
+]
+
+/** Tiers whose own limit only warns. */
+export const ONLY_WARNED: ReadonlySet<string> = new Set(['enterprise'])
+
+/** The engine under these budgets. */
+export function openBursar(store: Store = memoryStore()) {
+  return new Bursar({
+    tiers: { free: { daily: '0.10' }, pro: { daily: '1.00' }, enterprise: { daily: '5.00' } },
+    policies: [plans],
+    ladder: { 'gpt-4o': 'gpt-4o-mini' },
+    scopes: { team: { research: { daily: '1.50' } } },
+    global: { daily: '20.00' },
+    timeZone: zoneFarFromMidnight(),
+    // An upper bound of what the call can cost on each model, so that no call can cost more than is held for it.
+    estimate: ({ inputTokens = 0, maxOutputTokens = 0 }, model) => formatUsd(costMicrocents(model, inputTokens, maxOutputTokens)),
+    store,
+  })
+}
+
+/** The engine of the demo, with its tiers and groups. */
+export type DemoBursar = ReturnType<typeof openBursar>
+
+/** A zone in which the day does not end while the demo runs: its daily budgets would rightly start anew. */
+function zoneFarFromMidnight(): string {
+  const hour = new Date().getUTCHours()
+  return hour >= 6 && hour < 18 ? 'UTC' : 'Asia/Tokyo'
+}

@@ -1,0 +1,125 @@
+// Exports that other programs read: CSV without formulas, JSON, and files that are never half.
+
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { Bursar, CostTracker } from '../../../src/index.js'
+import { writeFile as writePieces } from '../../../src/ledger/index.js'
+import { manualClock } from '../../../src/testing/index.js'
+import { allowedOf } from '../setting.js'
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bursar-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+/** Reads CSV as RFC 4180 says. */
+function parseCsv(text: string): string[][] {
+  const rows: string[][] = []
+  let row: string[] = []
+  let at = 0
+  while (at < text.length) {
+    let cell = ''
+    if (text[at] === '"') {
+      at += 1
+      for (;;) {
+        if (at >= text.length) throw new Error('a quoted cell without an end')
+        const doubled = text[at] === '"' && text[at + 1] === '"'
+        if (text[at] === '"' && !doubled) break
+        cell += text[at]
+        at += doubled ? 2 : 1
+      }
+      at += 1
+    } else while (at < text.length && text[at] !== ',' && text[at] !== '\r') cell += text[at++]
+    row.push(cell)
+    if (text[at] === ',') at += 1
+    else if (text.startsWith('\r\n', at)) {
+      at += 2
+      rows.push(row)
+      row = []
+    } else throw new Error(`neither a comma nor CRLF at ${at}: ${JSON.stringify(text.slice(at, at + 20))}`)
+  }
+  return rows
+}
+
+const tracking = () => new CostTracker({ tiers: { free: { daily: 10 } }, defaultTier: 'free', clock: manualClock() })
+
+describe('exportToCsv', () => {
+  it('writes a header and a line for each entry, with exact amounts', async () => {
+    const bursar = new Bursar({ tiers: { free: { daily: 10 } }, defaultTier: 'free', clock: manualClock() })
+    const decision = allowedOf(await bursar.check({ userId: 'u', tenant: 't', estimatedCost: 0.5, model: 'm', provider: 'p', sessionId: 's', metadata: { a: [1, 'x'] }, idempotencyKey: 'd' }))
+    await decision.settle({ cost: '0.00000003' })
+    await bursar.tracker.refund({ userId: 'u', tenant: 't', cost: '0.00000001', decisionId: 'd', reason: 'half of it' })
+    const path = join(folder, 'entries.csv')
+    await bursar.tracker.exportToCsv(path)
+    const [header, ...rows] = parseCsv(await readFile(path, 'utf8'))
+    expect(rows.map((row) => Object.fromEntries(row.map((cell, index) => [header?.[index], cell])))).toEqual([
+      { id: 'd:settled', kind: 'settled', time: '2026-01-15T12:00:00.000Z', decisionId: 'd', tenant: 't', userId: 'u', tier: 'free', sessionId: 's', provider: 'p', requestedModel: 'm', model: 'm', cost: '0.00000003', tokens: '0', estimatedCost: '0.50', reason: '', metadata: '{"a":[1,"x"]}' },
+      expect.objectContaining({ id: 'd:corrected:1', kind: 'corrected', cost: '-0.00000001', reason: 'half of it' }),
+    ])
+    expect(await readdir(folder)).toEqual(['entries.csv'])
+  })
+
+  it.each(['=1+1', '+1', '-1', '@SUM(A1)', '\tx', '\rx', '=HYPERLINK("http://evil","a,b")', '＝1'])('defuses %j, which a spreadsheet would run', async (text) => {
+    const tracker = tracking()
+    await tracker.addCost({ userId: 'u', cost: 0.1 })
+    await tracker.refund({ userId: 'u', cost: 0.1, reason: text })
+    if (!/[\t\r]/.test(text)) await tracker.addCost({ userId: text, model: text, provider: text, cost: 0.2 })
+    const path = join(folder, 'entries.csv')
+    await tracker.exportToCsv(path)
+    const [header = [], ...rows] = parseCsv(await readFile(path, 'utf8'))
+    const defused = rows.flatMap((row) => row.filter((cell, index) => cell.includes(text) && ['userId', 'model', 'provider', 'reason'].includes(header[index] as string)))
+    expect(defused.length).toBeGreaterThan(0)
+    for (const cell of defused) expect(cell).toBe(`'${text}`)
+    for (const row of rows) row.forEach((cell, index) => { if (!['cost', 'estimatedCost'].includes(header[index] as string)) expect(cell).not.toMatch(/^[=+\-@\t\r]/) })
+  })
+
+  it.each(['a,b', 'say "hi"', 'two\nlines', 'two\r\nlines', "it's", ' padded ', 'grüße 🙂', '"', ''])('reads %j back as it was', async (reason) => {
+    const tracker = tracking()
+    await tracker.addCost({ userId: 'u', cost: 0.1 })
+    await tracker.refund({ userId: 'u', cost: 0.1, reason })
+    const path = join(folder, 'entries.csv')
+    await tracker.exportToCsv(path)
+    const rows = parseCsv(await readFile(path, 'utf8'))
+    expect(rows.every((row) => row.length === rows[0]?.length)).toBe(true)
+    expect(rows[2]?.[rows[0]?.indexOf('reason') as number]).toBe(reason)
+  })
+
+  it('writes the header alone where nothing was charged', async () => {
+    await tracking().exportToCsv(join(folder, 'none.csv'))
+    expect(parseCsv(await readFile(join(folder, 'none.csv'), 'utf8'))).toHaveLength(1)
+  })
+})
+
+describe('exportToJson', () => {
+  it('writes one array of entries with exact amounts and times', async () => {
+    const tracker = tracking()
+    const path = join(folder, 'entries.json')
+    await tracker.exportToJson(path)
+    expect(JSON.parse(await readFile(path, 'utf8'))).toEqual([])
+    await tracker.addCost({ userId: 'u', cost: '0.10', metadata: { 'a"b': '=1' } })
+    await tracker.addCost({ userId: 'v', cost: 0.00000001 })
+    await tracker.exportToJson(path)
+    expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject([{ userId: 'u', kind: 'recorded', cost: '0.10', time: '2026-01-15T12:00:00.000Z', metadata: { 'a"b': '=1' } }, { userId: 'v', cost: '0.00000001' }])
+  })
+})
+
+describe('writing a file', () => {
+  it('leaves the old file and no rest where it fails', async () => {
+    const path = join(folder, 'file')
+    await writeFile(path, 'old')
+    const broken = async function* (): AsyncIterable<string> {
+      yield 'new'
+      throw new Error('ledger is gone')
+    }
+    await expect(writePieces(path, broken())).rejects.toThrow('ledger is gone')
+    expect(await readFile(path, 'utf8')).toBe('old')
+    expect(await readdir(folder)).toEqual(['file'])
+  })
+
+  it('rejects where the folder does not exist', async () => {
+    await expect(tracking().exportToCsv(join(folder, 'none', 'file.csv'))).rejects.toThrow('ENOENT')
+  })
+})
