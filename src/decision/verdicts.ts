@@ -2,6 +2,7 @@
 // on theirs, and the strict one on what is always strict. Pure on a context and its terms (EXPLAINED).
 
 import { focus, isRequestPolicy, type EnforcementCallbacks, type EnforcementContext, type Policy, type ThresholdPolicy, type Verdict } from '../enforcement/index.js'
+import { MAX_AMOUNT } from '../money/index.js'
 import type { Account, JudgedWindow } from '../tracker/index.js'
 
 /** What verdicts are made from. */
@@ -35,6 +36,10 @@ export function collectVerdicts(judged: Judged, callbacks: EnforcementCallbacks)
       verdicts.push(Object.freeze({ ...callbacks.ask(judge, focused), scope }))
     }
   })
+  const overfull = context.windows.find(({ exact }) => exact.estimate > MAX_AMOUNT - (exact.spent + exact.held))
+  if (overfull !== undefined) {
+    verdicts.push(Object.freeze({ policy: 'exactness', action: 'BLOCK', scope: overfull.scope, reason: `the ${overfull.period} window would count more than 2^53 − 1` }))
+  }
   if (degradeBlocks && verdicts.some((verdict) => verdict.action === 'DEGRADE')) {
     verdicts.push(Object.freeze({ policy: 'noCheaperModel', action: 'BLOCK', reason: `the budget asks for a cheaper model, and the ladder has none for ${context.model ?? 'it'}` }))
   }

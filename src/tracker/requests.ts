@@ -93,6 +93,7 @@ export function totalTokens(counts: TokenCounts, field: string): number {
   const { total, ...byType } = counts
   const entries = Object.entries(byType)
   const sum = parseCount(entries.reduce((all, [type, count]) => all + parseCount(count, `${field}.${type}`), 0), field)
+  if (entries.length === 0 && total === undefined) throw new InvalidRequestError(`${field}: names no tokens. Give a number, or counts by type such as { input, output }.`)
   if (total === undefined) return sum
   if (parseCount(total, `${field}.total`) !== sum && entries.length > 0) {
     throw new InvalidRequestError(`${field}.total: ${total} is not the sum of the other types (${sum}). Correct it, or leave it out.`)
