@@ -15,7 +15,8 @@ import type {
   WindowTerms,
 } from '../../src/store/index.js'
 import { bucketIndex, type Clock } from '../../src/time/index.js'
-import { Books, chooseRung, PlainStore, type Hold } from './plain-store.js'
+import { Books, type Hold } from './plain-books.js'
+import { chooseRung, PlainStore } from './plain-store.js'
 
 const DAY = 86_400_000
 

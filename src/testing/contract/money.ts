@@ -151,6 +151,23 @@ const ledgerCases: readonly StoreContractCase[] = [
     },
   },
   {
+    name: 'never changes an entry that it has written',
+    async run(open) {
+      const bench = await Bench.at(open)
+      await bench.hold(ann, { id: 'a', microcents: 10, ttlMs: SECOND })
+      bench.clock.advance(MINUTE)
+      const written = async (): Promise<unknown> => {
+        for await (const entry of bench.store.ledger.entries()) return { ...entry }
+        return undefined
+      }
+      await bench.standings(...ann)
+      const before = await written()
+      await bench.settle({ id: 'a', microcents: 4, tokens: 0, model: 'another' })
+      await bench.refund({ id: 'r', microcents: 1, of: 'a' })
+      equal(await written(), before, 'the entry of the expiry, after a late settle on another model and a refund')
+    },
+  },
+  {
     name: 'appends entries that carry no money, and sums only what was charged',
     async run(open) {
       const bench = await Bench.at(open)

@@ -1,0 +1,75 @@
+// The README as a stranger follows it: the package is packed, installed in an empty folder, and every block is run there.
+
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+const blocks = [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language, code]) => ({ language: language as string, code: code as string }))
+const programs = blocks.filter(({ language }) => language === 'ts' || language === 'js')
+const commands = blocks.filter(({ language }) => language === 'sh')
+
+/** What each program of the README must print, in its order: the results that its comments state. */
+const PRINTS: readonly (readonly RegExp[])[] = [
+  [/^an answer by gpt-4o$/m],
+  [/^ALLOW 30 %$/m, /^ALLOW 60 %$/m, /^WARN 90 %$/m, /^BLOCK .*window: 'daily'/ms, /cost: 0\.09/],
+  [/^DEGRADE gpt-4o-mini /m],
+  [/^ada has used 80 % of the monthly budget$/m, /'gpt-4o': \{\s+cost: 15,/],
+]
+
+describe('the README', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bursar-readme-'))
+  let tarball = ''
+
+  beforeAll(() => {
+    const packed = run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], root)
+    tarball = join(folder, (JSON.parse(packed) as { filename: string }[])[0]?.filename ?? '')
+    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'stranger', private: true, type: 'module' }))
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { strict: true, module: 'nodenext', target: 'es2023', types: [], noEmit: true, skipLibCheck: true, lib: ['es2023', 'esnext.disposable', 'dom'] }, include: ['*.ts'] }))
+  })
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  it('has blocks of each kind, and knows what each program prints', () => {
+    expect(commands.length).toBeGreaterThan(0)
+    expect(programs).toHaveLength(PRINTS.length)
+    expect(blocks.filter(({ language }) => !['ts', 'js', 'sh', 'text'].includes(language))).toEqual([])
+  })
+
+  it('installs as printed', () => {
+    const install = commands.find(({ code }) => code.includes('npm install'))
+    // The package that was just packed stands in for the published one.
+    const printed = (install?.code.trim() ?? '').split(' ').map((word) => (word === 'bursar' ? tarball : word))
+    run(printed[0] ?? '', [...printed.slice(1), '--no-audit', '--no-fund'], folder)
+    expect(readFileSync(join(folder, 'node_modules/bursar/LICENSE'), 'utf8')).toContain('MIT')
+  })
+
+  it.each(programs.map(({ code }, index) => [index + 1, code] as const))('runs program %i as printed', (number, code) => {
+    const file = join(folder, `program-${number}.ts`)
+    writeFileSync(file, code)
+    const printed = run(process.execPath, ['--import', join(root, 'node_modules/tsx/dist/loader.mjs'), file], folder)
+    for (const line of PRINTS[number - 1] ?? []) expect(printed).toMatch(line)
+  })
+
+  it('compiles as printed, against the types of the installed package', () => {
+    run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder], folder)
+  })
+
+  it.each(commands.filter(({ code }) => !code.includes('npm install')).map(({ code }) => code.trim()))('runs "%s" as printed', (command) => {
+    const [program = '', ...args] = command.split(' ')
+    expect(run(program, args, root)).toMatch(/^agree: /m)
+  })
+})
+
+function run(program: string, args: readonly string[], cwd: string): string {
+  try {
+    return execFileSync(program, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout?: string; stderr?: string }
+    throw new Error(`${program} ${args.join(' ')} failed:\n${stdout ?? ''}${stderr ?? ''}`, { cause: error })
+  }
+}
