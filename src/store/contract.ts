@@ -121,7 +121,9 @@ export type Failure =
   | { readonly outcome: 'unknown-hold' }
   | { readonly outcome: 'already-ended'; readonly state: EndedState }
 
+/** Where a hold is in its life: open, or ended in one of three ways. */
 export type HoldState = 'open' | 'settled' | 'released' | 'expired'
+/** How a hold has ended. One that expired and was settled afterwards is `settled`. */
 export type EndedState = Exclude<HoldState, 'open'>
 
 /** Ends a hold with what its call really cost. */
@@ -134,6 +136,7 @@ export interface SettleRequest {
   readonly model?: string | undefined
 }
 
+/** A hold that was settled, now or before. Amounts are microcents. */
 export interface Settled {
   readonly outcome: 'settled'
   readonly now: number
@@ -146,12 +149,14 @@ export interface Settled {
   readonly effects: readonly Effect[]
 }
 
+/** Ends a hold whose call was not made. */
 export interface ReleaseRequest {
   readonly id: string
   /** The outcome of the reserve is unknown: leave a tombstone, so that a late one opens nothing. */
   readonly tombstone?: boolean | undefined
 }
 
+/** A hold that holds nothing any more. */
 export interface Released {
   readonly outcome: 'released'
   readonly now: number
@@ -160,11 +165,13 @@ export interface Released {
   readonly effects: readonly Effect[]
 }
 
+/** Moves the due time of an open hold: `ttlMs` from now, but never to an earlier instant. */
 export interface ExtendRequest {
   readonly id: string
   readonly ttlMs: number
 }
 
+/** An open hold with its due time, in ms since the epoch. */
 export interface Extended {
   readonly outcome: 'extended'
   readonly now: number
@@ -182,6 +189,7 @@ export interface RecordRequest {
   readonly facts: ChargeFacts
 }
 
+/** A cost that was counted, now or before. */
 export interface Recorded {
   readonly outcome: 'recorded'
   readonly now: number
@@ -200,6 +208,7 @@ export interface RefundRequest {
   readonly reason?: string | undefined
 }
 
+/** What of a refund found a charge to be taken from, in microcents. */
 export interface Refunded {
   readonly outcome: 'refunded'
   readonly now: number

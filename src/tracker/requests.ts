@@ -82,9 +82,13 @@ export function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, root: str
   throw new InvalidRequestError(value === undefined ? `${root}: is missing. Give an object.` : describeIssues(parsed.error))
 }
 
+/** An argument of `addCost`. */
 export const parseCostEntry = (value: unknown): CostEntry => parseStrictly(costEntry, value, 'entry') as CostEntry
+/** An argument of `refund`. */
 export const parseRefundEntry = (value: unknown): RefundEntry => parseStrictly(refundEntry, value, 'refund') as RefundEntry
+/** An argument of `context`. */
 export const parseContextRequest = (value: unknown): ContextRequest => parseStrictly(contextRequest, value, 'request') as ContextRequest
+/** An argument of `updateUserBudget`. */
 export const parseOverride = (value: unknown): BudgetOverride => parseStrictly(overrideSchema, value, 'budget') as BudgetOverride
 
 /** The sum of tokens. Throws `InvalidAmountError` for what is no count, `InvalidRequestError` if `total` is not the sum. */
