@@ -18,6 +18,7 @@ const PRINTS: readonly (readonly RegExp[])[] = [
   [/^an answer by gpt-4o$/m],
   [/^ALLOW 30 %$/m, /^ALLOW 60 %$/m, /^WARN 90 %$/m, /^BLOCK .*window: 'daily'/ms, /cost: 0\.09/],
   [/^DEGRADE gpt-4o-mini /m],
+  [/^402 The monthly budget of tenant acme is \$0\.05; \$0\.04 is used .*'Retry-After': '\d+'/m],
   [/^ada has used 80 % of the monthly budget$/m, /'gpt-4o': \{\s+cost: 15,/],
 ]
 
