@@ -1,5 +1,5 @@
 export { describeIssues } from './issues.js'
-export { BudgetPlan, type CompiledBudget, type Override, type Overrides, type PlanConfig, type Spender } from './plan.js'
+export { BudgetPlan, overrideKey, type CompiledBudget, type Override, type Overrides, type PlanConfig, type Spender } from './plan.js'
 export {
   budgetConfigSchema,
   calendarFields,

@@ -3,6 +3,7 @@
 
 import { InvalidConfigError, UnknownScopeError, UnknownTierError } from '../errors/index.js'
 import type { ScopeId } from '../enforcement/index.js'
+import type { Unit } from '../money/index.js'
 import type { UserRef } from './scope.js'
 import type { BudgetConfig, CalendarConfig, ScopeGroups } from './schema.js'
 import { ALWAYS_COUNTED, calendarOf, periodsOf, unlimited, windowName, windowsOf, type BudgetWindow, type Limits } from './window.js'
@@ -39,15 +40,24 @@ export interface PlanConfig extends CalendarConfig {
   readonly scopes?: ScopeGroups | undefined
 }
 
-/** A limit that one user has instead of the tier's, until a moment (ms since the epoch) or for good. */
+/** A limit that one user has instead of the tier's (`null`: none), until a moment (ms since the epoch) or for good. */
 export interface Override {
-  readonly limits: Limits
+  readonly limit: number | null
   readonly until: number | null
 }
 
-/** A user's overrides by period: `daily`, `rolling:5h`, … */
+/** A user's overrides, each under its {@link overrideKey}. */
 export type Overrides = Readonly<Record<string, Override>>
 
+/**
+ * The key of an override: period and unit, such as `daily/usd`. One with an end has a key of its own, so that the lasting one is
+ * there again when it ends.
+ */
+export function overrideKey(period: string, unit: Unit, ends: boolean): string {
+  return `${period}/${unit}${ends ? ENDS : ''}`
+}
+
+const ENDS = ' (ends)'
 const WILDCARD = '*'
 const NONE: readonly PlannedScope[] = Object.freeze([])
 const RESERVED_GROUPS = ['user', 'global', 'session']
@@ -113,9 +123,15 @@ export class BudgetPlan {
     const valid = Object.entries(overrides).filter(([, override]) => override.until === null || override.until > now)
     if (valid.length === 0) return base
     const calendar = calendarOf((tier === undefined ? undefined : this.config.tiers[tier]) ?? {}, this.config)
-    const kept = base.windows.filter((window) => !valid.some(([period, { limits }]) => replaces(period, limits, window)))
-    const own = windowsOf(new Map(valid.map(([period, override]) => [period, override.limits])), calendar)
-    return { path: `the overrides of a user of tier ${tier ?? '(none)'}`, policies: undefined, windows: this.#complete([...kept, ...own], calendar) }
+    const own = new Map<string, BudgetWindow | undefined>()
+    // Those with an end come last: they stand over the lasting ones.
+    for (const [key, { limit }] of valid.sort(([a], [b]) => Number(a.endsWith(ENDS)) - Number(b.endsWith(ENDS)))) {
+      const [period, unit] = key.replace(ENDS, '').split('/') as [string, Unit]
+      own.set(windowName(period, unit), limit === null ? undefined : windowsOf(new Map([[period, { [unit]: limit }]]), calendar)[0])
+    }
+    const kept = base.windows.filter(({ window }) => !own.has(window))
+    const windows = this.#complete([...kept, ...[...own.values()].filter((window) => window !== undefined)], calendar)
+    return { path: `the overrides of a user of tier ${tier ?? '(none)'}`, policies: undefined, windows }
   }
 
   /** The shared scopes that a request of a spender of this tier counts in. Throws `UnknownScopeError` for an id that its group lacks. */
@@ -164,11 +180,6 @@ export class BudgetPlan {
   #tierRemedy(): string {
     return this.#tiers.size === 0 ? 'The configuration has no tiers: add them under tiers.' : `The tiers are ${this.tiers.join(', ')}.`
   }
-}
-
-/** An override replaces the units that it names; one that names none (`{}`) lifts the whole period's limits. */
-function replaces(period: string, limits: Limits, window: BudgetWindow): boolean {
-  return windowName(period, window.unit) === window.window && (limits[window.unit] !== undefined || Object.keys(limits).length === 0)
 }
 
 function compile(budget: BudgetConfig, defaults: CalendarConfig, path: string): CompiledBudget {

@@ -91,15 +91,22 @@ export type Fullness = Pick<
 const EMPTY: Readonly<Record<string, never>> = Object.freeze({})
 const COMPLETE = new WeakSet<object>()
 
-/** A whole context, frozen with its metadata: what a policy gets cannot be changed by it. */
+/** A whole context, frozen. Each reading of `now` is a date of its own: what a policy gets cannot be changed by it. */
 export function frozenContext(context: EnforcementContext): EnforcementContext {
-  const frozen = Object.freeze({ ...context, metadata: frozenCopy(context.metadata) })
+  const now = context.now.getTime()
+  const frozen = Object.freeze({
+    ...context,
+    get now() {
+      return new Date(now)
+    },
+  })
   COMPLETE.add(frozen)
   return frozen
 }
 
-function frozenCopy<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+/** A copy of plain data, frozen all the way down. What is no plain object or array is left as it is. */
+export function frozenCopy<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return Object.freeze(value.map(frozenCopy)) as T
   if (Object.getPrototypeOf(value) !== Object.prototype) return value
   return Object.freeze(Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, frozenCopy(inner)]))) as T

@@ -12,6 +12,7 @@ export {
   describeScope,
   focus,
   frozenContext,
+  frozenCopy,
   fullest,
   fullnessOf,
   isJudgedByPolicies,
@@ -26,7 +27,6 @@ export {
   definePolicy,
   isThresholdPolicy,
   judgeThresholds,
-  observe,
   policyName,
   thresholdsFor,
   type DefinedPolicy,
@@ -37,6 +37,7 @@ export {
   type ThresholdPolicy,
   type ThresholdPolicyOptions,
 } from './policy.js'
+export { observe } from './observe.js'
 export { ceilingOf, hits, lowerCeiling, percentOf, type Ceiling, type Thresholds } from './thresholds.js'
 export { combineVerdicts, type Combine, type Verdict } from './verdict.js'
 export { InvalidConfigError } from '../errors/index.js'

@@ -30,7 +30,7 @@ export interface ThresholdPolicy<Tiers extends string = never> extends DefinedPo
   /** The thresholds of every tier that `tiers` does not name; `undefined`: the policy does not judge those tiers. */
   readonly thresholds: Thresholds | undefined
   readonly tiers: Readonly<Record<string, Thresholds>>
-  /** Set by {@link observe}: DEGRADE and BLOCK are only reported. */
+  /** Set by `observe`: DEGRADE and BLOCK are only reported. */
   readonly observes: boolean
 }
 
@@ -62,7 +62,13 @@ export function definePolicy<const Tiers extends string = never>(options: Thresh
 export function definePolicy(options: ThresholdPolicyOptions | FunctionPolicyOptions): DefinedPolicy<string> {
   const { name } = options
   if (typeof name !== 'string' || name === '') throw new InvalidConfigError(`policy.name: ${String(name)} is no name. Give the policy a name that a denial can show.`)
-  if ('evaluate' in options) return named(name, (context) => options.evaluate(context), { on: options.on ?? 'window', namesTiers: options.namesTiers })
+  if ('evaluate' in options) {
+    checkKnownFields(options, ['name', 'on', 'namesTiers', 'evaluate'], `policy "${name}"`)
+    if (typeof options.evaluate !== 'function') throw new InvalidConfigError(`policy "${name}".evaluate: ${String(options.evaluate)} is no function. Give a function of the context.`)
+    if (options.on !== undefined && options.on !== 'request' && options.on !== 'window') throw new InvalidConfigError(`policy "${name}".on: ${JSON.stringify(options.on)} is unknown. Use 'request' or 'window' (the default).`)
+    return named(name, (context) => options.evaluate(context), { on: options.on ?? 'window', namesTiers: options.namesTiers })
+  }
+  checkKnownFields(options, ['name', 'thresholds', 'tiers'], `policy "${name}"`)
   if (options.thresholds === undefined && options.tiers === undefined) {
     throw new InvalidConfigError(`policy "${name}": has neither thresholds, tiers nor evaluate. Give one of them.`)
   }
@@ -76,19 +82,6 @@ export function definePolicy(options: ThresholdPolicyOptions | FunctionPolicyOpt
 export function builtInPolicy(options: ThresholdPolicyOptions): ThresholdPolicy {
   const { name, thresholds, tiers } = checkedThresholds(options)
   return thresholdPolicy(name, thresholds, tiers, undefined)
-}
-
-/**
- * The same policy, only watching: its DEGRADE and BLOCK become WARN, and the verdict says what it would have done. For a
- * careful roll-out: nothing is refused or degraded by an observed policy.
- */
-export function observe<Tiers extends string = never>(policy: Policy<Tiers>): DefinedPolicy<Tiers> {
-  const name = `observe(${policyName(policy)})`
-  if (isThresholdPolicy(policy)) {
-    return thresholdPolicy(name, policy.thresholds, policy.tiers, policy.namesTiers, true) as unknown as DefinedPolicy<Tiers>
-  }
-  const { on = 'window', namesTiers } = policy as Partial<DefinedPolicy<Tiers>>
-  return named(name, (context) => watched(asResult(policy(context))), { on, namesTiers }) as DefinedPolicy<Tiers>
 }
 
 /** True for a policy whose thresholds a store can enforce. */
@@ -127,7 +120,8 @@ function checkedThresholds({ name, thresholds, tiers }: ThresholdPolicyOptions):
   return { name, thresholds: thresholds && checkThresholds(thresholds, `policy "${name}".thresholds`), tiers: Object.fromEntries(own) as Record<string, Thresholds> }
 }
 
-function thresholdPolicy<Tiers extends string>(
+/** The policy that such thresholds make; an observing one says WARN where they say DEGRADE or BLOCK. */
+export function thresholdPolicy<Tiers extends string>(
   name: string,
   thresholds: Thresholds | undefined,
   tiers: Readonly<Record<string, Thresholds>>,
@@ -159,12 +153,8 @@ export function checkKnownFields(value: object, known: readonly string[], field:
   if (unknown !== undefined) throw new InvalidConfigError(`${field}.${unknown}: is no known field. Use ${known.join(' or ')}.`)
 }
 
-/** A policy's answer as a result, whichever of the two forms it had. */
-export function asResult(answer: EnforcementAction | PolicyResult): PolicyResult {
-  return typeof answer === 'string' ? { action: answer } : answer
-}
-
-function named(name: string, evaluate: PolicyFunction, data: object): DefinedPolicy {
+/** A function of the context with a policy's name and data. */
+export function named(name: string, evaluate: PolicyFunction, data: object): DefinedPolicy {
   const policy: PolicyFunction = (context) => evaluate(context)
   Object.defineProperty(policy, 'name', { value: name })
   return Object.freeze(Object.assign(policy, { policyName: name, ...data })) as unknown as DefinedPolicy

@@ -44,7 +44,7 @@ export async function* toJson(entries: AsyncIterable<LedgerEntry>): AsyncIterabl
 /** Writes pieces of text to a file: to a neighbour first, then renamed, so that a reader never sees half of it. */
 export async function writeFile(path: string, pieces: AsyncIterable<string>): Promise<void> {
   const { open, rename, rm } = await import('node:fs/promises')
-  const unfinished = `${path}.unfinished`
+  const unfinished = `${path}.${crypto.randomUUID()}.unfinished`
   const file = await open(unfinished, 'w')
   try {
     for await (const piece of pieces) await file.write(piece)
@@ -60,6 +60,6 @@ export async function writeFile(path: string, pieces: AsyncIterable<string>): Pr
 function cell(value: string | number | undefined, isAmount: boolean): string {
   if (value === undefined) return ''
   // A leading =, +, -, @, tab or return starts a formula (OWASP, CSV injection); an amount of ours may be negative.
-  const text = typeof value === 'string' && !isAmount && /^[=+\-@\t\r\n＝＋－＠]/.test(value) ? `'${value}` : String(value)
+  const text = typeof value === 'string' && !isAmount && /^[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r\n＝＋－＠]/.test(value) ? `'${value}` : String(value)
   return /[",\r\n']/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

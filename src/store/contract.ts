@@ -9,6 +9,11 @@ import type { Amounts, Unit } from '../money/index.js'
 /** A value, or a promise of it: an embedded store answers at once, a distant one later. */
 export type MaybePromise<T> = T | Promise<T>
 
+/** True for a promise, also for one of another library: what is only `then`-able must be awaited too. */
+export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
+  return typeof (value as Partial<Promise<T>> | undefined)?.then === 'function'
+}
+
 /** A percentage of a limit that is announced when spent reaches `at` (DESIGN 3.5). */
 export interface AlertThreshold {
   readonly thresholdPct: number

@@ -4,8 +4,8 @@
 import { scopeKey, userScope, type BudgetPlan, type CompiledBudget, type Override, type Spender } from '../budget/index.js'
 import type { ScopeId } from '../enforcement/index.js'
 import { UnknownTierError } from '../errors/index.js'
-import type { Directory, DirectoryEntry, MaybePromise, ScopeTerms } from '../store/index.js'
-import type { Clock } from '../time/index.js'
+import { isPromise, type Directory, type DirectoryEntry, type MaybePromise, type ScopeTerms } from '../store/index.js'
+import { assertInstant, type Clock } from '../time/index.js'
 import { TermsBook, type JudgedBudget, type JudgedWindow, type Judges } from './terms.js'
 
 /** One scope of a request with the windows to test, and who judges them. */
@@ -38,7 +38,7 @@ export class Accounts {
   readonly #directory: Directory
   readonly #clock: Clock
   readonly #judges: () => Judges
-  readonly #overridden = new WeakMap<DirectoryEntry, Map<string | undefined, { readonly budget: CompiledBudget; readonly until: number }>>()
+  readonly #overridden = new WeakMap<DirectoryEntry, Map<string | undefined, { readonly budget: CompiledBudget; readonly from: number; readonly until: number }>>()
   #book: TermsBook
 
   constructor(plan: BudgetPlan, directory: Directory, clock: Clock, judges: () => Judges) {
@@ -81,12 +81,12 @@ export class Accounts {
   /** The account of a spender as it is now. Throws for an unknown tier or scope; answers at once where the directory does. */
   find(spender: Spender): MaybePromise<Account> {
     const entry = this.#directory.get(spender.user)
-    return entry instanceof Promise ? entry.then((known) => this.#assemble(spender, known)) : this.#assemble(spender, entry)
+    return isPromise(entry) ? entry.then((known) => this.#assemble(spender, known)) : this.#assemble(spender, entry)
   }
 
   #assemble(spender: Spender, entry: DirectoryEntry | undefined): Account {
     const tier = this.plan.tierOf(spender.tier, entry?.tier)
-    const budget = entry?.overrides === undefined ? this.plan.userBudget(tier) : this.#overriddenBudget(tier, entry, this.#clock())
+    const budget = entry?.overrides === undefined ? this.plan.userBudget(tier) : this.#overriddenBudget(tier, entry, assertInstant(this.#clock(), 'clock'))
     const book = this.#currentBook()
     const own = new JudgedScope(userScope(spender.user), book.termsOf(budget, true, tier))
     const shared = this.plan.sharedScopes(spender, tier)
@@ -101,9 +101,10 @@ export class Accounts {
       this.#overridden.set(entry, byTier)
     }
     let known = byTier.get(tier)
-    if (known === undefined || now >= known.until) {
-      const ends = Object.values(entry.overrides ?? {}).flatMap(({ until }) => (until === null || until <= now ? [] : [until]))
-      known = { budget: this.plan.userBudget(tier, entry.overrides, now), until: Math.min(Infinity, ...ends) }
+    if (known === undefined || now < known.from || now >= known.until) {
+      const ends = Object.values(entry.overrides ?? {}).flatMap(({ until }) => until ?? [])
+      const from = Math.max(-Infinity, ...ends.filter((end) => end <= now))
+      known = { budget: this.plan.userBudget(tier, entry.overrides, now), from, until: Math.min(Infinity, ...ends.filter((end) => end > now)) }
       byTier.set(tier, known)
     }
     return known.budget

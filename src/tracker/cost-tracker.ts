@@ -1,12 +1,12 @@
 // State and reports: what was spent by whom, in which window, under which limit. It records and answers; it never holds money
 // and never decides (that is Bursar's).
 
-import { assertId, canonicalPeriod, periodsOf, toUserRef, type Override, type Spender, type UserArgument, type UserRef, type WindowLimits } from '../budget/index.js'
+import { assertId, canonicalPeriod, overrideKey, periodsOf, toUserRef, type Override, type Spender, type UserArgument, type UserRef, type WindowLimits } from '../budget/index.js'
 import type { EnforcementContext } from '../enforcement/index.js'
 import type { EventHub, TrackerEvents } from '../events/index.js'
 import { InvalidRequestError, UnknownTierError } from '../errors/index.js'
 import { toCsv, toJson, writeFile, type LedgerEntry } from '../ledger/index.js'
-import { parseCount, parseUsd, toUsd, type Amounts, type Usd } from '../money/index.js'
+import { parseCount, parseUsd, toUsd, UNITS, type Amounts, type Usd } from '../money/index.js'
 import { failureError, type MaybePromise } from '../store/index.js'
 import type { Account } from './accounts.js'
 import { checkTrackerConfig, type BudgetsConfig } from './config.js'
@@ -153,16 +153,24 @@ export class CostTracker<Tier extends string = string, Group extends string = st
   }
 
   /**
-   * Gives one user limits of their own, window by window over the tier's, until a moment or for good. `null` takes an override
-   * away; `{}` as an amount lifts the limit. What was spent stays. A period that no tier names is counted from now on.
+   * Gives one user limits of their own, unit by unit over the tier's, until a moment or for good; one with an end stands over a
+   * lasting one, which is there again afterwards. `null` takes the overrides of a period away; `{}` lifts its limits. What was
+   * spent stays. A period that no tier names is counted from now on.
    */
   async updateUserBudget(user: UserArgument, budget: BudgetOverride, options: { readonly until?: Date | number | undefined } = {}): Promise<void> {
     const ref = toUserRef(user)
+    const unknown = Object.keys(options).find((name) => name !== 'until')
+    if (unknown !== undefined) throw new InvalidRequestError(`options.${unknown}: is no known option. Use until.`)
     const limits = parseOverride(budget)
     const until = options.until === undefined ? null : this.#future(options.until, 'until')
     const overrides: Record<string, Override | null> = {}
-    for (const [period, parsed] of periodsOf(withoutNulls(limits), 'budget')) overrides[period] = { limits: parsed, until }
-    for (const period of nullPeriods(limits)) overrides[canonicalPeriod(period)] = null
+    for (const [period, parsed] of periodsOf(withoutNulls(limits), 'budget')) {
+      const named = UNITS.filter((unit) => parsed[unit] !== undefined)
+      for (const unit of named.length === 0 ? UNITS : named) overrides[overrideKey(period, unit, until !== null)] = { limit: parsed[unit] ?? null, until }
+    }
+    for (const period of nullPeriods(limits).map(canonicalPeriod)) {
+      for (const unit of UNITS) overrides[overrideKey(period, unit, true)] = overrides[overrideKey(period, unit, false)] = null
+    }
     const entry = await this.#foundation.store.directory.get(ref)
     this.#foundation.accounts.checkOverrides(entry?.tier, overrides)
     await this.#foundation.store.directory.change(ref, { overrides })

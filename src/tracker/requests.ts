@@ -5,6 +5,7 @@ import { countSchema, describeIssues, idSchema, overrideSchema, usdSchema, type 
 import { InvalidRequestError } from '../errors/index.js'
 import { parseCount, type Usd } from '../money/index.js'
 import type { Duration } from '../time/index.js'
+import { plainData } from './plain-data.js'
 
 /** Ids of the configured groups that a request may name: `tenant` and `tier` follow from who the user is. */
 export type NamedScopes<Group extends string> = [Exclude<Group, 'tenant' | 'tier'>] extends [never]
@@ -82,12 +83,17 @@ export function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, root: str
   throw new InvalidRequestError(value === undefined ? `${root}: is missing. Give an object.` : describeIssues(parsed.error))
 }
 
+/** The same request with its metadata copied, checked and frozen. Throws `InvalidRequestError` for what is no plain data. */
+export function withPlainMetadata<T extends { readonly metadata?: Readonly<Record<string, unknown>> | undefined }>(request: T): T {
+  return request.metadata === undefined ? request : { ...request, metadata: plainData(request.metadata, 'metadata') }
+}
+
 /** An argument of `addCost`. */
-export const parseCostEntry = (value: unknown): CostEntry => parseStrictly(costEntry, value, 'entry') as CostEntry
+export const parseCostEntry = (value: unknown): CostEntry => withPlainMetadata(parseStrictly(costEntry, value, 'entry') as CostEntry)
 /** An argument of `refund`. */
 export const parseRefundEntry = (value: unknown): RefundEntry => parseStrictly(refundEntry, value, 'refund') as RefundEntry
 /** An argument of `context`. */
-export const parseContextRequest = (value: unknown): ContextRequest => parseStrictly(contextRequest, value, 'request') as ContextRequest
+export const parseContextRequest = (value: unknown): ContextRequest => withPlainMetadata(parseStrictly(contextRequest, value, 'request') as ContextRequest)
 /** An argument of `updateUserBudget`. */
 export const parseOverride = (value: unknown): BudgetOverride => parseStrictly(overrideSchema, value, 'budget') as BudgetOverride
 

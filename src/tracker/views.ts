@@ -48,8 +48,13 @@ function viewOf(scope: WindowView['scope'], terms: JudgedWindow, readings: reado
     usedPct: limit === null ? 0 : percentOf(limit, used),
     projectedPct: limit === null ? 0 : percentOf(limit, used + estimate),
     exceeded: limit !== null && (used >= limit || estimate > limit - used),
-    startsAt: new Date(startsAt),
-    resetsAt: endsAt === NEVER ? null : new Date(endsAt),
+    // Dates can be set: each reading gets one of its own.
+    get startsAt() {
+      return new Date(startsAt)
+    },
+    get resetsAt() {
+      return endsAt === NEVER ? null : new Date(endsAt)
+    },
     exact: Object.freeze({ limit, spent, held, estimate }),
   })
 }

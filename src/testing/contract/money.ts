@@ -208,8 +208,8 @@ const directoryCases: readonly StoreContractCase[] = [
     async run(open) {
       const { store } = await Bench.at(open)
       const user = { userId: 'ann', tenant: 'acme' }
-      const daily = { limits: { usd: 5 }, until: null }
-      const weekly = { limits: { usd: 9 }, until: 99 }
+      const daily = { limit: 5, until: null }
+      const weekly = { limit: 9, until: 99 }
       equal(await store.directory.get(user), undefined, 'an unknown user')
       await store.directory.change(user, { tier: 'pro' })
       await store.directory.change(user, { overrides: { daily } })

@@ -1,11 +1,13 @@
 // Budgets as windows: what is counted, for whom, and with which limits.
 
 import { describe, expect, it } from 'vitest'
-import { BudgetPlan, periodsOf, type Overrides, type PlanConfig } from '../../../src/budget/index.js'
+import type { Unit } from '../../../src/money/index.js'
+import { BudgetPlan, overrideKey, periodsOf, type Overrides, type PlanConfig } from '../../../src/budget/index.js'
 
 const plan = (config: Partial<PlanConfig> = {}) => new BudgetPlan({ tiers: { free: { daily: 0.1 }, pro: { daily: 1, rolling: { '24h': { usd: 2, requests: 9 } } } }, ...config })
 const limits = (windows: readonly { period: string; unit: string; limit: number | null }[]) => Object.fromEntries(windows.map(({ period, unit, limit }) => [`${period}/${unit}`, limit]))
-const override = (given: Record<string, Overrides[string]['limits']>, until: number | null = null): Overrides => Object.fromEntries(Object.entries(given).map(([period, own]) => [period, { limits: own, until }]))
+const override = (given: Record<string, Partial<Record<Unit, number | null>>>, until: number | null = null): Overrides =>
+  Object.fromEntries(Object.entries(given).flatMap(([period, limits]) => Object.entries(limits).map(([unit, limit]) => [overrideKey(period, unit as Unit, until !== null), { limit, until }])))
 
 describe('BudgetPlan', () => {
   it('counts every user in daily, weekly, monthly and every window that any tier names', () => {
@@ -27,7 +29,7 @@ describe('BudgetPlan', () => {
   it('puts valid overrides over the tier, unit by unit', () => {
     const one = plan()
     expect(limits(one.userBudget('pro', override({ daily: { usd: 5 }, 'rolling:1d': { requests: 3 } }), 0).windows)).toMatchObject({ 'daily/usd': 5, 'rolling:1d/requests': 3, 'rolling:1d/usd': 200_000_000 })
-    expect(limits(one.userBudget('pro', override({ daily: {} }), 0).windows)).toMatchObject({ 'daily/usd': null })
+    expect(limits(one.userBudget('pro', override({ daily: { usd: null } }), 0).windows)).toMatchObject({ 'daily/usd': null })
     expect(limits(one.userBudget('pro', override({ total: { usd: 7 } }), 0).windows)).toMatchObject({ 'daily/usd': 100_000_000, 'total/usd': 7 })
     expect(one.userBudget('pro', override({ daily: { usd: 5 } }, 100), 100)).toBe(one.userBudget('pro', undefined, 100))
     expect(limits(one.userBudget('pro', override({ daily: { usd: 5 } }, 100), 99).windows)).toMatchObject({ 'daily/usd': 5 })

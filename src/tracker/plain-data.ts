@@ -1,0 +1,34 @@
+// Data that travels with a request and is kept: copied and checked at the edge, so that what is stored later can be written, read
+// and compared, and nobody changes it from outside.
+
+import { InvalidRequestError } from '../errors/index.js'
+
+/** How deep metadata may be nested; a structure that contains itself is deeper than any. */
+const DEEPEST = 16
+
+/**
+ * A frozen copy of plain data: strings, finite numbers, booleans, null, arrays and plain objects; dates become ISO 8601 strings.
+ * Throws `InvalidRequestError` with the path of anything else.
+ */
+export function plainData(value: unknown, field: string, depth = 0): unknown {
+  if (depth > DEEPEST) throw refused(field, `is nested more than ${DEEPEST} deep, or contains itself`)
+  if (value === null || value === undefined || typeof value === 'string' || typeof value === 'boolean') return value
+  if (typeof value === 'number') {
+    if (Number.isFinite(value)) return value
+    throw refused(field, `${value} is no finite number`)
+  }
+  if (typeof value !== 'object') throw refused(field, `is a ${typeof value}`)
+  if (value instanceof Date) {
+    if (!Number.isNaN(value.getTime())) return value.toISOString()
+    throw refused(field, 'is an invalid date')
+  }
+  if (Array.isArray(value)) return Object.freeze(value.map((inner, index) => plainData(inner, `${field}.${index}`, depth + 1)))
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) throw refused(field, 'is an object of a class')
+  const copy = Object.entries(value).map(([key, inner]) => [key, plainData(inner, `${field}.${key}`, depth + 1)])
+  return Object.freeze(Object.fromEntries(copy))
+}
+
+function refused(field: string, why: string): InvalidRequestError {
+  return new InvalidRequestError(`${field}: ${why}. Use plain data: strings, numbers, booleans, null, arrays and plain objects.`)
+}
