@@ -1,6 +1,7 @@
 // Measures memory, one contestant in a process of its own: `node --expose-gc --import tsx bench/heap.ts <contestant> <users> <build>`
-// prints the bytes that are still on the heap after every user has made one request and settled it. Ids are made as requests
-// come and dropped afterwards: they count where a contestant keeps them.
+// prints the bytes that are still in use after every user has made one request and settled it. Ids are made as requests
+// come and dropped afterwards: they count where a contestant keeps them. Counted are the heap and the array buffers beside it, where
+// bursar has its counters.
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { bareContestant, bursarContestant, llmBudgetContestant, rateLimiterContestant, spendGuardContestant, type Contestant, type Users } from './contestants.js'
@@ -30,23 +31,24 @@ const open = openers[name]
 if (open === undefined) throw new Error(`${name}: no such contestant. One of ${Object.keys(openers).join(', ')}.`)
 const contestant = await open()
 await contestant.run(WARM_UP_OPERATIONS)
-const before = await heapBytes()
+const before = await bytesInUse()
 await contestant.run(Number(users))
 if (name === 'bursar-users') {
   now += PAST_RETENTION_MS
   await contestant.run(1)
 }
-const after = await heapBytes()
+const after = await bytesInUse()
 console.log(JSON.stringify({ name, users: Number(users), bytes: after - before }))
 // Keeps the contestant reachable until here.
 await contestant.run(0)
 process.exit(0)
 
-async function heapBytes(): Promise<number> {
+async function bytesInUse(): Promise<number> {
   if (globalThis.gc === undefined) throw new Error('Run with --expose-gc.')
   for (let pass = 0; pass < 4; pass += 1) {
     await nextTurn()
     globalThis.gc()
   }
-  return process.memoryUsage().heapUsed
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
 }

@@ -61,7 +61,7 @@ const results = runs.map((run) => {
 const boundedBytes = heap === undefined ? undefined : (heap.get('bursar-default') as number) - (heap.get('bursar-users') as number)
 
 printTable(
-  ['', 'one operation', 'thousand ops/s', 'lowest to highest', '× bare', '× union', 'heap bytes a user'],
+  ['', 'one operation', 'thousand ops/s', 'lowest to highest', '× bare', '× union', 'bytes a user'],
   results.map(({ name, operation, operationsPerSecond: { median: middle, lowest, highest }, ratioToBare, ratioToUnion, heapBytesPerUser }) => [
     name,
     operation,

@@ -2,7 +2,6 @@
 // knows the built-in policies, for its default and for configurations that name them.
 
 import { gracefulDegradation, strictBudgetEnforcement, tierBasedEnforcement } from '../policies/index.js'
-import type { Spender } from './budget/index.js'
 import { bursarConfig, type BursarConfig } from './config.js'
 import {
   AllowedDecision,
@@ -10,19 +9,20 @@ import {
   BudgetExceededError,
   DeniedDecision,
   Holds,
+  chargeFacts,
+  firstQuestion,
   parseRequest,
   prepareRungs,
+  reserveRequest,
   Unheld,
   type BursarEvents,
   type CheckRequest,
   type Decision,
   type DenialCode,
   type Endings,
-  type Evidence,
   type Outcome,
   type ParsedRequest,
-  type Rung,
-  type Rungs,
+  type Question,
   type RungSources,
   type Settlement,
 } from './decision/index.js'
@@ -31,9 +31,9 @@ import { ClosedError, DuplicateRequestError, InvalidRequestError, isBursarError,
 import type { EventHub } from './events/index.js'
 import { Ladder } from './pricing/index.js'
 import { PoliciesInForce } from './policies-in-force.js'
-import { failureError, modelOf, type Admitted, type ChargeFacts, type Failure, type Freeing, type MaybePromise, type Refused } from './store/index.js'
+import { failureError, isPromise, type Admitted, type Failure, type MaybePromise, type Refused } from './store/index.js'
 import { parseDuration, type Duration } from './time/index.js'
-import { checkConfig, CostTracker, fingerprintOf, layFoundation, newId, type Account, type BudgetsConfig, type Foundation, type JudgedScope } from './tracker/index.js'
+import { checkConfig, CostTracker, layFoundation, newId, type Account, type BudgetsConfig, type Foundation } from './tracker/index.js'
 
 /** Options of a single check. */
 export interface CheckOptions {
@@ -55,7 +55,7 @@ export interface GuardedOutcome<Result> extends Outcome {
 }
 
 const DEFAULT_HOLD_TTL = '10m'
-const NO_FREEING: ReadonlyMap<number, readonly Freeing[]> = new Map()
+const NO_OPTIONS: CheckOptions = Object.freeze({})
 const NAMED_POLICIES = { strict: strictBudgetEnforcement, graceful: gracefulDegradation, 'tier-based': tierBasedEnforcement }
 
 /**
@@ -103,51 +103,19 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
    * (`InvalidRequestError`, `InvalidAmountError`), an unknown tier or scope, a missing estimate, or an id that was used for
    * another request (`IdReusedError`); then nothing has changed.
    */
-  async check(request: CheckRequest<Tier, Group>, options: CheckOptions = {}): Promise<Decision> {
-    const { signal } = options
-    this.#assertOpen()
-    signal?.throwIfAborted()
-    let parsed = parseRequest(request)
-    if (this.#config.enrich !== undefined) parsed = { ...parsed, facts: await this.#enriched(request as CheckRequest, signal) }
-    const { user, given } = parsed
-    const { requestPolicies, asksFunctions } = this.#policies.current
-    const spender: Spender = { user, tier: given.userTier, scopes: given.scopes }
-    let account: Account
+  check(request: CheckRequest<Tier, Group>, options: CheckOptions = NO_OPTIONS): Promise<Decision> {
+    // Not an async function, and none below that need not wait: what such a function keeps for the time after an await is made
+    // at its start, and in memory nothing waits.
     try {
-      const found = this.#foundation.accounts.find(spender)
-      account = found instanceof Promise ? await found : found
+      const { signal } = options
+      this.#assertOpen()
+      signal?.throwIfAborted()
+      const parsed = parseRequest(request)
+      if (this.#config.enrich === undefined) return Promise.resolve(this.#find(parsed, signal))
+      return this.#enriched(request as CheckRequest, signal).then((facts) => this.#find({ ...parsed, facts }, signal))
     } catch (error) {
-      assertStoreFailed(error)
-      const known = this.#foundation.accounts.findWithoutDirectory(spender)
-      return this.#withoutStore(error, 'directory', newId(), parsed, spender, known, prepareRungs(parsed, known, requestPolicies, this.#rungSources))
+      return Promise.reject(error as Error)
     }
-    const prepared = prepareRungs(parsed, account, requestPolicies, this.#rungSources)
-    const id = given.idempotencyKey ?? newId()
-    const { policies } = this.callbacks
-    let reply: Admitted | Refused | Failure
-    try {
-      const answer = this.#reserve(id, parsed, account, prepared)
-      reply = answer instanceof Promise ? await answer : answer
-    } catch (error) {
-      assertStoreFailed(error)
-      return this.#withoutStore(error, 'reserve', id, parsed, spender, account, prepared)
-    }
-    if (this.#failing) this.#recovered()
-    if (reply.outcome === 'refused') return this.#refuse(id, parsed, account, prepared, policies, reply)
-    if (reply.outcome !== 'admitted') throw failureError(reply, id, 'reserve')
-    const assessment = this.#assess(id, parsed, account, prepared, policies, reply)
-    if (signal?.aborted === true) {
-      if (reply.replay === undefined) await this.#holds.release(id)
-      signal.throwIfAborted()
-    }
-    const action = assessment.action(asksFunctions)
-    if (action === 'BLOCK') {
-      // A function said so after the hold: the one refusal that was held for a moment (NO-FALSE-BLOCK).
-      if (reply.replay === undefined) await this.#holds.release(id)
-      return this.#denied(assessment, assessment.code())
-    }
-    const state = reply.replay?.state
-    return this.#allowed(assessment, action, reply.dueAt, state === 'open' ? undefined : state, this.#holds)
   }
 
   /**
@@ -228,53 +196,56 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     return this.close()
   }
 
-  #reserve(id: string, request: ParsedRequest, account: Account, prepared: Rungs): MaybePromise<Admitted | Refused | Failure> {
-    const { given } = request
-    return this.#foundation.store.reserve({
-      id,
-      fingerprint: given.idempotencyKey === undefined ? id : fingerprintOf('check', given),
-      idGiven: given.idempotencyKey !== undefined,
-      ttlMs: request.holdTtlMs ?? this.#holdTtlMs,
-      onExpiry: this.#config.onHoldExpiry ?? 'charge',
-      scopes: account.scopes,
-      rungs: prepared.rungs.length === 1 ? [(prepared.rungs[0] as Rung).amounts] : prepared.rungs.map(({ amounts }) => amounts),
-      refusedRungs: prepared.refused,
-      degrade: prepared.degrade,
-      degradeBlocks: prepared.degradeBlocks,
-      facts: chargeFacts(request, account, prepared),
-    })
+  #find(request: ParsedRequest, signal: AbortSignal | undefined): MaybePromise<Decision> {
+    let found: MaybePromise<Account>
+    try {
+      found = this.#foundation.accounts.find(request)
+    } catch (error) {
+      return this.#withoutDirectory(error, request)
+    }
+    if (!isPromise(found)) return this.#hold(request, found, signal)
+    return found.then(
+      (account) => this.#hold(request, account, signal),
+      (error: unknown) => this.#withoutDirectory(error, request),
+    )
   }
 
-  #refuse(id: string, request: ParsedRequest, account: Account, prepared: Rungs, policies: readonly Policy<string>[], reply: Refused): DeniedDecision {
-    this.#foundation.effects.announce(reply.effects)
-    const { readings, freeing, now } = reply
+  #hold(request: ParsedRequest, account: Account, signal: AbortSignal | undefined): MaybePromise<Decision> {
+    const { requestPolicies, asksFunctions } = this.#policies.current
+    const prepared = prepareRungs(request, account, requestPolicies, this.#rungSources)
     const { callbacks } = this
-    const evidence: Evidence = { id, request, account, prepared, policies, callbacks, readings, freeing, now, rung: 0, refused: true, degrade: true, replayed: false, enforcedBy: 'store' }
-    return this.#denied(new Assessment(evidence), undefined)
+    const question: Question = { id: request.given.idempotencyKey ?? newId(), request, account, prepared, policies: callbacks.policies, callbacks }
+    const asked = reserveRequest(question, this.#holdTtlMs, this.#config.onHoldExpiry ?? 'charge')
+    let reply: MaybePromise<Admitted | Refused | Failure>
+    try {
+      reply = this.#foundation.store.reserve(asked)
+    } catch (error) {
+      return this.#withoutStore(error, 'reserve', question)
+    }
+    if (!isPromise(reply)) return this.#decide(question, reply, asksFunctions, signal)
+    return reply.then(
+      (answer) => this.#decide(question, answer, asksFunctions, signal),
+      (error: unknown) => this.#withoutStore(error, 'reserve', question),
+    )
   }
 
-  #assess(id: string, request: ParsedRequest, account: Account, prepared: Rungs, policies: readonly Policy<string>[], reply: Admitted): Assessment {
+  #decide(question: Question, reply: Admitted | Refused | Failure, asksFunctions: boolean, signal: AbortSignal | undefined): MaybePromise<Decision> {
+    if (this.#failing) this.#recovered()
+    if (reply.outcome !== 'admitted' && reply.outcome !== 'refused') throw failureError(reply, question.id, 'reserve')
     this.#foundation.effects.announce(reply.effects)
-    const { readings, now, rung, degrade, replay } = reply
-    const { callbacks } = this
-    const replayed = replay !== undefined
-    const first = replay === undefined ? undefined : firstRequest(replay, prepared)
-    return new Assessment({
-      id,
-      request,
-      account: first === undefined ? account : first.account,
-      prepared: first === undefined ? prepared : first.prepared,
-      policies,
-      callbacks,
-      readings,
-      freeing: NO_FREEING,
-      now,
-      rung,
-      refused: false,
-      degrade,
-      replayed,
-      enforcedBy: 'store',
-    })
+    if (reply.outcome === 'refused') return this.#denied(new Assessment(question, reply, 'store'), undefined)
+    const { replay } = reply
+    const assessment = new Assessment(replay === undefined ? question : firstQuestion(question, replay), reply, 'store')
+    if (signal?.aborted === true) return this.#aborted(question.id, replay === undefined, signal)
+    const action = assessment.action(asksFunctions)
+    // A function said so after the hold: the one refusal that was held for a moment (NO-FALSE-BLOCK).
+    if (action === 'BLOCK') return replay === undefined ? this.#holds.release(question.id).then(() => this.#denied(assessment, assessment.code())) : this.#denied(assessment, assessment.code())
+    return this.#allowed(assessment, action, reply.dueAt, replay === undefined || replay.state === 'open' ? undefined : replay.state, this.#holds)
+  }
+
+  async #aborted(id: string, opened: boolean, signal: AbortSignal): Promise<never> {
+    if (opened) await this.#holds.release(id)
+    throw signal.reason
   }
 
   #allowed(assessment: Assessment, action: 'ALLOW' | 'WARN' | 'DEGRADE', expiresAt: number, ended: AllowedDecision['ended'], endings: Endings): AllowedDecision {
@@ -310,34 +281,30 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     const entry = { id: `${id}:denied`, kind: 'denied' as const, at: context.now.getTime(), decisionId: id, tenant, userId, tier, provider, requestedModel, microcents: 0, tokens: 0, estimatedMicrocents: requested.microcents, charged: [], reason: code, metadata }
     try {
       const appended = this.#foundation.store.ledger.append(entry)
-      if (appended instanceof Promise) appended.catch((error: unknown) => this.#failed('ledger', error))
+      if (isPromise(appended)) appended.catch((error: unknown) => this.#failed('ledger', error))
     } catch (error) {
       this.#failed('ledger', error)
     }
   }
 
-  #withoutStore(error: unknown, operation: string, id: string, request: ParsedRequest, spender: Spender, account: Account, prepared: Rungs): Decision {
+  #withoutDirectory(error: unknown, request: ParsedRequest): Decision {
+    assertStoreFailed(error)
+    const account = this.#foundation.accounts.findWithoutDirectory(request)
+    const prepared = prepareRungs(request, account, this.#policies.current.requestPolicies, this.#rungSources)
+    const { callbacks } = this
+    return this.#withoutStore(error, 'directory', { id: newId(), request, account, prepared, policies: callbacks.policies, callbacks })
+  }
+
+  #withoutStore(error: unknown, operation: string, asked: Question): Decision {
+    assertStoreFailed(error)
     this.#failed(operation, error)
+    const { request, account, prepared } = asked
     const refused = this.#config.onStoreError !== 'allow'
-    const evidence: Evidence = {
-      id,
-      request,
-      account: { ...account, scopes: [] },
-      prepared,
-      policies: refused ? [storeUnavailable] : [],
-      callbacks: this.callbacks,
-      readings: [],
-      freeing: NO_FREEING,
-      now: this.#foundation.clock(),
-      rung: 0,
-      refused,
-      degrade: false,
-      replayed: false,
-      enforcedBy: 'none',
-    }
-    const assessment = new Assessment(evidence)
-    if (refused) return this.#denied(assessment, 'store-unavailable')
-    return this.#allowed(assessment, 'ALLOW', evidence.now, undefined, new Unheld(this.#foundation, this.#holds, spender, chargeFacts(request, account, prepared)))
+    const question = { ...asked, account: { ...account, scopes: [] }, policies: refused ? [storeUnavailable] : [] }
+    const unread = { now: this.#foundation.clock(), readings: [], effects: [] }
+    if (refused) return this.#denied(new Assessment(question, { ...unread, outcome: 'refused', freeing: new Map() }, 'none'), 'store-unavailable')
+    const assessment = new Assessment(question, { ...unread, outcome: 'admitted', rung: 0, degrade: false, dueAt: unread.now }, 'none')
+    return this.#allowed(assessment, 'ALLOW', unread.now, undefined, new Unheld(this.#foundation, this.#holds, request, chargeFacts(request, account, prepared)))
   }
 
   async #enriched(request: CheckRequest, signal: AbortSignal | undefined): Promise<Readonly<Record<string, unknown>>> {
@@ -374,18 +341,6 @@ const storeUnavailable: Policy<string> = () => ({ action: 'BLOCK', reason: 'the 
 /** What bursar itself refuses (an unknown tier, a clock that is none) is the caller's to hear; the rest is the store's failure. */
 function assertStoreFailed(error: unknown): void {
   if (isBursarError(error) && error.code !== 'STORE_UNAVAILABLE') throw error
-}
-
-function chargeFacts({ user, given }: ParsedRequest, { tier }: Account, { rungs }: Rungs): ChargeFacts {
-  const { provider, model, sessionId, metadata } = given
-  const cheaperModels = rungs.length === 1 ? undefined : rungs.slice(1).map((rung) => rung.model as string)
-  return { user, tier, provider, model, cheaperModels, sessionId, metadata }
-}
-
-/** The account and rungs to which a repeated decision's readings belong: a store gives back the scopes that it was given. */
-function firstRequest(replay: NonNullable<Admitted['replay']>, prepared: Rungs): { account: Account; prepared: Rungs } {
-  const rungs = replay.rungs.map((amounts, index) => ({ model: modelOf(replay.facts, index), amounts, verdicts: prepared.rungs[index]?.verdicts ?? [] }))
-  return { account: { tier: replay.facts.tier, scopes: replay.scopes as readonly JudgedScope[] }, prepared: { ...prepared, rungs } }
 }
 
 function isUnusableOutcome(error: unknown): error is BursarError {

@@ -1,84 +1,74 @@
 // One request between the store's reply and the decision: which action it comes to, and everything that may be asked about it
 // later. Works on what was read; asks no store.
 
-import { combineVerdicts, describeScope, hits, mostSevere, type EnforcementAction, type EnforcementCallbacks, type EnforcementContext, type Policy, type Verdict } from '../enforcement/index.js'
+import { combineVerdicts, describeScope, hits, mostSevere, type EnforcementAction, type EnforcementContext, type Verdict } from '../enforcement/index.js'
 import { amountIn, describeAmount, toPublic, toUsd } from '../money/index.js'
-import { READING_SIZE, type Freeing } from '../store/index.js'
+import { READING_SIZE, type Admitted, type Freeing, type Refused } from '../store/index.js'
 import { NEVER } from '../time/index.js'
-import { largestFitting, windowViews, type Account, type JudgedScope, type JudgedWindow } from '../tracker/index.js'
+import { largestFitting, windowViews, type JudgedScope, type JudgedWindow } from '../tracker/index.js'
 import { DENIAL_STATUS, errorWord, type Denial, type DenialCode } from './denial.js'
 import type { Basis, EnforcedBy } from './decision.js'
+import type { Question } from './question.js'
 import { requestContext } from './request-context.js'
-import type { ParsedRequest } from './request.js'
 import { fitsAllAt, lastingLongest, refusalsOf, type Refusal } from './retry.js'
-import type { Rung, Rungs } from './rungs.js'
+import type { Rung } from './rungs.js'
 import { collectVerdicts } from './verdicts.js'
 
-/** What a request was decided on. */
-export interface Evidence {
-  readonly id: string
-  readonly request: ParsedRequest
-  readonly account: Account
-  readonly prepared: Rungs
-  readonly policies: readonly Policy<string>[]
-  readonly callbacks: EnforcementCallbacks
-  readonly readings: readonly number[]
-  readonly freeing: ReadonlyMap<number, readonly Freeing[]>
-  readonly now: number
-  /** The chosen rung; 0 when refused. */
-  readonly rung: number
-  readonly refused: boolean
-  /** Rung 0 hit a degrade threshold, or a request policy said so. */
-  readonly degrade: boolean
-  readonly replayed: boolean
-  readonly enforcedBy: EnforcedBy
-}
+const NO_FREEING: ReadonlyMap<number, readonly Freeing[]> = new Map()
 
-/** See above. Its answers are worked out when asked for. */
+/** A request with the store's answer. What may be asked of it is worked out when it is asked for. */
 export class Assessment implements Basis {
-  readonly #evidence: Evidence
+  readonly enforcedBy: EnforcedBy
+  readonly #question: Question
+  readonly #answer: Admitted | Refused
+  /** The chosen rung; 0 when refused. */
+  readonly #rung: number
   #context: EnforcementContext | undefined
   #verdicts: readonly Verdict[] | undefined
 
-  constructor(evidence: Evidence) {
-    this.#evidence = evidence
+  constructor(question: Question, answer: Admitted | Refused, enforcedBy: EnforcedBy) {
+    this.enforcedBy = enforcedBy
+    this.#question = question
+    this.#answer = answer
+    this.#rung = answer.outcome === 'admitted' ? answer.rung : 0
   }
 
   get id(): string {
-    return this.#evidence.id
+    return this.#question.id
   }
 
   get requestedModel(): string | undefined {
-    return this.#evidence.request.given.model
+    return this.#question.request.given.model
   }
 
   get replayed(): boolean {
-    return this.#evidence.replayed
-  }
-
-  get enforcedBy(): EnforcedBy {
-    return this.#evidence.enforcedBy
+    return this.#answer.outcome === 'admitted' && this.#answer.replay !== undefined
   }
 
   get rungs(): readonly Rung[] {
-    return this.#evidence.prepared.rungs
+    return this.#question.prepared.rungs
   }
 
   /** The rung that counts: the chosen one, or the one asked for where all are refused. */
   get rung(): Rung {
-    return this.rungs[this.#evidence.rung] as Rung
+    return this.rungs[this.#rung] as Rung
   }
 
   context(): EnforcementContext {
-    const { request, account, readings, now } = this.#evidence
-    this.#context ??= requestContext(request, account, this.rung.model, windowViews(account.scopes, readings, this.rung.amounts), this.rung.amounts, now)
+    if (this.#context !== undefined) return this.#context
+    const { request, account } = this.#question
+    const { readings, now } = this.#answer
+    const { model, amounts } = this.rung
+    this.#context = requestContext(request, account, model, windowViews(account.scopes, readings, amounts), amounts, now)
     return this.#context
   }
 
   verdicts(): readonly Verdict[] {
-    const { account, policies, prepared, callbacks } = this.#evidence
+    if (this.#verdicts !== undefined) return this.#verdicts
+    const { account, policies, prepared, callbacks } = this.#question
     const judged = { context: this.context(), account, policies, requestVerdicts: this.rung.verdicts, degradeBlocks: prepared.degradeBlocks }
-    this.#verdicts ??= this.#evidence.rung === 0 ? collectVerdicts(judged, callbacks) : Object.freeze([...collectVerdicts(judged, callbacks), this.#ladderVerdict()])
+    const verdicts = collectVerdicts(judged, callbacks)
+    this.#verdicts = this.#rung === 0 ? verdicts : Object.freeze([...verdicts, this.#ladderVerdict()])
     return this.#verdicts
   }
 
@@ -87,19 +77,19 @@ export class Assessment implements Basis {
    * not the one asked for. Thresholds alone are compared as integers; verdicts are collected only where a function must be asked.
    */
   action(asksFunctions: boolean): EnforcementAction {
-    const { refused, rung, degrade, callbacks } = this.#evidence
+    const { callbacks } = this.#question
     if (callbacks.verbose) this.verdicts()
-    if (refused) return 'BLOCK'
-    const least: EnforcementAction = rung > 0 ? 'DEGRADE' : 'ALLOW'
+    if (this.#answer.outcome === 'refused') return 'BLOCK'
+    const least: EnforcementAction = this.#rung > 0 ? 'DEGRADE' : 'ALLOW'
     if (callbacks.combine === 'first-match') return mostSevere(least, combineVerdicts(this.verdicts(), 'first-match'))
     if (asksFunctions) return mostSevere(least, combineVerdicts(this.verdicts(), 'most-severe'))
-    if (rung > 0 || degrade) return 'DEGRADE'
+    if (this.#rung > 0 || this.#answer.degrade) return 'DEGRADE'
     return this.#warns() ? 'WARN' : 'ALLOW'
   }
 
   /** Why the request is refused: by its windows, a rate limit among them, or a policy. */
   code(): DenialCode {
-    if (!this.#evidence.refused || this.#allowedRungs().length === 0) {
+    if (this.#answer.outcome === 'admitted' || this.#allowedRungs().length === 0) {
       const blocking = this.verdicts().filter((verdict) => verdict.action === 'BLOCK')
       return blocking.length > 0 && blocking.every((verdict) => verdict.error !== undefined) ? 'policy-error' : 'policy'
     }
@@ -122,12 +112,12 @@ export class Assessment implements Basis {
     }
     const rungs = this.#allowedRungs()
     const fits = rungs.map((rung) => fitsAllAt(this.#refusals(rung))).filter((at) => at !== null)
-    const retryAfterMs = fits.length === 0 ? null : Math.min(...fits) - this.#evidence.now
+    const retryAfterMs = fits.length === 0 ? null : Math.min(...fits) - this.#answer.now
     const longest = lastingLongest(this.#refusals(rungs.at(-1) as Rung))
     if (longest === undefined) throw new TypeError(`${this.id}: a window refused the request, and none is found that does`)
     const { scope, terms, spent, held, endsAt } = longest
-    const { account, readings, prepared } = this.#evidence
-    const largest = largestFitting(account.scopes, readings, this.rung.amounts.tokens, prepared.degradeBlocks)
+    const { account, prepared } = this.#question
+    const largest = largestFitting(account.scopes, this.#answer.readings, this.rung.amounts.tokens, prepared.degradeBlocks)
     return Object.freeze({
       ...general,
       message: sentence(longest, this.rung),
@@ -146,29 +136,28 @@ export class Assessment implements Basis {
   #ladderVerdict(): Verdict {
     const [first] = this.rungs
     const asked = first as Rung
-    const { account } = this.#evidence
     const said = asked.verdicts.find((verdict) => verdict.action === 'BLOCK' || verdict.action === 'DEGRADE')
-    const full = refusalsOf(account, this.#evidence, asked.amounts, true)[0]
+    const full = this.#refusals(asked, true)[0]
     const why = said !== undefined ? `${said.policy} says ${said.action}${said.reason === undefined ? '' : `, ${said.reason}`}` : full === undefined ? 'it does not fit' : `the ${full.terms.period} budget of ${describeScope(full.scope)} has no room for it`
     return Object.freeze({ policy: 'ladder', action: 'DEGRADE', reason: `${this.rung.model} instead of ${asked.model}: ${why}` })
   }
 
   /** The rungs that no request policy refuses: those on which the windows decided. */
   #allowedRungs(): readonly Rung[] {
-    const { rungs, refused } = this.#evidence.prepared
+    const { rungs, refused } = this.#question.prepared
     return refused === undefined ? rungs : rungs.filter((_, index) => refused[index] !== true)
   }
 
-  #refusals(rung: Rung): Refusal[] {
-    const { account, prepared } = this.#evidence
-    return refusalsOf(account, this.#evidence, rung.amounts, prepared.degradeBlocks)
+  #refusals(rung: Rung, degradeBlocks = this.#question.prepared.degradeBlocks): Refusal[] {
+    const freeing = this.#answer.outcome === 'refused' ? this.#answer.freeing : NO_FREEING
+    return refusalsOf(this.#question.account, { readings: this.#answer.readings, freeing }, rung.amounts, degradeBlocks)
   }
 
   #warns(): boolean {
-    const { account, readings } = this.#evidence
+    const { readings } = this.#answer
     const { amounts, verdicts } = this.rung
     if (verdicts.some((verdict) => verdict.action === 'WARN')) return true
-    const { scopes } = account
+    const { scopes } = this.#question.account
     let at = 0
     for (let index = 0; index < scopes.length; index += 1) {
       const { windows } = scopes[index] as JudgedScope

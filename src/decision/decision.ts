@@ -49,7 +49,7 @@ export interface Endings {
   usageError(id: string, error: Error): void
 }
 
-/** What a decision was made from; the parts that cost something are functions, called once at the most. */
+/** What a decision was made from; the parts that cost something are functions, which work them out once. */
 export interface Basis {
   readonly id: string
   readonly requestedModel: string | undefined
@@ -68,8 +68,6 @@ abstract class BaseDecision {
   readonly replayed: boolean
   readonly enforcedBy: EnforcedBy
   readonly #basis: Basis
-  #context: EnforcementContext | undefined
-  #verdicts: readonly Verdict[] | undefined
 
   constructor(basis: Basis) {
     this.id = basis.id
@@ -81,8 +79,7 @@ abstract class BaseDecision {
 
   /** What the policies were shown. */
   get context(): EnforcementContext {
-    this.#context ??= this.#basis.context()
-    return this.#context
+    return this.#basis.context()
   }
 
   /** Every window of every scope as it stood before this request. */
@@ -92,8 +89,7 @@ abstract class BaseDecision {
 
   /** What each policy said. */
   get verdicts(): readonly Verdict[] {
-    this.#verdicts ??= this.#basis.verdicts()
-    return this.#verdicts
+    return this.#basis.verdicts()
   }
 
   /** What was asked for: the integers of rung 0. */

@@ -7,7 +7,7 @@ import type { EventHub } from '../events/index.js'
 import { MissingCostError, PricesNotConfigured } from '../errors/index.js'
 import { parseUsd, toUsd } from '../money/index.js'
 import type { UsageMeter } from '../session/index.js'
-import { failureError, type ChargeFacts, type Store } from '../store/index.js'
+import { failureError, isPromise, type ChargeFacts, type Failure, type Settled, type Store } from '../store/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
 import { parseStrictly, totalTokens, type Foundation } from '../tracker/index.js'
 import type { BursarEvents } from './events.js'
@@ -39,16 +39,17 @@ export class Holds implements Endings {
     this.#ttlMs = ttlMs
   }
 
-  async settle(id: string, outcome: Outcome | undefined, meter?: UsageMeter, decidedModel?: string): Promise<Settlement> {
-    const { microcents, tokens, model } = readOutcome(outcome, meter)
-    const answer = this.#store.settle({ id, microcents, tokens, model })
-    const reply = answer instanceof Promise ? await answer : answer
-    if (reply.outcome !== 'settled') throw failureError(reply, id, 'settle')
-    this.#foundation.effects.announce(reply.effects)
-    const overageMicrocents = Math.max(0, microcents - reply.heldMicrocents)
-    const settlement = settlementOf(microcents, overageMicrocents, reply.replayed)
-    if (!reply.replayed && this.#events.hearsAnything) this.#announce(id, settlement, reply.facts, decidedModel, model, reply.late)
-    return settlement
+  settle(id: string, outcome: Outcome | undefined, meter?: UsageMeter, decidedModel?: string): Promise<Settlement> {
+    // No async function: see Bursar.check.
+    try {
+      const actual = readOutcome(outcome, meter)
+      const { microcents, tokens, model } = actual
+      const reply = this.#store.settle({ id, microcents, tokens, model })
+      if (isPromise(reply)) return Promise.resolve(reply.then((settled) => this.#settled(id, settled, actual, decidedModel)))
+      return Promise.resolve(this.#settled(id, reply, actual, decidedModel))
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
   }
 
   async release(id: string): Promise<void> {
@@ -70,6 +71,14 @@ export class Holds implements Endings {
 
   get #store(): Store {
     return this.#foundation.store
+  }
+
+  #settled(id: string, reply: Settled | Failure, { microcents, model }: Actual, decidedModel: string | undefined): Settlement {
+    if (reply.outcome !== 'settled') throw failureError(reply, id, 'settle')
+    this.#foundation.effects.announce(reply.effects)
+    const settlement = settlementOf(microcents, Math.max(0, microcents - reply.heldMicrocents), reply.replayed)
+    if (!reply.replayed && this.#events.hearsAnything) this.#announce(id, settlement, reply.facts, decidedModel, model, reply.late)
+    return settlement
   }
 
   #announce(id: string, { cost, overage, exact }: Settlement, facts: ChargeFacts, decided: string | undefined, answered: string | undefined, late: boolean): void {

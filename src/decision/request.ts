@@ -1,10 +1,10 @@
 // What an application asks: validated strictly, and turned into integers, before anything else happens.
 
 import { z } from 'zod'
-import { countSchema, idSchema, isId, usdSchema, type UserRef } from '../budget/index.js'
+import { countSchema, idSchema, isId, usdSchema, type Spender } from '../budget/index.js'
 import { parseCount, type Usd } from '../money/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
-import { parseStrictly, type NamedScopes } from '../tracker/index.js'
+import { parseStrictly, withPlainMetadata, type NamedScopes } from '../tracker/index.js'
 
 /** A question before one LLM call. One of `estimatedCost`, tokens with a price, or the option `estimate` is needed. */
 export interface CheckRequest<Tier extends string = string, Group extends string = string> {
@@ -31,8 +31,7 @@ export interface CheckRequest<Tier extends string = string, Group extends string
 }
 
 /** A request whose shape is right. */
-export interface ParsedRequest {
-  readonly user: UserRef
+export interface ParsedRequest extends Spender {
   readonly given: CheckRequest
   /** inputTokens + maxOutputTokens, where both were given. */
   readonly tokens: number | undefined
@@ -60,12 +59,14 @@ const checkRequest = z.strictObject({
 
 /** Throws `InvalidRequestError`, `InvalidAmountError` or (for `holdTtl`) `InvalidConfigError`, naming the field. */
 export function parseRequest(value: unknown): ParsedRequest {
-  const given = isPlainRequest(value) ? { ...value } : (parseStrictly(checkRequest, value, 'request') as CheckRequest)
+  const given = isPlainRequest(value) ? { ...value } : withPlainMetadata(parseStrictly(checkRequest, value, 'request') as CheckRequest)
   const { userId, tenant, inputTokens, maxOutputTokens, holdTtl } = given
   const input = inputTokens === undefined ? undefined : parseCount(inputTokens, 'inputTokens')
   const output = maxOutputTokens === undefined ? undefined : parseCount(maxOutputTokens, 'maxOutputTokens')
   return {
     user: tenant === undefined ? { userId } : { userId, tenant },
+    tier: given.userTier,
+    scopes: given.scopes,
     given,
     tokens: input === undefined || output === undefined ? undefined : parseCount(input + output, 'inputTokens + maxOutputTokens'),
     holdTtlMs: holdTtl === undefined ? undefined : parseDuration(holdTtl, 'holdTtl'),

@@ -20,18 +20,13 @@ export class RunningTotals {
   readonly #byModel = new Map<string, Sum>()
   readonly #byProvider = new Map<string, Sum>()
   readonly #byTier = new Map<string, Sum>()
-  // Neighbouring charges are mostly of one kind.
-  #last: { readonly model: string | undefined; readonly provider: string | undefined; readonly tier: string | undefined; readonly sums: readonly [Sum, Sum, Sum] } | undefined
 
   /** Adds one charge, or with negative amounts a correction. */
   add(microcents: number, tokens: number, model: string | undefined, provider: string | undefined, tier: string | undefined): void {
-    let last = this.#last
-    if (last === undefined || last.model !== model || last.provider !== provider || last.tier !== tier) {
-      last = { model, provider, tier, sums: [sumOf(this.#byModel, model), sumOf(this.#byProvider, provider), sumOf(this.#byTier, tier)] }
-      this.#last = last
-    }
     addTo(this.#all, microcents, tokens)
-    for (const sum of last.sums) addTo(sum, microcents, tokens)
+    addTo(sumOf(this.#byModel, model), microcents, tokens)
+    addTo(sumOf(this.#byProvider, provider), microcents, tokens)
+    addTo(sumOf(this.#byTier, tier), microcents, tokens)
   }
 
   /** The sums as they stand. */

@@ -16,28 +16,34 @@ export interface Admission {
  */
 export function admit(request: ReserveRequest, readings: readonly number[]): Admission {
   const { rungs, refusedRungs } = request
-  const first = rungs[0] as Amounts
-  const degrade = request.degrade === true || anyHit(request, readings, first, 'degrade')
-  const blocked = refusedRungs?.[0] === true || (degrade && request.degradeBlocks === true) || anyHit(request, readings, first, 'block')
-  if (!blocked && !degrade) return { rung: 0, degrade }
+  const first = hitsOf(request, readings, rungs[0] as Amounts)
+  const degrade = request.degrade === true || (first & DEGRADES) !== 0
+  const blocked = refusedRungs?.[0] === true || (degrade && request.degradeBlocks === true) || (first & BLOCKS) !== 0
+  if (!blocked && !degrade) return PLAINLY
   for (let rung = 1; rung < rungs.length; rung += 1) {
-    if (refusedRungs?.[rung] !== true && !anyHit(request, readings, rungs[rung] as Amounts, 'block')) return { rung, degrade }
+    if (refusedRungs?.[rung] !== true && (hitsOf(request, readings, rungs[rung] as Amounts) & BLOCKS) === 0) return { rung, degrade }
   }
   return { rung: blocked ? -1 : 0, degrade }
 }
 
-function anyHit(request: ReserveRequest, readings: readonly number[], amounts: Amounts, threshold: 'block' | 'degrade'): boolean {
-  const { scopes } = request
+const PLAINLY: Admission = Object.freeze({ rung: 0, degrade: false })
+const DEGRADES = 1
+const BLOCKS = 2
+
+/** Which thresholds a rung hits in any window: bits. */
+function hitsOf({ scopes }: ReserveRequest, readings: readonly number[], amounts: Amounts): number {
+  let found = 0
   let at = 0
   for (let index = 0; index < scopes.length; index += 1) {
     const { windows } = scopes[index] as ScopeTerms
     for (let position = 0; position < windows.length; position += 1) {
-      const terms = windows[position] as WindowTerms
-      const ceiling = terms[threshold]
+      const { block, degrade, unit } = windows[position] as WindowTerms
       const used = (readings[at + 2] as number) + (readings[at + 3] as number)
-      if (ceiling !== null && hits(ceiling, used, amountIn(terms.unit, amounts))) return true
+      const amount = amountIn(unit, amounts)
+      if (hits(block, used, amount)) found |= BLOCKS
+      if (degrade !== null && hits(degrade, used, amount)) found |= DEGRADES
       at += READING_SIZE
     }
   }
-  return false
+  return found
 }

@@ -32,32 +32,40 @@ export function emptySlot(terms: WindowTerms): readonly number[] {
   return terms.source.kind === 'calendar' ? [0, 0, -1, 0, 0, 0] : [0, 0, -1, -1, -1, ...new Array<number>(RING).fill(0)]
 }
 
-/** Appends startsAt, endsAt, spent and held of a window at `now` to `out`. */
-export function readSlot(out: number[], cells: Cells, slot: number, terms: WindowTerms, now: number): void {
+/** Writes startsAt, endsAt, spent and held of a window at `now` to `out`, from `at` on. */
+export function readSlot(out: number[], at: number, cells: Cells, slot: number, terms: WindowTerms, now: number): void {
   const { source } = terms
   if (source.kind === 'rolling') {
-    out.push(rollingSpan(source.rule, now).startsAt, bucketExpiresAt(source.rule, bucketIndex(source.rule, now)), rollingSpent(cells, slot, source.rule, now), cells[slot + HELD] as number)
+    readUnused(out, at, terms, now)
+    out[at + 2] = rollingSpent(cells, slot, source.rule, now)
+    out[at + 3] = cells[slot + HELD] as number
     return
   }
   const storedEnd = cells[slot + ENDS_AT] as number
   if (now < storedEnd) {
-    out.push(cells[slot + STARTS_AT] as number, storedEnd, cells[slot + SPENT] as number, cells[slot + HELD] as number)
+    out[at] = cells[slot + STARTS_AT] as number
+    out[at + 1] = storedEnd
+    out[at + 2] = cells[slot + SPENT] as number
+    out[at + 3] = cells[slot + HELD] as number
     return
   }
   // The stored window rules until its end; the next one starts no earlier than that, whatever its zone says.
-  const span = source.calendar.at(now)
-  out.push(Math.max(span.startsAt, storedEnd), span.endsAt, 0, 0)
+  readUnused(out, at, terms, now)
+  out[at] = Math.max(out[at] as number, storedEnd)
 }
 
 /** The same for a window in which nothing was ever counted. */
-export function readUnused(out: number[], terms: WindowTerms, now: number): void {
-  const { source } = terms
+export function readUnused(out: number[], at: number, { source }: WindowTerms, now: number): void {
+  out[at + 2] = 0
+  out[at + 3] = 0
   if (source.kind === 'rolling') {
-    out.push(rollingSpan(source.rule, now).startsAt, bucketExpiresAt(source.rule, bucketIndex(source.rule, now)), 0, 0)
+    out[at] = rollingSpan(source.rule, now).startsAt
+    out[at + 1] = bucketExpiresAt(source.rule, bucketIndex(source.rule, now))
     return
   }
-  const span = source.calendar.at(now)
-  out.push(span.startsAt, span.endsAt, 0, 0)
+  const { startsAt, endsAt } = source.calendar.at(now)
+  out[at] = startsAt
+  out[at + 1] = endsAt
 }
 
 /** Begins the window that starts at `startsAt` where another one is stored. True if one that had been used ended by it. */

@@ -1,6 +1,6 @@
 // How a charge moves the counters of its windows: when it is placed, when it ends, and when it is corrected afterwards.
 
-import { amountIn, saturatingAdd, type Amounts } from '../../money/index.js'
+import { saturatingAdd, type Unit } from '../../money/index.js'
 import { READING_SIZE, type Effect, type ScopeTerms, type WindowTerms } from '../contract.js'
 import { raiseAlerts } from './alerts.js'
 import { addHeld, addSpent, addToBucket, isStored, LIFETIME_ENTRIES, LIFETIME_MICROCENTS, OPEN_HOLDS, rollingSpent, turnWindow, type Cells } from './cells.js'
@@ -9,14 +9,14 @@ import type { Scopes } from './scopes.js'
 
 /** Holds the charge's estimate in each of its windows, beginning those that have turned; requests count at once. */
 export function place(charge: Charge, scopes: Scopes, now: number, effects: Effect[]): void {
-  const { request, readings, held } = charge
+  const { scopes: placed, readings, heldMicrocents, heldTokens } = charge
   let at = 0
-  for (let index = 0; index < request.scopes.length; index += 1) {
-    const scope = request.scopes[index] as ScopeTerms
+  for (let index = 0; index < placed.length; index += 1) {
+    const scope = placed[index] as ScopeTerms
     const record = scopes.withRoomFor(scope)
     const { cells, base } = record
     const { slots } = record.layout.placesOf(scope.windows)
-    scopes.noteTier(record, request.facts.tier)
+    scopes.noteTier(record, charge.facts.tier)
     cells[base + OPEN_HOLDS] = (cells[base + OPEN_HOLDS] as number) + 1
     for (let position = 0; position < slots.length; position += 1) {
       const terms = scope.windows[position] as WindowTerms
@@ -28,35 +28,34 @@ export function place(charge: Charge, scopes: Scopes, now: number, effects: Effe
         effects.push({ kind: 'window-reset', scope: scope.scope, window: terms.window, startsAt, endsAt })
       }
       if (terms.unit === 'requests') spend(scope, terms, cells, slot, 1, now, effects)
-      else addHeld(cells, slot, amountIn(terms.unit, held))
+      else addHeld(cells, slot, partOf(terms.unit, heldMicrocents, heldTokens))
     }
   }
 }
 
 /** Replaces what is held by what was spent, where the stored window is still the one that the hold was placed in. */
 export function endCharge(charge: Charge, scopes: Scopes, microcents: number, tokens: number, at: number, effects: Effect[]): void {
-  change(charge, scopes, charge.held, 1, { microcents, tokens }, at, effects)
+  change(charge, scopes, charge.heldMicrocents, charge.heldTokens, 1, microcents, tokens, at, at, effects)
 }
 
 /**
  * Adds to what a charge has spent, or takes from it. What is added to a rolling window counts from now on; what is taken goes
- * from the bucket that had it, or from nowhere.
+ * from the bucket of `countedAt`, or from nowhere.
  */
-export function correct(charge: Charge, scopes: Scopes, microcents: number, tokens: number, now: number, effects: Effect[]): void {
-  change(charge, scopes, NOTHING, 0, { microcents, tokens }, now, effects)
+export function correct(charge: Charge, scopes: Scopes, microcents: number, tokens: number, countedAt: number, now: number, effects: Effect[]): void {
+  change(charge, scopes, 0, 0, 0, microcents, tokens, countedAt, now, effects)
 }
 
-const NOTHING: Amounts = { microcents: 0, tokens: 0 }
-
-function change(charge: Charge, scopes: Scopes, released: Amounts, ended: 0 | 1, spent: Amounts, now: number, effects: Effect[]): void {
-  const { request, readings } = charge
+// Amounts as two numbers each, not as objects: this runs for every request.
+function change(charge: Charge, scopes: Scopes, releasedMicrocents: number, releasedTokens: number, ended: 0 | 1, microcents: number, tokens: number, countedAt: number, now: number, effects: Effect[]): void {
+  const { scopes: placed, readings } = charge
   let at = 0
-  for (let index = 0; index < request.scopes.length; index += 1) {
-    const scope = request.scopes[index] as ScopeTerms
+  for (let index = 0; index < placed.length; index += 1) {
+    const scope = placed[index] as ScopeTerms
     // A scope may have been forgotten since a hold in it ended: what is corrected then still counts in its rolling windows.
     const { layout, cells, base } = scopes.withRoomFor(scope)
     const { slots } = layout.placesOf(scope.windows)
-    cells[base + LIFETIME_MICROCENTS] = Math.max(0, saturatingAdd(cells[base + LIFETIME_MICROCENTS] as number, spent.microcents))
+    cells[base + LIFETIME_MICROCENTS] = Math.max(0, saturatingAdd(cells[base + LIFETIME_MICROCENTS] as number, microcents))
     cells[base + LIFETIME_ENTRIES] = (cells[base + LIFETIME_ENTRIES] as number) + ended
     cells[base + OPEN_HOLDS] = (cells[base + OPEN_HOLDS] as number) - ended
     for (let position = 0; position < slots.length; position += 1) {
@@ -65,10 +64,10 @@ function change(charge: Charge, scopes: Scopes, released: Amounts, ended: 0 | 1,
       const startsAt = readings[at] as number
       at += READING_SIZE
       if (terms.unit === 'requests' || (terms.source.kind === 'calendar' && !isStored(cells, slot, startsAt))) continue
-      const amount = amountIn(terms.unit, spent)
-      addHeld(cells, slot, -amountIn(terms.unit, released))
+      const amount = partOf(terms.unit, microcents, tokens)
+      addHeld(cells, slot, -partOf(terms.unit, releasedMicrocents, releasedTokens))
       if (amount >= 0) spend(scope, terms, cells, slot, amount, now, effects)
-      else if (terms.source.kind === 'rolling') addToBucket(cells, slot, terms.source.rule, charge.endedAt, amount)
+      else if (terms.source.kind === 'rolling') addToBucket(cells, slot, terms.source.rule, countedAt, amount)
       else addSpent(cells, slot, amount)
     }
   }
@@ -82,4 +81,9 @@ function spend(scope: ScopeTerms, terms: WindowTerms, cells: Cells, slot: number
   }
   addToBucket(cells, slot, source.rule, at, amount)
   if (terms.alerts.length > 0) raiseAlerts(effects, scope, terms, cells, slot, rollingSpent(cells, slot, source.rule, at), at)
+}
+
+/** The same as `amountIn`, of amounts that are no object. Requests counted when they were placed. */
+function partOf(unit: Unit, microcents: number, tokens: number): number {
+  return unit === 'usd' ? microcents : unit === 'tokens' ? tokens : 1
 }

@@ -11,7 +11,7 @@ export class IdIndex {
   #count = 0
   // Callers choose ids: without a seed they could choose ones that all want the same place.
   readonly #seed = (Math.random() * 2 ** 32) | 0
-  // An id that was not found is added next: its hash need not be made twice.
+  // An id that was not found is added next, and one that was added is often looked for next: its hash need not be made twice.
   #lastId = ''
   #lastHash = 0
 

@@ -3,18 +3,28 @@
 
 import { RunningTotals, type ChargedWindow, type LedgerEntry, type LedgerKind, type LedgerTotals } from '../../ledger/index.js'
 import { READING_SIZE, type LedgerSink } from '../contract.js'
-import type { Charge } from './charge.js'
+import type { Charge, ChargePool } from './charge.js'
 
-interface Line {
+/** One change of money. A line that falls out of the ring is written over: see {@link Charge} for why. */
+class Line {
   /** The order of writing, over both rings. */
-  readonly number: number
-  readonly kind: LedgerKind
-  readonly at: number
-  readonly charge: Charge
-  readonly microcents: number
-  readonly tokens: number
-  readonly correction: number
-  readonly reason: string | undefined
+  number = 0
+  kind: LedgerKind = 'settled'
+  at = 0
+  charge: Charge
+  microcents = 0
+  tokens = 0
+  correction = 0
+  reason: string | undefined
+  /** As it was then: a late settle may name another. */
+  model: string | undefined
+  /** The instants whose buckets its amounts are in. */
+  microcentsAt = 0
+  tokensAt = 0
+
+  constructor(charge: Charge) {
+    this.charge = charge
+  }
 }
 
 interface Note {
@@ -26,33 +36,50 @@ interface Note {
 export class MemoryLedger implements LedgerSink {
   readonly #lines: Ring<Line>
   readonly #notes: Ring<Note>
+  readonly #pool: ChargePool
   readonly #totals = new RunningTotals()
   #written = 0
 
-  constructor(capacity: number) {
+  constructor(capacity: number, pool: ChargePool) {
     this.#lines = new Ring(capacity)
     this.#notes = new Ring(capacity)
+    this.#pool = pool
   }
 
   append(entry: LedgerEntry): void {
     this.#notes.put({ number: (this.#written += 1), entry })
   }
 
-  /** Writes one change of money of a charge. */
-  write(kind: LedgerKind, charge: Charge, at: number, microcents: number, tokens: number, reason?: string): void {
-    if (kind !== 'released') this.#totals.add(microcents, tokens, charge.model, charge.request.facts.provider, charge.request.facts.tier)
+  /** Writes one change of money of a charge, with the instants whose rolling buckets it changed. */
+  write(kind: LedgerKind, charge: Charge, at: number, microcents: number, tokens: number, reason?: string, microcentsAt = at, tokensAt = at): void {
+    if (kind !== 'released') this.#totals.add(microcents, tokens, charge.model, charge.facts.provider, charge.facts.tier)
     const correction = kind === 'corrected' ? (charge.corrections += 1) : 0
-    this.#lines.put({ number: (this.#written += 1), kind, at, charge, microcents, tokens, correction, reason })
+    const line = this.#lines.next ?? new Line(charge)
+    charge.holders += 1
+    if (this.#lines.put(line)) this.#pool.letGo(line.charge)
+    line.number = this.#written += 1
+    line.kind = kind
+    line.at = at
+    line.charge = charge
+    line.microcents = microcents
+    line.tokens = tokens
+    line.correction = correction
+    line.reason = reason
+    line.model = charge.model
+    line.microcentsAt = microcentsAt
+    line.tokensAt = tokensAt
   }
 
   async *entries(): AsyncIterable<LedgerEntry> {
     const kept = [...this.#lines.fromOldest(), ...this.#notes.fromOldest()].sort((a, b) => a.number - b.number)
-    for (const written of kept) yield 'entry' in written ? written.entry : writtenOut(written)
+    // Written out before the reader gets the first: by the time of the second a line may be another's.
+    yield* kept.map((written) => (written instanceof Line ? writtenOut(written) : written.entry))
   }
 
   /** The charges behind the kept entries, newest first by their ending: a correction makes an old charge no newer. */
-  *chargesFromNewest(): Generator<Charge> {
-    for (const { charge, kind } of this.#lines.fromOldest().reverse()) if (kind !== 'corrected') yield charge
+  chargesFromNewest(): Charge[] {
+    const endings = this.#lines.fromOldest().filter(({ kind }) => kind !== 'corrected')
+    return endings.reverse().map(({ charge }) => charge)
   }
 
   totals(): LedgerTotals {
@@ -60,23 +87,30 @@ export class MemoryLedger implements LedgerSink {
   }
 }
 
-/** The newest of what was put in, up to a number. */
+/** The newest of what was put in, up to a number (at least 1). */
 class Ring<T> {
   readonly #capacity: number
   readonly #kept: T[] = []
   #oldest = 0
 
   constructor(capacity: number) {
-    this.#capacity = capacity
+    this.#capacity = Math.max(1, capacity)
   }
 
-  put(item: T): void {
+  /** What the next one will take the place of, once the ring is full. */
+  get next(): T | undefined {
+    return this.#kept.length < this.#capacity ? undefined : this.#kept[this.#oldest]
+  }
+
+  /** True where it took the place of another. */
+  put(item: T): boolean {
     if (this.#kept.length < this.#capacity) {
       this.#kept.push(item)
-      return
+      return false
     }
     this.#kept[this.#oldest] = item
-    this.#oldest = (this.#oldest + 1) % this.#capacity
+    this.#oldest = this.#oldest + 1 === this.#capacity ? 0 : this.#oldest + 1
+    return true
   }
 
   fromOldest(): T[] {
@@ -84,8 +118,9 @@ class Ring<T> {
   }
 }
 
-function writtenOut({ kind, at, charge, microcents, tokens, correction, reason }: Line): LedgerEntry {
-  const { facts } = charge.request
+function writtenOut(line: Line): LedgerEntry {
+  const { kind, at, charge, microcents, tokens, correction, reason, model } = line
+  const { facts } = charge
   return Object.freeze({
     id: `${charge.id}:${kind}${correction > 0 ? `:${correction}` : ''}`,
     kind,
@@ -97,23 +132,24 @@ function writtenOut({ kind, at, charge, microcents, tokens, correction, reason }
     sessionId: facts.sessionId,
     provider: facts.provider,
     requestedModel: facts.model,
-    model: charge.model,
+    model,
     microcents,
     tokens,
-    estimatedMicrocents: charge.held.microcents,
+    estimatedMicrocents: charge.heldMicrocents,
     openedAt: charge.openedAt,
-    charged: chargedWindows(charge),
+    charged: chargedWindows(line),
     reason,
     metadata: facts.metadata,
   })
 }
 
-function chargedWindows(charge: Charge): ChargedWindow[] {
+function chargedWindows({ charge, microcentsAt, tokensAt }: Line): ChargedWindow[] {
   const charged: ChargedWindow[] = []
   let at = 0
-  for (const { scope, windows } of charge.request.scopes) {
+  for (const { scope, windows } of charge.scopes) {
     for (const terms of windows) {
-      charged.push({ scope, window: terms.window, startsAt: terms.source.kind === 'calendar' ? (charge.readings[at] as number) : charge.endedAt })
+      const countedAt = terms.unit === 'usd' ? microcentsAt : terms.unit === 'tokens' ? tokensAt : charge.openedAt
+      charged.push({ scope, window: terms.window, startsAt: terms.source.kind === 'calendar' ? (charge.readings[at] as number) : countedAt })
       at += READING_SIZE
     }
   }

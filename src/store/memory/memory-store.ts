@@ -6,6 +6,7 @@ import type { Amounts } from '../../money/index.js'
 import { assertInstant, systemClock, type Clock } from '../../time/index.js'
 import { admit } from '../admission.js'
 import {
+  READING_SIZE,
   type Admitted,
   type Effect,
   type ExtendRequest,
@@ -30,7 +31,7 @@ import {
   type WindowTerms,
 } from '../contract.js'
 import { freeingOf, LIFETIME_ENTRIES, LIFETIME_MICROCENTS, readSlot, readUnused } from './cells.js'
-import { Charge, tombstone } from './charge.js'
+import { Charge, ChargePool, tombstoneOf } from './charge.js'
 import { correct, endCharge, place } from './counting.js'
 import { MemoryDirectory } from './directory.js'
 import { DueQueue } from './due-queue.js'
@@ -83,120 +84,119 @@ export class MemoryStore implements Store {
   readonly #clock: Clock
   readonly #scopes = new Scopes()
   readonly #charges = new IdIndex()
+  readonly #pool = new ChargePool()
   readonly #refunds = new Map<string, RememberedRefund>()
   readonly #due = new DueQueue()
   readonly #given: Retention<Charge | RememberedRefund>
   readonly #generated: Retention<Charge>
   #now = 0
+  /** What was brought about and not told yet: a hold that expires in an operation that fails is told of by the next one. */
+  #effects: Effect[] = []
 
   constructor(options: MemoryStoreOptions = {}) {
     const { clock = systemClock, ledgerCapacity = 1_000, maxGivenIds = 100_000, maxGeneratedIds = 1_000 } = options
     this.#clock = clock
-    this.ledger = new MemoryLedger(ledgerCapacity)
+    this.ledger = new MemoryLedger(ledgerCapacity, this.#pool)
     this.#given = new Retention(GIVEN_IDS_KEPT_MS, maxGivenIds, (ended) => this.#forget(ended))
     this.#generated = new Retention(GENERATED_IDS_KEPT_MS, maxGeneratedIds, (ended) => this.#forget(ended))
   }
 
   reserve(request: ReserveRequest): Admitted | Refused | Failure {
-    const effects: Effect[] = []
-    const now = this.#advance(effects)
+    const now = this.#advance()
     const known = this.#charges.get(request.id)
-    if (known !== undefined) return this.#repeated(known, request.fingerprint, effects)
+    if (known !== undefined) return this.#repeated(known, request.fingerprint)
     if (this.#refunds.has(request.id)) return REUSED
     const readings = this.#readingsOf(request.scopes, now)
     // INVARIANT (NO-OVERSPEND, ALL-OR-NOTHING, NO-FALSE-BLOCK): the whole request is tested before anything is written, and
     // nothing else runs in between.
     const { rung, degrade } = admit(request, readings)
-    if (rung < 0) return { outcome: 'refused', now, readings, freeing: this.#freeingOf(request.scopes, now), effects: settledEffects(effects) }
-    const charge = this.#open(request, readings, now, rung, degrade, effects)
+    if (rung < 0) return { outcome: 'refused', now, readings, freeing: this.#freeingOf(request.scopes, now), effects: this.#delivered() }
+    const charge = this.#open(request, readings, now, rung, degrade)
     this.#due.add(charge)
-    return { outcome: 'admitted', now, rung, degrade, dueAt: charge.dueAt, readings, effects: settledEffects(effects) }
+    return { outcome: 'admitted', now, rung, degrade, dueAt: charge.dueAt, readings, effects: this.#delivered() }
   }
 
   settle(request: SettleRequest): Settled | Failure {
-    const effects: Effect[] = []
-    const now = this.#advance(effects)
+    const now = this.#advance()
     const charge = this.#charges.get(request.id)
     if (charge === undefined) return UNKNOWN
-    const tokens = request.tokens ?? charge.held.tokens
+    const tokens = request.tokens ?? charge.heldTokens
     const { microcents } = request
     const late = charge.state === 'expired'
     const replayed = charge.state === 'settled'
     if (charge.state === 'released' || (replayed && (charge.microcents !== microcents || charge.tokens !== tokens))) return endedFailure(charge)
     if (!replayed) {
       charge.model = request.model ?? charge.model
-      if (late) this.#correctExpired(charge, microcents, tokens, now, effects)
-      else this.#end(charge, 'settled', microcents, tokens, now, effects)
+      if (late) this.#correctExpired(charge, microcents, tokens, now)
+      else this.#end(charge, 'settled', microcents, tokens, now)
     }
-    return { outcome: 'settled', now, microcents, heldMicrocents: charge.held.microcents, replayed, late: late || charge.corrected, facts: charge.request.facts, effects: settledEffects(effects) }
+    return { outcome: 'settled', now, microcents, heldMicrocents: charge.heldMicrocents, replayed, late: late || charge.corrected, facts: charge.facts, effects: this.#delivered() }
   }
 
   release(request: ReleaseRequest): Released | Failure {
-    const effects: Effect[] = []
-    const now = this.#advance(effects)
+    const now = this.#advance()
     const charge = this.#charges.get(request.id)
     if (charge === undefined) {
       if (request.tombstone !== true) return UNKNOWN
-      const buried = tombstone(request.id, now)
+      const buried = this.#pool.take()
+      buried.open(tombstoneOf(request.id), [], now, 0, false)
       this.#charges.add(buried)
       this.#remember(buried, 'released', 0, 0, now)
-      return { outcome: 'released', now, was: 'released', effects: settledEffects(effects) }
+      return { outcome: 'released', now, was: 'released', effects: this.#delivered() }
     }
     const was = charge.state
-    if (was === 'open') this.#end(charge, 'released', 0, 0, now, effects)
-    if (was === 'expired') this.#correctExpired(charge, 0, 0, now, effects)
-    return { outcome: 'released', now, was, effects: settledEffects(effects) }
+    if (was === 'open') this.#end(charge, 'released', 0, 0, now)
+    if (was === 'expired') this.#correctExpired(charge, 0, 0, now)
+    return { outcome: 'released', now, was, effects: this.#delivered() }
   }
 
   extend(request: ExtendRequest): Extended | Failure {
-    const effects: Effect[] = []
-    const now = this.#advance(effects)
+    const now = this.#advance()
     const charge = this.#charges.get(request.id)
     if (charge === undefined) return UNKNOWN
     if (charge.state !== 'open') return endedFailure(charge)
     charge.dueAt = Math.max(charge.dueAt, now + request.ttlMs)
     this.#due.moved(charge)
-    return { outcome: 'extended', now, dueAt: charge.dueAt, effects: settledEffects(effects) }
+    return { outcome: 'extended', now, dueAt: charge.dueAt, effects: this.#delivered() }
   }
 
   record(request: RecordRequest): Recorded | Failure {
-    const effects: Effect[] = []
-    const now = this.#advance(effects)
+    const now = this.#advance()
     const known = this.#charges.get(request.id)
     if (known !== undefined) {
-      if (known.request.fingerprint !== request.fingerprint) return REUSED
-      return { outcome: 'recorded', now, replayed: true, effects: settledEffects(effects) }
+      if (known.fingerprint !== request.fingerprint) return REUSED
+      return { outcome: 'recorded', now, replayed: true, effects: this.#delivered() }
     }
     if (this.#refunds.has(request.id)) return REUSED
     const readings = this.#readingsOf(request.scopes, now)
     const { microcents, tokens } = request.amounts
-    const charge = this.#open({ ...request, ttlMs: 0, onExpiry: 'release', rungs: NOTHING_HELD }, readings, now, 0, false, effects)
-    endCharge(charge, this.#scopes, microcents, tokens, now, effects)
+    const charge = this.#open({ ...request, ttlMs: 0, onExpiry: 'release', rungs: NOTHING_HELD }, readings, now, 0, false)
+    endCharge(charge, this.#scopes, microcents, tokens, now, this.#effects)
     this.#remember(charge, 'settled', microcents, tokens, now)
     this.ledger.write('recorded', charge, now, charge.microcents, charge.tokens)
-    return { outcome: 'recorded', now, replayed: false, effects: settledEffects(effects) }
+    return { outcome: 'recorded', now, replayed: false, effects: this.#delivered() }
   }
 
   refund(request: RefundRequest): Refunded | Failure {
-    const effects: Effect[] = []
-    const now = this.#advance(effects)
+    const now = this.#advance()
     const known = this.#refunds.get(request.id)
-    if (known !== undefined) return known.fingerprint === request.fingerprint ? { ...known.reply, replayed: true } : REUSED
+    if (known !== undefined) return known.fingerprint === request.fingerprint ? { ...known.reply, replayed: true, effects: this.#delivered() } : REUSED
     if (this.#charges.get(request.id) !== undefined) return REUSED
     const charges = request.of === undefined ? this.ledger.chargesFromNewest() : this.#chargeNamed(request.of, request.user)
     if (charges === undefined) return UNKNOWN
     let left = request.microcents
+    // Held while they are walked: each correction that is written may push a line out of the ledger, and its charge with it.
+    for (const charge of charges) charge.holders += 1
     for (const charge of charges) {
       if (left === 0) break
       if (!isOf(charge, request.user)) continue
       const part = Math.min(left, charge.microcents - charge.refundedMicrocents)
       if (part <= 0) continue
       left -= part
-      charge.refundedMicrocents += part
-      correct(charge, this.#scopes, -part, 0, now, effects)
-      this.ledger.write('corrected', charge, now, -part, 0, request.reason)
+      this.#takeFrom(charge, part, now, request.reason)
     }
-    const reply: Refunded = { outcome: 'refunded', now, appliedMicrocents: request.microcents - left, unappliedMicrocents: left, replayed: false, effects: settledEffects(effects) }
+    for (const charge of charges) this.#pool.letGo(charge)
+    const reply: Refunded = { outcome: 'refunded', now, appliedMicrocents: request.microcents - left, unappliedMicrocents: left, replayed: false, effects: this.#delivered() }
     const remembered = { id: request.id, fingerprint: request.fingerprint, reply: { ...reply, effects: NO_EFFECTS } }
     this.#refunds.set(request.id, remembered)
     this.#given.add(remembered, now)
@@ -204,9 +204,8 @@ export class MemoryStore implements Store {
   }
 
   read(scopes: readonly ScopeTerms[]): Reading {
-    const effects: Effect[] = []
-    const now = this.#advance(effects)
-    return { now, readings: this.#readingsOf(scopes, now), freeing: this.#freeingOf(scopes, now), effects: settledEffects(effects) }
+    const now = this.#advance()
+    return { now, readings: this.#readingsOf(scopes, now), freeing: this.#freeingOf(scopes, now), effects: this.#delivered() }
   }
 
   totals(user: UserRef): UserTotals {
@@ -226,31 +225,38 @@ export class MemoryStore implements Store {
 
   close(): void {}
 
-  #advance(effects: Effect[]): number {
+  #delivered(): readonly Effect[] {
+    if (this.#effects.length === 0) return NO_EFFECTS
+    const effects = this.#effects
+    this.#effects = []
+    return effects
+  }
+
+  #advance(): number {
     const now = Math.max(this.#now, assertInstant(this.#clock(), 'clock'))
     this.#now = now
-    for (let first = this.#due.first; first !== undefined && first.dueAt <= now; first = this.#due.first) this.#expire(first, effects)
+    for (let first = this.#due.first; first !== undefined && first.dueAt <= now; first = this.#due.first) this.#expire(first)
     this.#scopes.forgetLapsed(now)
     this.#given.advance(now)
     this.#generated.advance(now)
     return now
   }
 
-  #expire(charge: Charge, effects: Effect[]): void {
-    const { request } = charge
-    const charged = request.onExpiry === 'charge' ? charge.held : NOTHING
-    effects.push({ kind: 'hold-expired', id: charge.id, dueAt: charge.dueAt, charged, facts: request.facts })
-    this.#end(charge, 'expired', charged.microcents, charged.tokens, charge.dueAt, effects)
+  #expire(charge: Charge): void {
+    const { id, dueAt, facts, heldMicrocents, heldTokens } = charge
+    const charged: Amounts = charge.onExpiry === 'charge' ? { microcents: heldMicrocents, tokens: heldTokens } : NOTHING
+    this.#effects.push({ kind: 'hold-expired', id, dueAt, charged, facts })
+    this.#end(charge, 'expired', charged.microcents, charged.tokens, charge.dueAt)
   }
 
-  #end(charge: Charge, state: 'settled' | 'released' | 'expired', microcents: number, tokens: number, at: number, effects: Effect[]): void {
+  #end(charge: Charge, state: 'settled' | 'released' | 'expired', microcents: number, tokens: number, at: number): void {
     this.#due.remove(charge)
-    endCharge(charge, this.#scopes, microcents, tokens, at, effects)
+    endCharge(charge, this.#scopes, microcents, tokens, at, this.#effects)
     this.#remember(charge, state, microcents, tokens, at)
     this.ledger.write(state, charge, at, microcents, tokens)
   }
 
-  #correctExpired(charge: Charge, microcents: number, tokens: number, now: number, effects: Effect[]): void {
+  #correctExpired(charge: Charge, microcents: number, tokens: number, now: number): void {
     // What was refunded since it expired is not given back a second time.
     const moreMicrocents = Math.max(microcents, charge.refundedMicrocents) - charge.microcents
     const moreTokens = tokens - charge.tokens
@@ -258,13 +264,33 @@ export class MemoryStore implements Store {
     charge.corrected = true
     charge.microcents = microcents
     charge.tokens = tokens
-    correct(charge, this.#scopes, moreMicrocents, moreTokens, now, effects)
-    this.ledger.write('corrected', charge, now, moreMicrocents, moreTokens)
+    if (moreMicrocents > 0) {
+      charge.addedMicrocents = moreMicrocents
+      charge.addedAt = now
+    }
+    correct(charge, this.#scopes, moreMicrocents, moreTokens, charge.endedAt, now, this.#effects)
+    this.ledger.write('corrected', charge, now, moreMicrocents, moreTokens, undefined, moreMicrocents < 0 ? charge.endedAt : now, moreTokens > 0 ? now : charge.endedAt)
   }
 
-  #open(request: ReserveRequest, readings: readonly number[], now: number, rung: number, degrade: boolean, effects: Effect[]): Charge {
-    const charge = new Charge(request, readings, now, rung, degrade)
-    place(charge, this.#scopes, now, effects)
+  /** Takes money from where it was counted, the newest first: what a late settle added, then what the ending charged. */
+  #takeFrom(charge: Charge, microcents: number, now: number, reason: string | undefined): void {
+    const { addedAt, endedAt } = charge
+    const added = addedAt === endedAt ? 0 : Math.min(microcents, charge.addedMicrocents)
+    charge.addedMicrocents -= added
+    charge.refundedMicrocents += microcents
+    if (added > 0) this.#take(charge, added, addedAt, now, reason)
+    if (added < microcents) this.#take(charge, microcents - added, endedAt, now, reason)
+  }
+
+  #take(charge: Charge, microcents: number, countedAt: number, now: number, reason: string | undefined): void {
+    correct(charge, this.#scopes, -microcents, 0, countedAt, now, this.#effects)
+    this.ledger.write('corrected', charge, now, -microcents, 0, reason, countedAt, charge.endedAt)
+  }
+
+  #open(request: ReserveRequest, readings: readonly number[], now: number, rung: number, degrade: boolean): Charge {
+    const charge = this.#pool.take()
+    charge.open(request, readings, now, rung, degrade)
+    place(charge, this.#scopes, now, this.#effects)
     this.#charges.add(charge)
     return charge
   }
@@ -274,24 +300,25 @@ export class MemoryStore implements Store {
     charge.endedAt = at
     charge.microcents = microcents
     charge.tokens = tokens
-    if (charge.request.idGiven || state === 'expired') this.#given.add(charge, at)
+    if (charge.idGiven || state === 'expired') this.#given.add(charge, at)
     else this.#generated.add(charge, at)
   }
 
-  #repeated(charge: Charge, fingerprint: string, effects: readonly Effect[]): Admitted | Failure {
+  #repeated(charge: Charge, fingerprint: string): Admitted | Failure {
     if (charge.isTombstone) return endedFailure(charge)
-    const { request, openedAt, rung, degrade, dueAt, readings, state } = charge
-    if (request.fingerprint !== fingerprint) return REUSED
-    const { scopes, rungs, facts } = request
-    return { outcome: 'admitted', now: openedAt, rung, degrade, dueAt, readings, replay: { scopes, state, rungs, facts }, effects: settledEffects(effects) }
+    if (charge.fingerprint !== fingerprint) return REUSED
+    const { openedAt, rung, degrade, dueAt, readings, state, scopes, rungs, facts } = charge
+    return { outcome: 'admitted', now: openedAt, rung, degrade, dueAt, readings: [...readings], replay: { scopes, state, rungs, facts }, effects: this.#delivered() }
   }
 
   #forget(ended: Charge | RememberedRefund): void {
-    if (ended instanceof Charge) this.#charges.forget(ended)
-    else this.#refunds.delete(ended.id)
+    if (ended instanceof Charge) {
+      this.#charges.forget(ended)
+      this.#pool.letGo(ended)
+    } else this.#refunds.delete(ended.id)
   }
 
-  #chargeNamed(id: string, user: UserRef): Iterable<Charge> | undefined {
+  #chargeNamed(id: string, user: UserRef): readonly Charge[] | undefined {
     const remembered = this.#charges.get(id)
     if (remembered !== undefined) return isOf(remembered, user) ? [remembered] : undefined
     for (const charge of this.ledger.chargesFromNewest()) if (charge.id === id && isOf(charge, user)) return [charge]
@@ -299,7 +326,11 @@ export class MemoryStore implements Store {
   }
 
   #readingsOf(scopes: readonly ScopeTerms[], now: number): number[] {
-    const readings: number[] = []
+    // Of the right length from the start: every request makes this array, and one that grows is made twice.
+    let count = 0
+    for (let index = 0; index < scopes.length; index += 1) count += (scopes[index] as ScopeTerms).windows.length
+    const readings = new Array<number>(count * READING_SIZE)
+    let at = 0
     for (let index = 0; index < scopes.length; index += 1) {
       const { scope, windows } = scopes[index] as ScopeTerms
       const record = this.#scopes.get(scope)
@@ -307,8 +338,9 @@ export class MemoryStore implements Store {
       for (let position = 0; position < windows.length; position += 1) {
         const slot = slots === undefined ? -1 : (slots[position] as number)
         const terms = windows[position] as WindowTerms
-        if (record === undefined || slot < 0) readUnused(readings, terms, now)
-        else readSlot(readings, record.cells, record.base + slot, terms, now)
+        if (record === undefined || slot < 0) readUnused(readings, at, terms, now)
+        else readSlot(readings, at, record.cells, record.base + slot, terms, now)
+        at += READING_SIZE
       }
     }
     return readings
@@ -337,9 +369,6 @@ function endedFailure(charge: Charge): Failure {
 }
 
 function isOf(charge: Charge, user: UserRef): boolean {
-  return charge.request.facts.user.userId === user.userId && charge.request.facts.user.tenant === user.tenant
+  return charge.facts.user.userId === user.userId && charge.facts.user.tenant === user.tenant
 }
 
-function settledEffects(effects: readonly Effect[]): readonly Effect[] {
-  return effects.length === 0 ? NO_EFFECTS : effects
-}

@@ -27,18 +27,22 @@ export class Scopes {
   readonly #tiers: (string | undefined)[] = [undefined]
   #lastKind: string | undefined
   #lastNumbers: Map<string, number> | undefined
+  // One request asks for one scope three times, and among many scopes it is the look-up that takes time.
+  #lastFoundIn: Map<string, number> | undefined
+  #lastName = ''
+  #lastNumber: number | undefined
   #grew = false
   #round: Generator<readonly [Map<string, number>, string, number]> | undefined
 
   get(scope: ScopeId): ScopeRecord | undefined {
-    const number = this.#numbersOf(scope).get(nameOf(scope))
+    const number = this.#find(this.#numbersOf(scope), nameOf(scope))
     return number === undefined ? undefined : this.#recordAt(number)
   }
 
   /** The record of a scope with room for all its windows, made if it is not there. */
   withRoomFor({ scope, windows }: ScopeTerms): ScopeRecord {
     const numbers = this.#numbersOf(scope)
-    const number = numbers.get(nameOf(scope))
+    const number = this.#find(numbers, nameOf(scope))
     const before = number === undefined ? undefined : this.#recordAt(number)
     if (before !== undefined && before.layout.placesOf(windows).complete) return before
     const layout = (before?.layout ?? this.#root).grownBy(windows)
@@ -50,6 +54,7 @@ export class Scopes {
       before.layout.freePlace((number as number) % PLACES)
     }
     numbers.set(nameOf(scope), layout.number * PLACES + place)
+    this.#lastFoundIn = undefined
     return record
   }
 
@@ -91,8 +96,18 @@ export class Scopes {
       const record = this.#recordAt(number)
       if (record.cells[record.base + OPEN_HOLDS] !== 0 || !hasLapsedWholly(record, now)) continue
       numbers.delete(name)
+      this.#lastFoundIn = undefined
       record.layout.freePlace(number % PLACES)
     }
+  }
+
+  #find(numbers: Map<string, number>, name: string): number | undefined {
+    if (numbers === this.#lastFoundIn && name === this.#lastName) return this.#lastNumber
+    const number = numbers.get(name)
+    this.#lastFoundIn = numbers
+    this.#lastName = name
+    this.#lastNumber = number
+    return number
   }
 
   #recordAt(number: number): ScopeRecord {

@@ -1,0 +1,53 @@
+// One request as it is put to a store: who asks, for what, and who judges. What is known before the answer stands here, so that
+// the answer needs only to be set beside it.
+
+import type { EnforcementCallbacks, Policy } from '../enforcement/index.js'
+import { modelOf, type Admitted, type ChargeFacts, type ReserveRequest } from '../store/index.js'
+import { fingerprintOf, type Account, type JudgedScope } from '../tracker/index.js'
+import type { ParsedRequest } from './request.js'
+import type { Rung, Rungs } from './rungs.js'
+
+/** What a store is asked, and what its answer is judged by. */
+export interface Question {
+  readonly id: string
+  readonly request: ParsedRequest
+  readonly account: Account
+  readonly prepared: Rungs
+  /** The policies registered when the request was made. */
+  readonly policies: readonly Policy<string>[]
+  readonly callbacks: EnforcementCallbacks
+}
+
+/** The question in the words of the store contract. */
+export function reserveRequest({ id, request, account, prepared }: Question, holdTtlMs: number, onExpiry: 'charge' | 'release'): ReserveRequest {
+  const { given } = request
+  const { rungs, refused, degrade, degradeBlocks } = prepared
+  const isGiven = given.idempotencyKey !== undefined
+  return {
+    id,
+    fingerprint: isGiven ? fingerprintOf('check', given) : id,
+    idGiven: isGiven,
+    ttlMs: request.holdTtlMs ?? holdTtlMs,
+    onExpiry,
+    scopes: account.scopes,
+    rungs: rungs.length === 1 ? [(rungs[0] as Rung).amounts] : rungs.map(({ amounts }) => amounts),
+    refusedRungs: refused,
+    degrade,
+    degradeBlocks,
+    facts: chargeFacts(request, account, prepared),
+  }
+}
+
+/** What the ledger will say of a request. */
+export function chargeFacts({ user, given }: ParsedRequest, { tier }: Account, { rungs }: Rungs): ChargeFacts {
+  const { provider, model, sessionId, metadata } = given
+  const cheaperModels = rungs.length === 1 ? undefined : rungs.slice(1).map((rung) => rung.model as string)
+  return { user, tier, provider, model, cheaperModels, sessionId, metadata }
+}
+
+/** The question to which a repeat's readings belong: a store gives back the scopes that it was given the first time. */
+export function firstQuestion(question: Question, replay: NonNullable<Admitted['replay']>): Question {
+  const { prepared } = question
+  const rungs = replay.rungs.map((amounts, index) => ({ model: modelOf(replay.facts, index), amounts, verdicts: prepared.rungs[index]?.verdicts ?? [] }))
+  return { ...question, account: { tier: replay.facts.tier, scopes: replay.scopes as readonly JudgedScope[] }, prepared: { ...prepared, rungs } }
+}
