@@ -5,12 +5,14 @@ import { gracefulDegradation, strictBudgetEnforcement, tierBasedEnforcement } fr
 import { bursarConfig, type BursarConfig } from './config.js'
 import {
   AllowedDecision,
+  assertStoreFailed,
   Assessment,
   BudgetExceededError,
   DeniedDecision,
   Holds,
   chargeFacts,
   firstQuestion,
+  isUnusableOutcome,
   parseRequest,
   prepareRungs,
   reserveRequest,
@@ -26,14 +28,14 @@ import {
   type RungSources,
   type Settlement,
 } from './decision/index.js'
-import { EnforcementCallbacks, type Policy } from './enforcement/index.js'
-import { ClosedError, DuplicateRequestError, InvalidRequestError, isBursarError, MissingCostError, type BursarError } from './errors/index.js'
+import { EnforcementCallbacks, frozenCopy, type Policy } from './enforcement/index.js'
+import { ClosedError, DuplicateRequestError, InvalidRequestError, MissingCostError } from './errors/index.js'
 import type { EventHub } from './events/index.js'
 import { Ladder } from './pricing/index.js'
 import { PoliciesInForce } from './policies-in-force.js'
-import { failureError, isPromise, type Admitted, type Failure, type MaybePromise, type Refused } from './store/index.js'
+import { failureError, isPromise, type Admitted, type Failure, type MaybePromise, type Refused, type ReserveRequest } from './store/index.js'
 import { parseDuration, type Duration } from './time/index.js'
-import { checkConfig, CostTracker, layFoundation, newId, type Account, type BudgetsConfig, type Foundation } from './tracker/index.js'
+import { assertKnownFields, checkConfig, CostTracker, layFoundation, newId, type Account, type BudgetsConfig, type Foundation } from './tracker/index.js'
 
 /** Options of a single check. */
 export interface CheckOptions {
@@ -80,7 +82,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   /** Throws `InvalidConfigError` or `InvalidAmountError` with the path of what is wrong; then nothing was started. */
   constructor(config: BursarConfig<Tier, Group>) {
     checkConfig(bursarConfig, config)
-    const plain = config as unknown as BursarConfig
+    const plain = { ...config } as unknown as BursarConfig
     this.#config = plain
     const { onPolicyError, combine, verbose, logger } = plain
     this.callbacks = new EnforcementCallbacks({ onPolicyError, combine, verbose, logger })
@@ -108,6 +110,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     // at its start, and in memory nothing waits.
     try {
       const { signal } = options
+      if (options !== NO_OPTIONS) assertKnownFields(options, ['signal'], 'options')
       this.#assertOpen()
       signal?.throwIfAborted()
       const parsed = parseRequest(request)
@@ -139,14 +142,18 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
       await this.#abandon(decision)
       throw error
     }
-    const { result, ...cost } = isObject(outcome) ? outcome : ({ result: outcome } as unknown as GuardedOutcome<Result>)
+    const { result, cost, usage, tokens, model } = isObject(outcome) ? outcome : ({ result: outcome } as unknown as GuardedOutcome<Result>)
     try {
-      await decision.settle(cost)
+      await decision.settle({ cost, usage, tokens, model })
     } catch (error) {
-      if (!isUnusableOutcome(error)) throw error
-      // The call was made: until somebody says what it cost, it cost what was held for it.
-      await decision.settle({ cost: decision.estimatedCost })
-      throw error.code === 'MISSING_COST' ? new MissingCostError('cost: the guarded call returned neither cost nor usage, so its estimate was charged. Return { result, cost }.') : error
+      if (isUnusableOutcome(error)) {
+        // The call was made: until somebody says what it cost, it cost what was held for it.
+        await decision.settle({ cost: decision.estimatedCost })
+        throw error.code === 'MISSING_COST' ? new MissingCostError('cost: the guarded call returned neither cost nor usage, so its estimate was charged. Return { result, cost }.') : error
+      }
+      assertStoreFailed(error)
+      // The answer is paid for: it is not lost with the store. The hold stays, and is charged when it expires.
+      this.#failed('settle', error)
     }
     return result
   }
@@ -220,32 +227,73 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     try {
       reply = this.#foundation.store.reserve(asked)
     } catch (error) {
-      return this.#withoutStore(error, 'reserve', question)
+      return this.#askAgain(error, question, asked, asksFunctions, signal)
     }
     if (!isPromise(reply)) return this.#decide(question, reply, asksFunctions, signal)
     return reply.then(
       (answer) => this.#decide(question, answer, asksFunctions, signal),
-      (error: unknown) => this.#withoutStore(error, 'reserve', question),
+      (error: unknown) => this.#askAgain(error, question, asked, asksFunctions, signal),
     )
+  }
+
+  /**
+   * A reserve that failed may have taken effect: it is repeated once with the same id. If that fails too, a tombstone is left, so
+   * that no hold stays open for a call that nobody makes (the life of a hold, DESIGN 3.4).
+   */
+  async #askAgain(error: unknown, question: Question, asked: ReserveRequest, asksFunctions: boolean, signal: AbortSignal | undefined): Promise<Decision> {
+    assertStoreFailed(error)
+    let reply: Admitted | Refused | Failure
+    try {
+      reply = await this.#foundation.store.reserve(asked)
+    } catch (again) {
+      void this.#withdraw(question.id, true)
+      return this.#withoutStore(again, 'reserve', question, asksFunctions)
+    }
+    // A generated id can only have been this call's own.
+    const own = reply.outcome === 'admitted' && !asked.idGiven ? { ...reply, replay: undefined } : reply
+    return this.#decide(question, own, asksFunctions, signal)
   }
 
   #decide(question: Question, reply: Admitted | Refused | Failure, asksFunctions: boolean, signal: AbortSignal | undefined): MaybePromise<Decision> {
     if (this.#failing) this.#recovered()
     if (reply.outcome !== 'admitted' && reply.outcome !== 'refused') throw failureError(reply, question.id, 'reserve')
     this.#foundation.effects.announce(reply.effects)
-    if (reply.outcome === 'refused') return this.#denied(new Assessment(question, reply, 'store'), undefined)
+    if (reply.outcome === 'refused') {
+      signal?.throwIfAborted()
+      return this.#denied(new Assessment(question, reply, 'store'), undefined)
+    }
     const { replay } = reply
-    const assessment = new Assessment(replay === undefined ? question : firstQuestion(question, replay), reply, 'store')
-    if (signal?.aborted === true) return this.#aborted(question.id, replay === undefined, signal)
-    const action = assessment.action(asksFunctions)
-    // A function said so after the hold: the one refusal that was held for a moment (NO-FALSE-BLOCK).
-    if (action === 'BLOCK') return replay === undefined ? this.#holds.release(question.id).then(() => this.#denied(assessment, assessment.code())) : this.#denied(assessment, assessment.code())
-    return this.#allowed(assessment, action, reply.dueAt, replay === undefined || replay.state === 'open' ? undefined : replay.state, this.#holds)
+    try {
+      return this.#judge(new Assessment(replay === undefined ? question : firstQuestion(question, replay), reply, 'store'), reply, asksFunctions, signal)
+    } catch (error) {
+      // Whoever is not told of a hold cannot end it.
+      if (replay !== undefined) throw error
+      return this.#withdraw(question.id).then(() => {
+        throw error
+      })
+    }
   }
 
-  async #aborted(id: string, opened: boolean, signal: AbortSignal): Promise<never> {
-    if (opened) await this.#holds.release(id)
-    throw signal.reason
+  #judge(assessment: Assessment, { dueAt, replay }: Admitted, asksFunctions: boolean, signal: AbortSignal | undefined): MaybePromise<Decision> {
+    signal?.throwIfAborted()
+    const action = assessment.action(asksFunctions)
+    const ended = replay === undefined || replay.state === 'open' ? undefined : replay.state
+    if (action !== 'BLOCK') return this.#allowed(assessment, action, dueAt, ended, this.#holds)
+    // What an open hold was admitted for stays admitted, whatever the policies have become: a denial could not be settled.
+    if (replay?.state === 'open') return this.#allowed(assessment, 'DEGRADE', dueAt, undefined, this.#holds)
+    if (replay !== undefined) return this.#denied(assessment, assessment.code())
+    // A function said so after the hold: the one refusal that was held for a moment (NO-FALSE-BLOCK).
+    return this.#withdraw(assessment.id).then(() => this.#denied(assessment, assessment.code()))
+  }
+
+  /** Takes a hold back that nobody was told of, with its place in the rate limits. */
+  async #withdraw(id: string, tombstone = false): Promise<void> {
+    try {
+      const reply = await this.#foundation.store.release({ id, uncount: true, tombstone })
+      if (reply.outcome === 'released') this.#foundation.effects.announce(reply.effects)
+    } catch (error) {
+      this.#failed('release', error)
+    }
   }
 
   #allowed(assessment: Assessment, action: 'ALLOW' | 'WARN' | 'DEGRADE', expiresAt: number, ended: AllowedDecision['ended'], endings: Endings): AllowedDecision {
@@ -290,27 +338,33 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   #withoutDirectory(error: unknown, request: ParsedRequest): Decision {
     assertStoreFailed(error)
     const account = this.#foundation.accounts.findWithoutDirectory(request)
-    const prepared = prepareRungs(request, account, this.#policies.current.requestPolicies, this.#rungSources)
+    const { requestPolicies, asksFunctions } = this.#policies.current
+    const prepared = prepareRungs(request, account, requestPolicies, this.#rungSources)
     const { callbacks } = this
-    return this.#withoutStore(error, 'directory', { id: newId(), request, account, prepared, policies: callbacks.policies, callbacks })
+    return this.#withoutStore(error, 'directory', { id: newId(), request, account, prepared, policies: callbacks.policies, callbacks }, asksFunctions)
   }
 
-  #withoutStore(error: unknown, operation: string, asked: Question): Decision {
+  #withoutStore(error: unknown, operation: string, asked: Question, asksFunctions: boolean): Decision {
     assertStoreFailed(error)
     this.#failed(operation, error)
     const { request, account, prepared } = asked
-    const refused = this.#config.onStoreError !== 'allow'
-    const question = { ...asked, account: { ...account, scopes: [] }, policies: refused ? [storeUnavailable] : [] }
     const unread = { now: this.#foundation.clock(), readings: [], effects: [] }
-    if (refused) return this.#denied(new Assessment(question, { ...unread, outcome: 'refused', freeing: new Map() }, 'none'), 'store-unavailable')
-    const assessment = new Assessment(question, { ...unread, outcome: 'admitted', rung: 0, degrade: false, dueAt: unread.now }, 'none')
-    return this.#allowed(assessment, 'ALLOW', unread.now, undefined, new Unheld(this.#foundation, this.#holds, request, chargeFacts(request, account, prepared)))
+    const refused = { ...unread, outcome: 'refused' as const, freeing: new Map() }
+    const windowless = { ...asked, account: { ...account, scopes: [] } }
+    if (this.#config.onStoreError !== 'allow') return this.#denied(new Assessment({ ...windowless, policies: [storeUnavailable] }, refused, 'none'), 'store-unavailable')
+    // Only money is let through unheld: what policies say of the request itself still counts.
+    const rung = prepared.refused === undefined ? 0 : prepared.refused.indexOf(false)
+    if (rung < 0) return this.#denied(new Assessment(windowless, refused, 'none'), undefined)
+    const assessment = new Assessment(windowless, { ...unread, outcome: 'admitted', rung, degrade: prepared.degrade, dueAt: unread.now }, 'none')
+    const action = assessment.action(asksFunctions)
+    if (action === 'BLOCK') return this.#denied(assessment, undefined)
+    return this.#allowed(assessment, action, unread.now, undefined, new Unheld(this.#foundation, this.#holds, request, chargeFacts(request, account, prepared)))
   }
 
   async #enriched(request: CheckRequest, signal: AbortSignal | undefined): Promise<Readonly<Record<string, unknown>>> {
     const facts: unknown = await this.#config.enrich?.(request, { signal })
     if (!isObject(facts)) throw new InvalidRequestError(`enrich: returned ${String(facts)}. Return an object of facts for the policies.`)
-    return Object.freeze({ ...facts })
+    return frozenCopy(facts)
   }
 
   async #abandon(decision: AllowedDecision): Promise<void> {
@@ -337,15 +391,6 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
 }
 
 const storeUnavailable: Policy<string> = () => ({ action: 'BLOCK', reason: 'the store is not available' })
-
-/** What bursar itself refuses (an unknown tier, a clock that is none) is the caller's to hear; the rest is the store's failure. */
-function assertStoreFailed(error: unknown): void {
-  if (isBursarError(error) && error.code !== 'STORE_UNAVAILABLE') throw error
-}
-
-function isUnusableOutcome(error: unknown): error is BursarError {
-  return isBursarError(error) && ['MISSING_COST', 'INVALID_AMOUNT', 'INVALID_REQUEST', 'PRICES_NOT_CONFIGURED'].includes(error.code)
-}
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null

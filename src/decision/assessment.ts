@@ -1,7 +1,7 @@
 // One request between the store's reply and the decision: which action it comes to, and everything that may be asked about it
 // later. Works on what was read; asks no store.
 
-import { combineVerdicts, describeScope, hits, mostSevere, type EnforcementAction, type EnforcementContext, type Verdict } from '../enforcement/index.js'
+import { combineVerdicts, describeScope, hits, mostSevere, percentOf, type EnforcementAction, type EnforcementContext, type Verdict } from '../enforcement/index.js'
 import { amountIn, describeAmount, toPublic, toUsd } from '../money/index.js'
 import { READING_SIZE, type Admitted, type Freeing, type Refused } from '../store/index.js'
 import { NEVER } from '../time/index.js'
@@ -66,7 +66,7 @@ export class Assessment implements Basis {
   verdicts(): readonly Verdict[] {
     if (this.#verdicts !== undefined) return this.#verdicts
     const { account, policies, prepared, callbacks } = this.#question
-    const judged = { context: this.context(), account, policies, requestVerdicts: this.rung.verdicts, degradeBlocks: prepared.degradeBlocks }
+    const judged = { context: this.context(), account, policies, requestVerdicts: this.rung.verdicts, degradeBlocks: prepared.degradeBlocks, refused: this.#answer.outcome === 'refused' }
     const verdicts = collectVerdicts(judged, callbacks)
     this.#verdicts = this.#rung === 0 ? verdicts : Object.freeze([...verdicts, this.#ladderVerdict()])
     return this.#verdicts
@@ -118,9 +118,12 @@ export class Assessment implements Basis {
     const { scope, terms, spent, held, endsAt } = longest
     const { account, prepared } = this.#question
     const largest = largestFitting(account.scopes, this.#answer.readings, this.rung.amounts.tokens, prepared.degradeBlocks)
+    // A threshold of 100 % is the limit itself, and needs no word.
+    const fromPct = terms.limit !== null && longest.ceiling.max < terms.limit ? percentOf(terms.limit, longest.ceiling.pre) : undefined
     return Object.freeze({
       ...general,
-      message: sentence(longest, this.rung),
+      ...(fromPct !== undefined && { refusedFromPct: fromPct }),
+      message: sentence(longest, rungs.at(-1) as Rung, fromPct),
       scope,
       window: terms.period,
       unit: terms.unit,
@@ -171,11 +174,12 @@ export class Assessment implements Basis {
   }
 }
 
-function sentence({ scope, terms, spent, held, endsAt }: Refusal, rung: Rung): string {
+function sentence({ scope, terms, spent, held, endsAt }: Refusal, rung: Rung, fromPct: number | undefined): string {
   const { unit, period, limit } = terms
   const whose = describeScope(scope)
   const used = describeAmount(unit, spent + held)
   const asked = unit === 'requests' ? '' : ` and this request would add ${describeAmount(unit, amountIn(unit, rung.amounts))}`
+  const from = fromPct === undefined ? '' : ` Requests are refused from ${fromPct} % of it on.`
   const reset = endsAt === NEVER ? 'It never resets.' : `It resets at ${new Date(endsAt).toISOString()}.`
-  return `The ${period} budget of ${whose} is ${describeAmount(unit, limit ?? terms.block.max)}; ${used} is used${asked}. ${reset}`
+  return `The ${period} budget of ${whose} is ${describeAmount(unit, limit ?? terms.block.max)}; ${used} is used${asked}.${from} ${reset}`
 }

@@ -39,6 +39,8 @@ export interface Denial {
   /** spent + held. */
   readonly used?: number | undefined
   readonly resetsAt?: Date | null | undefined
+  /** From how many percent of the limit on requests are refused, where that is below 100. */
+  readonly refusedFromPct?: number | undefined
   /** Until the request would fit if nothing else changed; `null`: never. */
   readonly retryAfterMs: number | null
   /** The largest estimate in USD that would be admitted now; `null`: none. */
@@ -56,7 +58,7 @@ export class BudgetExceededError extends BursarError {
   readonly denial: Denial
 
   constructor(denial: Denial) {
-    super('BUDGET_EXCEEDED', denial.message, { retryable: denial.retryAfterMs !== null })
+    super('BUDGET_EXCEEDED', denial.message, { retryable: denial.retryAfterMs !== null || denial.code === 'store-unavailable' })
     this.denial = denial
   }
 }

@@ -9,7 +9,7 @@ import { parseUsd, toUsd } from '../money/index.js'
 import type { UsageMeter } from '../session/index.js'
 import { failureError, isPromise, type ChargeFacts, type Failure, type Settled, type Store } from '../store/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
-import { parseStrictly, totalTokens, type Foundation } from '../tracker/index.js'
+import { newId, parseStrictly, totalTokens, type Foundation } from '../tracker/index.js'
 import type { BursarEvents } from './events.js'
 import type { Endings, Outcome, Settlement } from './decision.js'
 
@@ -94,6 +94,8 @@ export class Unheld implements Endings {
   readonly #spender: Spender
   readonly #facts: ChargeFacts
   readonly #holds: Holds
+  // Not the decision's: a reserve of that id may have taken effect before its reply was lost.
+  readonly #id = newId()
 
   constructor(foundation: Foundation, holds: Holds, spender: Spender, facts: ChargeFacts) {
     this.#foundation = foundation
@@ -102,8 +104,9 @@ export class Unheld implements Endings {
     this.#facts = facts
   }
 
-  async settle(id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined): Promise<Settlement> {
+  async settle(_id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined): Promise<Settlement> {
     const { microcents, tokens = 0 } = readOutcome(outcome, meter)
+    const id = this.#id
     // Asked for now, not when the decision was made: then the directory may have been away too.
     const { scopes, tier } = await this.#foundation.accounts.find(this.#spender)
     const fingerprint = `unheld ${microcents} ${tokens}`

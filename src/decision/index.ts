@@ -1,3 +1,4 @@
+export { assertStoreFailed, isUnusableOutcome } from './failing.js'
 export { Assessment } from './assessment.js'
 export { AllowedDecision, DeniedDecision, type Decision, type Endings, type EnforcedBy, type Outcome, type RungView, type Settlement } from './decision.js'
 export { BudgetExceededError, type Denial, type DenialCode } from './denial.js'

@@ -13,6 +13,8 @@ export interface Refusal {
   readonly endsAt: number
   readonly spent: number
   readonly held: number
+  /** What the window was tested against: of a block threshold, or of a degrade one where there is nothing cheaper. */
+  readonly ceiling: Ceiling
   /** When the request would fit this window, in ms since the epoch; `null`: never. */
   readonly fitsAt: number | null
 }
@@ -37,7 +39,7 @@ export function refusalsOf(account: Account, { readings, freeing }: RefusedReadi
       const amount = amountIn(terms.unit, amounts)
       if (hits(ceiling, spent + held, amount)) {
         const fitsAt = terms.source.kind === 'calendar' ? fitsNext(ceiling, amount, endsAt) : fitsWhenFreed(ceiling, amount, spent + held, freeing.get(index) ?? [])
-        refusals.push({ scope, terms, endsAt, spent, held, fitsAt })
+        refusals.push({ scope, terms, endsAt, spent, held, ceiling, fitsAt })
       }
       index += 1
     }

@@ -88,9 +88,10 @@ function estimateFirst(request: ParsedRequest, estimate: Estimate | undefined, a
   const { given } = request
   const own = given.estimatedCost === undefined && estimate !== undefined ? readEstimate(estimate, request, given.model) : undefined
   const microcents = given.estimatedCost === undefined ? own?.microcents : parseUsd(given.estimatedCost, 'estimatedCost', 'round-up')
-  const tokens = request.tokens ?? own?.tokens
+  const limitsTokens = account.scopes.some(({ budget }) => budget.limitsTokens)
+  const tokens = request.tokens ?? (own ?? (limitsTokens && estimate !== undefined ? readEstimate(estimate, request, given.model) : undefined))?.tokens
   if (microcents === undefined && account.scopes.some(({ budget }) => budget.limitsMoney)) throw missingCost(given)
-  if (tokens === undefined && account.scopes.some(({ budget }) => budget.limitsTokens)) {
+  if (tokens === undefined && limitsTokens) {
     throw new MissingEstimateError('inputTokens, maxOutputTokens: a token limit applies, and the request does not say how many tokens it may use. Give both (0 where there are none).')
   }
   return { microcents: microcents ?? 0, tokens: tokens ?? 0 }

@@ -14,11 +14,12 @@ export interface Judged {
   /** What the request policies said of the rung that counts. */
   readonly requestVerdicts: readonly Verdict[]
   readonly degradeBlocks: boolean
+  readonly refused: boolean
 }
 
 /** The verdicts, the registered policies' first. */
 export function collectVerdicts(judged: Judged, callbacks: EnforcementCallbacks): readonly Verdict[] {
-  const { context, account, policies, requestVerdicts, degradeBlocks } = judged
+  const { context, account, policies, requestVerdicts, degradeBlocks, refused } = judged
   const early = [...requestVerdicts]
   const verdicts = policies.map((policy) => (isRequestPolicy(policy) ? (early.shift() ?? callbacks.ask(policy, context)) : callbacks.ask(policy, context)))
   let at = 0
@@ -40,7 +41,7 @@ export function collectVerdicts(judged: Judged, callbacks: EnforcementCallbacks)
   if (overfull !== undefined) {
     verdicts.push(Object.freeze({ policy: 'exactness', action: 'BLOCK', scope: overfull.scope, reason: `the ${overfull.period} window would count more than 2^53 − 1` }))
   }
-  if (degradeBlocks && verdicts.some((verdict) => verdict.action === 'DEGRADE')) {
+  if (degradeBlocks && refused && verdicts.some((verdict) => verdict.action === 'DEGRADE')) {
     verdicts.push(Object.freeze({ policy: 'noCheaperModel', action: 'BLOCK', reason: `the budget asks for a cheaper model, and the ladder has none for ${context.model ?? 'it'}` }))
   }
   return Object.freeze(verdicts)

@@ -121,7 +121,7 @@ export class EnforcementCallbacks {
   ask(policy: Policy<string>, context: EnforcementContext): Verdict {
     const verdict = Object.freeze(ask(policy, context, this.onPolicyError))
     if (verdict.error !== undefined) this.#policyErrors += 1
-    if (this.verbose) this.logger.debug(`bursar: ${verdict.policy} says ${verdict.action} for ${context.userId}${verdict.reason === undefined ? '' : ` (${verdict.reason})`}`)
+    if (this.verbose) this.#log('debug', `bursar: ${verdict.policy} says ${verdict.action} for ${context.userId}${verdict.reason === undefined ? '' : ` (${verdict.reason})`}`)
     return verdict
   }
 
@@ -130,12 +130,21 @@ export class EnforcementCallbacks {
     this.#actions[action] += 1
     const listener = action === 'ALLOW' ? this.onAllow : action === 'WARN' ? this.onWarn : action === 'DEGRADE' ? this.onDegrade : this.onBlock
     if (listener === undefined) return
-    const failed = (error: unknown): void => this.logger.warn(`bursar: the listener for ${action} failed: ${String(error)}`)
+    const failed = (error: unknown): void => this.#log('warn', `bursar: the listener for ${action} failed: ${String(error)}`)
     try {
       const returned: unknown = listener(decided.context)
       if (returned instanceof Promise) returned.catch(failed)
     } catch (error) {
       failed(error)
+    }
+  }
+
+  /** A logger that fails is nobody's failure but its own. */
+  #log(level: 'debug' | 'warn', message: string): void {
+    try {
+      this.logger[level](message)
+    } catch {
+      // There is nowhere left to say it.
     }
   }
 

@@ -159,6 +159,8 @@ export interface ReleaseRequest {
   readonly id: string
   /** The outcome of the reserve is unknown: leave a tombstone, so that a late one opens nothing. */
   readonly tombstone?: boolean | undefined
+  /** The request never was: an open hold also gives back its place in windows of requests. */
+  readonly uncount?: boolean | undefined
 }
 
 /** A hold that holds nothing any more. */

@@ -13,6 +13,7 @@ import { checkTrackerConfig, type BudgetsConfig } from './config.js'
 import { layFoundation, noJudges, type Foundation } from './foundation.js'
 import { fingerprintOf, newId } from './ids.js'
 import {
+  assertKnownFields,
   parseContextRequest,
   parseCostEntry,
   parseOverride,
@@ -159,8 +160,7 @@ export class CostTracker<Tier extends string = string, Group extends string = st
    */
   async updateUserBudget(user: UserArgument, budget: BudgetOverride, options: { readonly until?: Date | number | undefined } = {}): Promise<void> {
     const ref = toUserRef(user)
-    const unknown = Object.keys(options).find((name) => name !== 'until')
-    if (unknown !== undefined) throw new InvalidRequestError(`options.${unknown}: is no known option. Use until.`)
+    assertKnownFields(options, ['until'], 'options')
     const limits = parseOverride(budget)
     const until = options.until === undefined ? null : this.#future(options.until, 'until')
     const overrides: Record<string, Override | null> = {}

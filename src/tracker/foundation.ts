@@ -50,6 +50,14 @@ function defaultStore(clock: Clock, warn: (message: string) => void): Store {
 }
 
 function warner(logger: Logger | undefined): (message: string) => void {
-  if (logger !== undefined) return (message) => logger.warn(message)
+  if (logger !== undefined) {
+    return (message) => {
+      try {
+        logger.warn(message)
+      } catch {
+        // A logger that fails is nobody's failure but its own.
+      }
+    }
+  }
   return (message) => (globalThis.process?.emitWarning === undefined ? console.warn(message) : globalThis.process.emitWarning(message, 'BursarWarning'))
 }

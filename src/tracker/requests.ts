@@ -76,6 +76,12 @@ const costEntry = z.strictObject({ ...spender, ...described, tokens: tokens.opti
 const refundEntry = z.strictObject({ userId: idSchema, tenant: idSchema.optional(), cost: usdSchema, reason: z.string().optional(), decisionId: idSchema.optional(), idempotencyKey: idSchema.optional() })
 const contextRequest = z.strictObject({ ...spender, ...described, query: z.string().optional(), estimatedCost: usdSchema.optional(), estimatedTokens: countSchema.optional() })
 
+/** Throws `InvalidRequestError` for a field that is none of the known ones. */
+export function assertKnownFields(value: object, known: readonly string[], root: string): void {
+  const unknown = Object.keys(value).find((name) => !known.includes(name))
+  if (unknown !== undefined) throw new InvalidRequestError(`${root}.${unknown}: is no known field. Use ${known.join(' or ')}.`)
+}
+
 /** Parses against a schema, or throws `InvalidRequestError` with the path of what is wrong. */
 export function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, root: string): T {
   const parsed = schema.safeParse(value)

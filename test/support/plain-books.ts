@@ -65,6 +65,8 @@ interface Announced {
 /** Books that keep everything as lists. {@link PlainStore} adds the rules of who may write what into them. */
 export class Books {
   readonly holds: Hold[] = []
+  /** Holds whose request never was. */
+  readonly uncounted = new Set<Hold>()
   readonly lines: Line[] = []
   readonly opened: { readonly name: string; readonly startsAt: number; readonly endsAt: number }[] = []
   readonly announced: Announced[] = []
@@ -277,7 +279,7 @@ export class Books {
   private amounts(scope: ScopeTerms, terms: WindowTerms): { startsAt: number; countsAt: number; amount: number }[] {
     const name = nameOf(scope, terms)
     const placed = (hold: Hold): readonly Placement[] => hold.placements.filter((placement) => nameOf(placement.scope, placement.terms) === name)
-    if (terms.unit === 'requests') return this.holds.flatMap((hold) => placed(hold).map(({ startsAt }) => ({ startsAt, countsAt: hold.openedAt, amount: 1 })))
+    if (terms.unit === 'requests') return this.holds.filter((hold) => !this.uncounted.has(hold)).flatMap((hold) => placed(hold).map(({ startsAt }) => ({ startsAt, countsAt: hold.openedAt, amount: 1 })))
     return this.lines.flatMap((line) => placed(line.hold).map(({ startsAt }) => ({ startsAt, countsAt: instantIn(terms, line.countsAt, line.hold), amount: amountIn(terms.unit, line) })))
   }
 

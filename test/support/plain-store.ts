@@ -103,6 +103,7 @@ export class PlainStore implements Store {
       return { outcome: 'released', now, was: 'released', effects: this.deliver() }
     }
     const was = hold.state
+    if (was === 'open' && request.uncount === true) this.books.uncounted.add(hold)
     if (was === 'open') this.books.end(hold, 'released', 'released', NOTHING, now, effects)
     if (was === 'expired') this.correctExpired(hold, NOTHING, now, effects)
     return { outcome: 'released', now, was, effects: this.deliver() }

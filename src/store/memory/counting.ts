@@ -46,6 +46,23 @@ export function correct(charge: Charge, scopes: Scopes, microcents: number, toke
   change(charge, scopes, 0, 0, 0, microcents, tokens, countedAt, now, effects)
 }
 
+/** Takes a request back out of the windows of requests that it was placed in: it never was. */
+export function uncountRequests(charge: Charge, scopes: Scopes): void {
+  let at = 0
+  for (const scope of charge.scopes) {
+    const { layout, cells, base } = scopes.withRoomFor(scope)
+    const { slots } = layout.placesOf(scope.windows)
+    scope.windows.forEach(({ unit, source }, position) => {
+      const slot = base + (slots[position] as number)
+      const startsAt = charge.readings[at] as number
+      at += READING_SIZE
+      if (unit !== 'requests') return
+      if (source.kind === 'rolling') addToBucket(cells, slot, source.rule, charge.openedAt, -1)
+      else if (isStored(cells, slot, startsAt)) addSpent(cells, slot, -1)
+    })
+  }
+}
+
 // Amounts as two numbers each, not as objects: this runs for every request.
 function change(charge: Charge, scopes: Scopes, releasedMicrocents: number, releasedTokens: number, ended: 0 | 1, microcents: number, tokens: number, countedAt: number, now: number, effects: Effect[]): void {
   const { scopes: placed, readings } = charge

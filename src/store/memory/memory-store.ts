@@ -32,7 +32,7 @@ import {
 } from '../contract.js'
 import { freeingOf, LIFETIME_ENTRIES, LIFETIME_MICROCENTS, readSlot, readUnused } from './cells.js'
 import { Charge, ChargePool, tombstoneOf } from './charge.js'
-import { correct, endCharge, place } from './counting.js'
+import { correct, endCharge, place, uncountRequests } from './counting.js'
 import { MemoryDirectory } from './directory.js'
 import { DueQueue } from './due-queue.js'
 import { IdIndex } from './id-index.js'
@@ -145,6 +145,7 @@ export class MemoryStore implements Store {
       return { outcome: 'released', now, was: 'released', effects: this.#delivered() }
     }
     const was = charge.state
+    if (was === 'open' && request.uncount === true) uncountRequests(charge, this.#scopes)
     if (was === 'open') this.#end(charge, 'released', 0, 0, now)
     if (was === 'expired') this.#correctExpired(charge, 0, 0, now)
     return { outcome: 'released', now, was, effects: this.#delivered() }

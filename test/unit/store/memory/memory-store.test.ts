@@ -5,9 +5,10 @@ import { Bursar, memoryStore } from '../../../../src/index.js'
 import { manualClock } from '../../../../src/testing/index.js'
 import { allOf, allowedOf, DAY } from '../../setting.js'
 
-function engine(options: { maxGivenIds?: number; maxGeneratedIds?: number } = {}, tiers: Record<string, object> = { free: { daily: 1 } }) {
+function engine(options: { maxGivenIds?: number; maxGeneratedIds?: number; ledgerCapacity?: number } = {}, tiers: Record<string, object> = { free: { daily: 1 } }) {
   const clock = manualClock()
-  return { clock, bursar: new Bursar({ tiers, defaultTier: Object.keys(tiers)[0], clock, store: memoryStore({ clock, ...options }) }) }
+  const store = memoryStore({ clock, ...options })
+  return { clock, store, bursar: new Bursar({ tiers, defaultTier: Object.keys(tiers)[0], clock, store }) }
 }
 
 describe('ids', () => {
@@ -81,5 +82,28 @@ describe('scopes', () => {
     for (let user = 0; user < 50; user += 1) await bursar.tracker.addCost({ userId: `new ${user}`, cost: 0.1 })
     await decision.settle({ cost: 0.4 })
     expect(await bursar.tracker.getUserCost('u')).toBe(0.4)
+  })
+})
+
+describe('charges', () => {
+  it('that are refunded stay what they were while the corrections push them out of the ledger', async () => {
+    const { bursar, store } = engine({ ledgerCapacity: 3, maxGeneratedIds: 1 })
+    for (const userId of ['u', 'u', 'u']) await allowedOf(await bursar.check({ userId, estimatedCost: 0.1 })).settle({ cost: 0.1 })
+    expect(await bursar.tracker.refund({ userId: 'u', cost: 0.3 })).toMatchObject({ refunded: 0.3 })
+    expect(await bursar.tracker.getUserCost('u')).toBe(0)
+    const lines = (await allOf(store.ledger.entries())).map(({ kind, userId, microcents }) => `${kind} ${userId} ${microcents}`)
+    expect(lines).toEqual(['corrected u -10000000', 'corrected u -10000000', 'corrected u -10000000'])
+  })
+
+  it('that nobody remembers become others, and tell nothing of what they were', async () => {
+    const { bursar } = engine({ ledgerCapacity: 1, maxGeneratedIds: 1 })
+    for (const model of ['a', undefined, 'b']) {
+      const decision = allowedOf(await bursar.check({ userId: `user of ${model}`, model, estimatedCost: 0.1 }))
+      await decision.settle({ cost: 0.1 })
+      await bursar.tracker.refund({ userId: `user of ${model}`, cost: 0.04, decisionId: decision.id })
+    }
+    const decision = allowedOf(await bursar.check({ userId: 'v', estimatedCost: 0.2 }))
+    await decision.settle({ cost: 0.2 })
+    expect(await bursar.tracker.refund({ userId: 'v', cost: 1, decisionId: decision.id })).toMatchObject({ refunded: 0.2 })
   })
 })
