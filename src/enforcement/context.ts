@@ -3,6 +3,7 @@
 
 import { InvalidRequestError } from '../errors/index.js'
 import { parseUsd, toPublic, type Unit } from '../money/index.js'
+import { FixedDate } from '../time/index.js'
 import { percentOf } from './thresholds.js'
 
 /** Whose money a window counts: `kind` is `user`, `global`, `tenant`, `tier`, `session` or a name of the caller's own. */
@@ -91,17 +92,10 @@ export type Fullness = Pick<
 const EMPTY: Readonly<Record<string, never>> = Object.freeze({})
 const COMPLETE = new WeakSet<object>()
 
-/** A whole context, frozen. Each reading of `now` is a date of its own: what a policy gets cannot be changed by it. */
+/** A whole context, frozen: what a policy gets cannot be changed by it. */
 export function frozenContext(context: EnforcementContext): EnforcementContext {
-  const now = context.now.getTime()
-  const frozen = Object.freeze({
-    ...context,
-    get now() {
-      return new Date(now)
-    },
-  })
-  COMPLETE.add(frozen)
-  return frozen
+  COMPLETE.add(context)
+  return Object.freeze(context)
 }
 
 /** A copy of plain data, frozen all the way down. What is no plain object or array is left as it is. */
@@ -153,7 +147,7 @@ export function completeContext(partial: PartialContext): EnforcementContext {
     tokens: figure(partial, 'tokens'),
     metadata: partial.metadata ?? EMPTY,
     facts: partial.facts ?? EMPTY,
-    now: partial.now ?? new Date(0),
+    now: new FixedDate(partial.now ?? 0),
     windows: Object.freeze([...(partial.windows ?? [])]),
   })
 }

@@ -3,7 +3,7 @@
 import { frozenContext, fullest, fullnessOf, hits, isJudgedByPolicies, lowerCeiling, percentOf, type EnforcementContext, type WindowView } from '../enforcement/index.js'
 import { amountIn, saturatingAdd, toPublic, toUsd, type Amounts } from '../money/index.js'
 import { READING_SIZE } from '../store/index.js'
-import { NEVER } from '../time/index.js'
+import { FixedDate, NEVER } from '../time/index.js'
 import type { JudgedScope, Account } from './accounts.js'
 import type { JudgedWindow } from './terms.js'
 
@@ -48,13 +48,8 @@ function viewOf(scope: WindowView['scope'], terms: JudgedWindow, readings: reado
     usedPct: limit === null ? 0 : percentOf(limit, used),
     projectedPct: limit === null ? 0 : percentOf(limit, used + estimate),
     exceeded: limit !== null && (used >= limit || estimate > limit - used),
-    // Dates can be set: each reading gets one of its own.
-    get startsAt() {
-      return new Date(startsAt)
-    },
-    get resetsAt() {
-      return endsAt === NEVER ? null : new Date(endsAt)
-    },
+    startsAt: new FixedDate(startsAt),
+    resetsAt: endsAt === NEVER ? null : new FixedDate(endsAt),
     exact: Object.freeze({ limit, spent, held, estimate }),
   })
 }
@@ -80,7 +75,7 @@ export function contextOf(request: RequestFacts, account: Account, windows: read
     tokens,
     metadata: request.metadata ?? NOTHING,
     facts: request.facts ?? NOTHING,
-    now: new Date(now),
+    now: new FixedDate(now),
     windows,
   })
 }

@@ -11,7 +11,7 @@ export interface Places {
   readonly complete: boolean
 }
 
-/** How many scopes share one array. */
+/** How many scopes share one array. The first array of a layout grows up to that: most layouts of overrides have one scope. */
 const CHUNK = 1_024
 
 /** A list of windows with their slots, and the scopes that have them. {@link Layout.root} has no windows; others grow from it. */
@@ -76,15 +76,20 @@ export class Layout {
     const freed = this.#free.pop()
     const place = freed ?? this.#used
     if (freed === undefined) {
-      if (place % CHUNK === 0) this.#chunks.push(new Float64Array(CHUNK * this.#empty.length))
+      this.#makeRoomFor(place)
       this.#used += 1
     }
     this.cellsAt(place).set(this.#empty, this.baseOf(place))
     return place
   }
 
+  /** Frees a place; a layout without scopes keeps nothing. */
   freePlace(place: number): void {
     this.#free.push(place)
+    if (this.#free.length < this.#used) return
+    this.#free.length = 0
+    this.#chunks.length = 0
+    this.#used = 0
   }
 
   /** The array in which a place's cells are. */
@@ -100,6 +105,18 @@ export class Layout {
   /** Takes over what a scope had in a layout with fewer windows: what came first stands first in both. */
   copyFrom(before: ScopeRecord, after: ScopeRecord): void {
     after.cells.set(before.cells.subarray(before.base, before.base + before.layout.#empty.length), after.base)
+  }
+
+  #makeRoomFor(place: number): void {
+    const size = this.#empty.length
+    const first = this.#chunks[0]
+    if (place >= CHUNK) {
+      if (place % CHUNK === 0) this.#chunks.push(new Float64Array(CHUNK * size))
+    } else if (first === undefined || first.length <= place * size) {
+      const grown = new Float64Array(Math.max(1, 2 * place) * size)
+      if (first !== undefined) grown.set(first)
+      this.#chunks[0] = grown
+    }
   }
 
   #with(terms: WindowTerms): Layout {

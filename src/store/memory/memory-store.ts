@@ -3,6 +3,7 @@
 
 import { userScope, type UserRef } from '../../budget/index.js'
 import type { Amounts } from '../../money/index.js'
+import { InvalidConfigError } from '../../errors/index.js'
 import { assertInstant, systemClock, type Clock } from '../../time/index.js'
 import { admit } from '../admission.js'
 import {
@@ -64,10 +65,19 @@ const REUSED: Failure = Object.freeze({ outcome: 'id-reused' })
 /**
  * A store in this process's memory: exact, fast, and gone with the process. Memory is bounded by the users with a running
  * window, the open holds, and the three options. Each process has budgets of its own: use a shared store for more than one.
+ * Throws `InvalidConfigError` for an option that is none.
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {
+  const { clock, ...numbers } = options
+  if (clock !== undefined && typeof clock !== 'function') throw new InvalidConfigError(`memoryStore.clock: ${String(clock)} is no function. Give one that returns milliseconds since the epoch.`)
+  for (const [name, value] of Object.entries(numbers)) {
+    if (!COUNTS.includes(name)) throw new InvalidConfigError(`memoryStore.${name}: is no known option. Use clock, ${COUNTS.join(', ')}.`)
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1)) throw new InvalidConfigError(`memoryStore.${name}: ${String(value)} is no count. Give a whole number of at least 1.`)
+  }
   return new MemoryStore(options)
 }
+
+const COUNTS = ['ledgerCapacity', 'maxGivenIds', 'maxGeneratedIds']
 
 interface RememberedRefund {
   readonly id: string
