@@ -326,7 +326,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   /** A denial is a line in the ledger, without money: a simulation could not reproduce the past otherwise. */
   #noteDenial({ id, code, context, requestedModel, requested }: DeniedDecision): void {
     const { userId, tenant, userTier: tier, provider, metadata } = context
-    const entry = { id: `${id}:denied`, kind: 'denied' as const, at: context.now.getTime(), decisionId: id, tenant, userId, tier, provider, requestedModel, microcents: 0, tokens: 0, estimatedMicrocents: requested.microcents, charged: [], reason: code, metadata }
+    const entry = { id: newId(), kind: 'denied' as const, at: context.now.getTime(), decisionId: id, tenant, userId, tier, provider, requestedModel, microcents: 0, tokens: 0, estimatedMicrocents: requested.microcents, charged: [], reason: code, metadata }
     try {
       const appended = this.#foundation.store.ledger.append(entry)
       if (isPromise(appended)) appended.catch((error: unknown) => this.#failed('ledger', error))

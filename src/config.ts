@@ -40,6 +40,14 @@ export interface BursarConfig<Tier extends string = string, Group extends string
   readonly upgradeUrl?: string | undefined
 }
 
+/**
+ * Types a configuration that is written apart from `new Bursar(…)`: its tiers and groups are inferred, and a mistyped one does
+ * not compile. It changes nothing; the constructor checks.
+ */
+export function defineConfig<const Tier extends string, const Group extends string = never>(config: BursarConfig<Tier, Group>): BursarConfig<Tier, Group> {
+  return config
+}
+
 const fn = <T>(what: string): z.ZodType<T> => z.custom<T>((value) => typeof value === 'function', `must be ${what}`)
 const action = z.enum(['ALLOW', 'WARN', 'DEGRADE', 'BLOCK'])
 

@@ -2,7 +2,7 @@
 
 export { Bursar, type CheckOptions, type GuardedCall, type GuardedOutcome } from './bursar.js'
 export type { AmountConfig, BudgetConfig, CalendarConfig, PolicyConfig, ScopeGroups, UserArgument, UserRef, WindowLimits } from './budget/index.js'
-export { bursarConfig, type BursarConfig, type Enrich } from './config.js'
+export { bursarConfig, defineConfig, type BursarConfig, type Enrich } from './config.js'
 export {
   BudgetExceededError,
   type AllowedDecision,

@@ -97,6 +97,12 @@ abstract class BaseDecision {
     return (this.#basis.rungs[0] as Rung).amounts
   }
 
+  /** What `console.log` shows in Node: the answer and its reason, not how it was found. */
+  [Symbol.for('nodejs.util.inspect.custom')](): object {
+    const { id, action, requestedModel, reason, replayed, enforcedBy } = this as unknown as Decision
+    return { id, action, requestedModel, reason, replayed, enforcedBy }
+  }
+
   /** The models that were open to this request, from the one asked for to the cheapest. */
   get rungs(): readonly RungView[] {
     return this.#basis.rungs.map(({ model, amounts }) => ({ model, estimatedCost: toUsd(amounts.microcents) }))

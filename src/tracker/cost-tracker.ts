@@ -2,7 +2,7 @@
 // and never decides (that is Bursar's).
 
 import { assertId, canonicalPeriod, overrideKey, periodsOf, toUserRef, type Override, type Spender, type UserArgument, type UserRef, type WindowLimits } from '../budget/index.js'
-import type { EnforcementContext } from '../enforcement/index.js'
+import { hits, type EnforcementContext } from '../enforcement/index.js'
 import type { EventHub, TrackerEvents } from '../events/index.js'
 import { InvalidRequestError, UnknownTierError } from '../errors/index.js'
 import { toCsv, toJson, writeFile, type LedgerEntry } from '../ledger/index.js'
@@ -25,6 +25,7 @@ import {
   type RefundEntry,
 } from './requests.js'
 import { summaryOf, userSummary, type PeriodCost, type Summary, type UserSummary } from './summary.js'
+import type { JudgedWindow } from './terms.js'
 import { contextOf, windowViews } from './views.js'
 
 /** Configuration of a {@link CostTracker}. */
@@ -147,10 +148,20 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     return (await this.getUserSummary(user, tier)).budgetExceeded
   }
 
-  /** True if a cost would now fit every window of the user and of the shared scopes. Only a hold makes it stay true. */
+  /**
+   * True if a cost would now fit every window of the user and of the shared scopes, up to where policies refuse. Only a hold makes
+   * it stay true.
+   */
   async canAfford(user: UserArgument, cost: Usd, tier?: Tier): Promise<boolean> {
-    const context = await this.#emptyContext(toUserRef(user), tier, parseUsd(cost, 'cost', 'round-up'))
-    return context.windows.every((window) => !window.exceeded)
+    const amounts = { microcents: parseUsd(cost, 'cost', 'round-up'), tokens: 0 }
+    const { scopes } = await this.#account(toUserRef(user), tier)
+    const { readings, effects } = await this.#foundation.store.read(scopes)
+    this.#foundation.effects.announce(effects)
+    const terms = scopes.flatMap(({ windows }) => windows)
+    return windowViews(scopes, readings, amounts).every(({ exceeded, exact }, index) => {
+      const { block } = terms[index] as JudgedWindow
+      return !exceeded && !hits(block, exact.spent + exact.held, exact.estimate)
+    })
   }
 
   /**
@@ -224,8 +235,8 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     return this.#foundation.accounts.find({ user, tier, scopes })
   }
 
-  async #emptyContext(user: UserRef, tier: string | undefined, microcents = 0): Promise<EnforcementContext> {
-    return this.#contextFor(user, await this.#account(user, tier), { microcents, tokens: 0 }, undefined, {})
+  async #emptyContext(user: UserRef, tier: string | undefined): Promise<EnforcementContext> {
+    return this.#contextFor(user, await this.#account(user, tier), { microcents: 0, tokens: 0 }, undefined, {})
   }
 
   async #contextFor(user: UserRef, account: Account, amounts: Amounts, tokens: number | undefined, request: Partial<ContextRequest>): Promise<EnforcementContext> {

@@ -14,7 +14,7 @@ const MAX = 2n ** 53n - 1n
 /** The action that these rules give on a context; `requestedModel` is the model that the request named. */
 export function explainedAction(context: EnforcementContext, rules: Rules, requestedModel: string | undefined): Action {
   const tier = context.userTier
-  const said: Action[] = rules.functions.map((evaluate) => evaluate(context) as Action)
+  const said: Action[] = []
   for (const window of context.windows) {
     for (const table of judgesOf(window, rules, tier)) said.push(judge(window, table))
   }
@@ -23,6 +23,8 @@ export function explainedAction(context: EnforcementContext, rules: Rules, reque
   const degradable = context.windows.some((window) => judgesOf(window, rules, tier).some((table) => table.degrade !== undefined))
   const foreign = rules.laddered && degradable && context.model !== undefined && !['large', 'medium', 'small'].includes(context.model)
   if (foreign && rules.blocksWithoutCheaper && said.includes('DEGRADE')) said.push('BLOCK')
+  // A function speaks after the hold: its DEGRADE is only a word, and asks no ladder.
+  said.push(...rules.functions.map((evaluate) => evaluate(context) as Action))
   if (context.model !== requestedModel) {
     if (!below(requestedModel ?? '').includes(context.model ?? '')) throw new Error(`${context.model} is not below ${requestedModel}`)
     said.push('DEGRADE')

@@ -4,6 +4,7 @@ import {
   Bursar,
   bursarConfig,
   CostTracker,
+  defineConfig,
   definePolicy,
   EnforcementAction,
   EnforcementCallbacks,
@@ -222,3 +223,12 @@ export async function guarded(): Promise<void> {
   // @ts-expect-error a call that returns no result
   await bursar.guard({ userId: 'u', estimatedCost: 0.1 }, async () => ({ cost: 0.02 }))
 }
+
+/** A configuration in a file of its own keeps its tiers and groups. */
+export const apart = defineConfig({ tiers: { free: { daily: 1 } }, defaultTier: 'free', scopes: { team: { search: { daily: 4 } } } })
+export const fromApart = new Bursar(apart)
+void fromApart.check({ userId: 'u', userTier: 'free', scopes: { team: 'search' }, estimatedCost: 1 })
+// @ts-expect-error a mistyped tier
+void fromApart.check({ userId: 'u', userTier: 'fre', estimatedCost: 1 })
+// @ts-expect-error a mistyped default
+defineConfig({ tiers: { free: { daily: 1 } }, defaultTier: 'fre' })

@@ -1,8 +1,9 @@
 // What a failure between the hold and the answer must not leave behind, and what an outage must not let in.
 
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { modelAccess, strictBudgetEnforcement } from '../../policies/index.js'
-import { Bursar, memoryStore, type CheckRequest, type Store } from '../../src/index.js'
+import { Bursar, definePolicy, memoryStore, type CheckRequest, type Store } from '../../src/index.js'
 import { manualClock } from '../../src/testing/index.js'
 
 const tiers = { free: { daily: 10, rolling: { '1m': { requests: 2 } } } } as const
@@ -144,5 +145,23 @@ describe('memory', () => {
       await bursar.tracker.addCost({ userId: 'ada', cost: 0.001 })
     }
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20_000_000)
+  })
+})
+
+describe('canAfford', () => {
+  it('says no from where a policy refuses on', async () => {
+    const bursar = open({ policies: [definePolicy({ name: 'half', thresholds: { block: 50 } })] })
+    expect(await bursar.tracker.canAfford('ada', 4.99, 'free')).toBe(true)
+    expect(await bursar.tracker.canAfford('ada', 5, 'free')).toBe(false)
+    const denied = await ask(bursar, { estimatedCost: 5 })
+    expect(denied.allowed ? undefined : denied.toDenial()).toMatchObject({ refusedFromPct: 50, message: expect.stringContaining('refused from 50 % of it on') })
+  })
+})
+
+describe('a decision on the console', () => {
+  it('shows its action and its reason', async () => {
+    const decision = await ask(open())
+    expect(inspect(decision)).toContain("action: 'ALLOW'")
+    expect(inspect(decision)).toContain('40 % of the daily budget would be used')
   })
 })
