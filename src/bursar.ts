@@ -31,6 +31,7 @@ import {
 import { EnforcementCallbacks, frozenCopy, type Policy } from './enforcement/index.js'
 import { ClosedError, DuplicateRequestError, InvalidRequestError, MissingCostError } from './errors/index.js'
 import type { EventHub } from './events/index.js'
+import { formatUsd } from './money/index.js'
 import { Ladder } from './pricing/index.js'
 import { PoliciesInForce } from './policies-in-force.js'
 import { failureError, isPromise, type Admitted, type Failure, type MaybePromise, type Refused, type ReserveRequest } from './store/index.js'
@@ -148,7 +149,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     } catch (error) {
       if (isUnusableOutcome(error)) {
         // The call was made: until somebody says what it cost, it cost what was held for it.
-        await decision.settle({ cost: decision.estimatedCost })
+        await decision.settle({ cost: formatUsd(decision.exact.estimatedMicrocents) })
         throw error.code === 'MISSING_COST' ? new MissingCostError('cost: the guarded call returned neither cost nor usage, so its estimate was charged. Return { result, cost }.') : error
       }
       assertStoreFailed(error)

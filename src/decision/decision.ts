@@ -3,7 +3,7 @@
 
 import { describeScope, type EnforcementContext, type Verdict, type WindowView } from '../enforcement/index.js'
 import { AlreadyEndedError, UnknownHoldError } from '../errors/index.js'
-import { toUsd, type Amounts, type Usd } from '../money/index.js'
+import { formatUsd, toUsd, type Amounts, type Usd } from '../money/index.js'
 import { UsageMeter, type UsageDetails, type UsageType } from '../session/index.js'
 import type { EndedState } from '../store/index.js'
 import type { Duration } from '../time/index.js'
@@ -117,6 +117,8 @@ export class AllowedDecision extends BaseDecision {
   readonly model: string | undefined
   /** What is held, in USD. */
   readonly estimatedCost: number
+  /** The same as an integer. */
+  readonly exact: { readonly estimatedMicrocents: number }
   /** On a repeat: how the first request's hold has ended, if it has. Do not make the call again. */
   readonly ended: EndedState | undefined
   readonly #expiresAt: number
@@ -128,6 +130,7 @@ export class AllowedDecision extends BaseDecision {
     this.action = action
     this.model = rung.model
     this.estimatedCost = toUsd(rung.amounts.microcents)
+    this.exact = Object.freeze({ estimatedMicrocents: rung.amounts.microcents })
     this.ended = ended
     this.#expiresAt = expiresAt
     this.#endings = endings
@@ -179,8 +182,8 @@ export class AllowedDecision extends BaseDecision {
     const meter = this.#meter
     try {
       if (meter === undefined || !meter.used) return await this.release()
-      const metered = toUsd(meter.pricedMicrocents)
-      await this.settle({ cost: meter.microcents === undefined ? Math.max(metered, this.estimatedCost) : metered, tokens: meter.tokens })
+      const least = meter.microcents === undefined ? this.exact.estimatedMicrocents : 0
+      await this.settle({ cost: formatUsd(Math.max(least, meter.pricedMicrocents)), tokens: meter.tokens })
     } catch (error) {
       if (!(error instanceof AlreadyEndedError || error instanceof UnknownHoldError)) throw error
     }
@@ -192,8 +195,8 @@ export class AllowedDecision extends BaseDecision {
   }
 
   toJSON(): object {
-    const { id, allowed, action, model, requestedModel, estimatedCost, expiresAt, rungs, reason, verdicts, context, replayed, ended, enforcedBy } = this
-    return { id, allowed, action, model, requestedModel, estimatedCost, expiresAt, rungs, reason, verdicts: plain(verdicts), context, replayed, ended, enforcedBy }
+    const { id, allowed, action, model, requestedModel, estimatedCost, exact, expiresAt, rungs, reason, verdicts, context, replayed, ended, enforcedBy } = this
+    return { id, allowed, action, model, requestedModel, estimatedCost, exact, expiresAt, rungs, reason, verdicts: plain(verdicts), context, replayed, ended, enforcedBy }
   }
 }
 

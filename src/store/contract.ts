@@ -234,7 +234,7 @@ export interface Reading {
   readonly effects: readonly Effect[]
 }
 
-/** What a user has spent since the store began to count them. */
+/** What a user has spent since the store began to count them, and in how many ledger entries: all but releases. */
 export interface UserTotals {
   readonly microcents: number
   readonly entries: number

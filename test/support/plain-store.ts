@@ -157,7 +157,7 @@ export class PlainStore implements Store {
 
   totals(user: UserRef): UserTotals {
     const own = this.books.lines.filter((line) => isOf(line.hold, user))
-    return { microcents: own.reduce((sum, line) => sum + line.microcents, 0), entries: own.filter((line) => line.kind !== 'corrected').length }
+    return { microcents: own.reduce((sum, line) => sum + line.microcents, 0), entries: own.filter((line) => line.kind !== 'released').length }
   }
 
   async *users(): AsyncIterable<KnownUser> {

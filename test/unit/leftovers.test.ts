@@ -165,3 +165,36 @@ describe('a decision on the console', () => {
     expect(inspect(decision)).toContain('40 % of the daily budget would be used')
   })
 })
+
+describe('amounts beyond fifteen digits', () => {
+  it('are charged to the microcent when a guarded call says no cost, or abandons what it metered', async () => {
+    const cost = '12345678.12345678'
+    const bursar = new Bursar({ tiers: { whale: { total: 90_000_000 } }, defaultTier: 'whale' })
+    const spent = async () => (await bursar.tracker.getUserSummary('ada')).exact.totalMicrocents
+    await expect(bursar.guard({ userId: 'ada', estimatedCost: cost }, async () => ({ result: 1 }))).rejects.toMatchObject({ code: 'MISSING_COST' })
+    expect(await spent()).toBe(1_234_567_812_345_678)
+    const decision = await bursar.check({ userId: 'ada', estimatedCost: cost })
+    if (!decision.allowed) throw new Error('there is room')
+    decision.addUsage(10, 'output')
+    await decision.abandon()
+    expect(await spent()).toBe(2 * 1_234_567_812_345_678)
+  })
+})
+
+describe('what a user has', () => {
+  it('is never touched by a group whose name looks like it', async () => {
+    const bursar = new Bursar({ tiers: { free: { daily: 1 } }, defaultTier: 'free', scopes: { 'user of a tenant': { '*': { daily: 100 } } } })
+    await bursar.tracker.addCost({ userId: 'eve', cost: 0.6, scopes: { 'user of a tenant': 'user/acme/ann' } })
+    expect(await bursar.tracker.getPeriodCosts({ userId: 'ann', tenant: 'acme' }, 'daily')).toMatchObject({ cost: 0 })
+  })
+
+  it('is summed in as many entries by user as over all: a release is none', async () => {
+    const bursar = open()
+    const decision = await ask(bursar)
+    if (decision.allowed) await decision.release()
+    await bursar.tracker.addCost({ userId: 'ada', cost: 1 })
+    await bursar.tracker.refund({ userId: 'ada', cost: 0.4 })
+    expect((await bursar.tracker.getUserSummary('ada')).totalEntries).toBe(2)
+    expect((await bursar.tracker.getSummary()).totalEntries).toBe(2)
+  })
+})

@@ -33,9 +33,12 @@ export function place(charge: Charge, scopes: Scopes, now: number, effects: Effe
   }
 }
 
-/** Replaces what is held by what was spent, where the stored window is still the one that the hold was placed in. */
-export function endCharge(charge: Charge, scopes: Scopes, microcents: number, tokens: number, at: number, effects: Effect[]): void {
-  change(charge, scopes, charge.heldMicrocents, charge.heldTokens, 1, microcents, tokens, at, at, effects)
+/**
+ * Replaces what is held by what was spent, where the stored window is still the one that the hold was placed in. `entries` is 0
+ * for a release: it charges nothing, and is no entry of its user's.
+ */
+export function endCharge(charge: Charge, scopes: Scopes, entries: 0 | 1, microcents: number, tokens: number, at: number, effects: Effect[]): void {
+  change(charge, scopes, charge.heldMicrocents, charge.heldTokens, 1, entries, microcents, tokens, at, at, effects)
 }
 
 /**
@@ -43,7 +46,7 @@ export function endCharge(charge: Charge, scopes: Scopes, microcents: number, to
  * from the bucket of `countedAt`, or from nowhere.
  */
 export function correct(charge: Charge, scopes: Scopes, microcents: number, tokens: number, countedAt: number, now: number, effects: Effect[]): void {
-  change(charge, scopes, 0, 0, 0, microcents, tokens, countedAt, now, effects)
+  change(charge, scopes, 0, 0, 0, 1, microcents, tokens, countedAt, now, effects)
 }
 
 /** Takes a request back out of the windows of requests that it was placed in: it never was. */
@@ -64,7 +67,7 @@ export function uncountRequests(charge: Charge, scopes: Scopes): void {
 }
 
 // Amounts as two numbers each, not as objects: this runs for every request.
-function change(charge: Charge, scopes: Scopes, releasedMicrocents: number, releasedTokens: number, ended: 0 | 1, microcents: number, tokens: number, countedAt: number, now: number, effects: Effect[]): void {
+function change(charge: Charge, scopes: Scopes, releasedMicrocents: number, releasedTokens: number, ended: 0 | 1, entries: 0 | 1, microcents: number, tokens: number, countedAt: number, now: number, effects: Effect[]): void {
   const { scopes: placed, readings } = charge
   let at = 0
   for (let index = 0; index < placed.length; index += 1) {
@@ -73,7 +76,7 @@ function change(charge: Charge, scopes: Scopes, releasedMicrocents: number, rele
     const { layout, cells, base } = scopes.withRoomFor(scope)
     const { slots } = layout.placesOf(scope.windows)
     cells[base + LIFETIME_MICROCENTS] = Math.max(0, saturatingAdd(cells[base + LIFETIME_MICROCENTS] as number, microcents))
-    cells[base + LIFETIME_ENTRIES] = (cells[base + LIFETIME_ENTRIES] as number) + ended
+    cells[base + LIFETIME_ENTRIES] = (cells[base + LIFETIME_ENTRIES] as number) + entries
     cells[base + OPEN_HOLDS] = (cells[base + OPEN_HOLDS] as number) - ended
     for (let position = 0; position < slots.length; position += 1) {
       const terms = scope.windows[position] as WindowTerms

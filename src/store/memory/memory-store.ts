@@ -182,7 +182,7 @@ export class MemoryStore implements Store {
     const readings = this.#readingsOf(request.scopes, now)
     const { microcents, tokens } = request.amounts
     const charge = this.#open({ ...request, ttlMs: 0, onExpiry: 'release', rungs: NOTHING_HELD }, readings, now, 0, false)
-    endCharge(charge, this.#scopes, microcents, tokens, now, this.#effects)
+    endCharge(charge, this.#scopes, 1, microcents, tokens, now, this.#effects)
     this.#remember(charge, 'settled', microcents, tokens, now)
     this.ledger.write('recorded', charge, now, charge.microcents, charge.tokens)
     return { outcome: 'recorded', now, replayed: false, effects: this.#delivered() }
@@ -262,7 +262,7 @@ export class MemoryStore implements Store {
 
   #end(charge: Charge, state: 'settled' | 'released' | 'expired', microcents: number, tokens: number, at: number): void {
     this.#due.remove(charge)
-    endCharge(charge, this.#scopes, microcents, tokens, at, this.#effects)
+    endCharge(charge, this.#scopes, state === 'released' ? 0 : 1, microcents, tokens, at, this.#effects)
     this.#remember(charge, state, microcents, tokens, at)
     this.ledger.write(state, charge, at, microcents, tokens)
   }

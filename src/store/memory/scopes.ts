@@ -15,6 +15,8 @@ export interface ScopeRecord {
   readonly base: number
 }
 
+/** What no kind of scope has in its name: ids have no control characters. */
+const OF_A_TENANT = '\u0000of a tenant'
 /** How many other scopes are looked at after a new one was made: more than one, so that the ended are found faster than new ones come. */
 const LOOKED_AT = 4
 /** A scope's number is its layout's times this, plus its place among the scopes of that layout. */
@@ -72,7 +74,7 @@ export class Scopes {
   /** Every user with the tier last seen. */
   *users(): Generator<KnownUser> {
     for (const [userId, number] of this.#kinds.get('user') ?? []) yield { user: { userId }, tier: this.tierOf(this.#recordAt(number)) }
-    for (const [key, number] of this.#kinds.get('user of a tenant') ?? []) {
+    for (const [key, number] of this.#kinds.get(`user${OF_A_TENANT}`) ?? []) {
       const user = parseUserKey(key)
       if (user !== undefined) yield { user, tier: this.tierOf(this.#recordAt(number)) }
     }
@@ -117,7 +119,7 @@ export class Scopes {
   }
 
   #numbersOf({ kind, tenant }: ScopeId): Map<string, number> {
-    const name = tenant === undefined ? kind : `${kind} of a tenant`
+    const name = tenant === undefined ? kind : `${kind}${OF_A_TENANT}`
     if (name === this.#lastKind) return this.#lastNumbers as Map<string, number>
     let numbers = this.#kinds.get(name)
     if (numbers === undefined) {
