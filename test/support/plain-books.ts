@@ -244,6 +244,7 @@ export class Books {
   protected announce({ scope, terms, startsAt }: Placement, at: number, effects: Effect[]): void {
     const { limit, alerts, source } = terms
     if (limit === null || alerts.length === 0) return
+    if (source.kind === 'calendar' && at >= (this.stored(scope, terms)?.endsAt ?? 0)) return
     const rolling = source.kind === 'rolling'
     if (!rolling && this.stored(scope, terms)?.startsAt !== startsAt) return
     const name = nameOf(scope, terms)

@@ -198,3 +198,17 @@ describe('what a user has', () => {
     expect((await bursar.tracker.getSummary()).totalEntries).toBe(2)
   })
 })
+
+describe('a window that has ended', () => {
+  it('announces nothing more when a call of yesterday is settled', async () => {
+    const clock = manualClock('2026-01-15T23:59:00Z')
+    const bursar = new Bursar({ tiers: { free: { daily: 10 } }, defaultTier: 'free', clock })
+    const alerts: string[] = []
+    bursar.on('threshold', ({ period }) => alerts.push(period))
+    const decision = await bursar.check({ userId: 'ada', estimatedCost: 9 })
+    clock.advance('5m')
+    if (decision.allowed) await decision.settle({ cost: 9 })
+    expect(alerts).toEqual([])
+    expect(await bursar.tracker.getUserCost('ada')).toBe(9)
+  })
+})

@@ -12,6 +12,8 @@ import { ALERTED_AT, ALERTED_PCT, LIMIT_SEEN, spanOf, type Cells } from './cells
 export function raiseAlerts(effects: Effect[], scope: ScopeTerms, terms: WindowTerms, cells: Cells, slot: number, spent: number, at: number): void {
   const { limit, alerts, source } = terms
   if (limit === null || alerts.length === 0) return
+  // A window that has ended announces nothing more: whether its counters are still there is chance.
+  if (source.kind === 'calendar' && at >= spanOf(cells, slot).endsAt) return
   if (limit > (cells[slot + LIMIT_SEEN] as number)) {
     cells[slot + LIMIT_SEEN] = limit
     cells[slot + ALERTED_PCT] = 0
