@@ -18,10 +18,13 @@ import {
   reserveRequest,
   Unheld,
   type BursarEvents,
+  type CheckOptions,
   type CheckRequest,
   type Decision,
   type DenialCode,
   type Endings,
+  type GuardedCall,
+  type GuardedOutcome,
   type Outcome,
   type ParsedRequest,
   type Question,
@@ -34,28 +37,11 @@ import type { EventHub } from './events/index.js'
 import { formatUsd } from './money/index.js'
 import { Ladder } from './pricing/index.js'
 import { PoliciesInForce } from './policies-in-force.js'
-import { failureError, isPromise, type Admitted, type Failure, type MaybePromise, type Refused, type ReserveRequest } from './store/index.js'
+import { failureError, isPromise, type Admitted, type Failure, type MaybePromise, type Outdated, type Refused, type ReserveRequest } from './store/index.js'
 import { parseDuration, type Duration } from './time/index.js'
-import { assertKnownFields, checkConfig, CostTracker, layFoundation, newId, type Account, type BudgetsConfig, type Foundation } from './tracker/index.js'
+import { assertKnownFields, checkConfig, CostTracker, layFoundation, MOST_ATTEMPTS, newId, restless, type Account, type BudgetsConfig, type Foundation } from './tracker/index.js'
 
-/** Options of a single check. */
-export interface CheckOptions {
-  /** Aborting before the decision rejects with the signal's reason, and nothing stays held. */
-  readonly signal?: AbortSignal | undefined
-}
-
-/** What a guarded call is given: the model to call, the signal to pass on, and the decision for metering. */
-export interface GuardedCall<Model extends string | undefined = string | undefined> {
-  /** The model asked for, or a cheaper one; a string where the request names one. */
-  readonly model: Model extends string ? string : string | undefined
-  readonly signal: AbortSignal | undefined
-  readonly decision: AllowedDecision
-}
-
-/** What a guarded call gives back: its result, and what it cost. */
-export interface GuardedOutcome<Result> extends Outcome {
-  readonly result: Result
-}
+type Reply = Admitted | Refused | Outdated | Failure
 
 const DEFAULT_HOLD_TTL = '10m'
 const NO_OPTIONS: CheckOptions = Object.freeze({})
@@ -204,27 +190,27 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     return this.close()
   }
 
-  #find(request: ParsedRequest, signal: AbortSignal | undefined): MaybePromise<Decision> {
+  #find(request: ParsedRequest, signal: AbortSignal | undefined, attempt = 1): MaybePromise<Decision> {
     let found: MaybePromise<Account>
     try {
-      found = this.#foundation.accounts.find(request)
+      found = this.#foundation.accounts.findRemembered(request)
     } catch (error) {
       return this.#withoutDirectory(error, request)
     }
-    if (!isPromise(found)) return this.#hold(request, found, signal)
+    if (!isPromise(found)) return this.#hold(request, found, signal, attempt)
     return found.then(
-      (account) => this.#hold(request, account, signal),
+      (account) => this.#hold(request, account, signal, attempt),
       (error: unknown) => this.#withoutDirectory(error, request),
     )
   }
 
-  #hold(request: ParsedRequest, account: Account, signal: AbortSignal | undefined): MaybePromise<Decision> {
+  #hold(request: ParsedRequest, account: Account, signal: AbortSignal | undefined, attempt: number): MaybePromise<Decision> {
     const { requestPolicies, asksFunctions } = this.#policies.current
     const prepared = prepareRungs(request, account, requestPolicies, this.#rungSources)
     const { callbacks } = this
-    const question: Question = { id: request.given.idempotencyKey ?? newId(), request, account, prepared, policies: callbacks.policies, callbacks }
+    const question: Question = { id: request.given.idempotencyKey ?? newId(), request, account, prepared, policies: callbacks.policies, callbacks, attempt }
     const asked = reserveRequest(question, this.#holdTtlMs, this.#config.onHoldExpiry ?? 'charge')
-    let reply: MaybePromise<Admitted | Refused | Failure>
+    let reply: MaybePromise<Reply>
     try {
       reply = this.#foundation.store.reserve(asked)
     } catch (error) {
@@ -243,7 +229,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
    */
   async #askAgain(error: unknown, question: Question, asked: ReserveRequest, asksFunctions: boolean, signal: AbortSignal | undefined): Promise<Decision> {
     assertStoreFailed(error)
-    let reply: Admitted | Refused | Failure
+    let reply: Reply
     try {
       reply = await this.#foundation.store.reserve(asked)
     } catch (again) {
@@ -255,8 +241,12 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     return this.#decide(question, own, asksFunctions, signal)
   }
 
-  #decide(question: Question, reply: Admitted | Refused | Failure, asksFunctions: boolean, signal: AbortSignal | undefined): MaybePromise<Decision> {
+  #decide(question: Question, reply: Reply, asksFunctions: boolean, signal: AbortSignal | undefined): MaybePromise<Decision> {
     if (this.#failing) this.#recovered()
+    if (reply.outcome === 'outdated') {
+      if (question.attempt === MOST_ATTEMPTS) throw restless(question.request)
+      return this.#find(question.request, signal, question.attempt + 1)
+    }
     if (reply.outcome !== 'admitted' && reply.outcome !== 'refused') throw failureError(reply, question.id, 'reserve')
     this.#foundation.effects.announce(reply.effects)
     if (reply.outcome === 'refused') {
@@ -265,7 +255,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     }
     const { replay } = reply
     try {
-      return this.#judge(new Assessment(replay === undefined ? question : firstQuestion(question, replay), reply, 'store'), reply, asksFunctions, signal)
+      return this.#judge(new Assessment(replay === undefined ? question : firstQuestion(question, replay, this.#foundation.accounts), reply, 'store'), reply, asksFunctions, signal)
     } catch (error) {
       // Whoever is not told of a hold cannot end it.
       if (replay !== undefined) throw error
@@ -342,7 +332,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     const { requestPolicies, asksFunctions } = this.#policies.current
     const prepared = prepareRungs(request, account, requestPolicies, this.#rungSources)
     const { callbacks } = this
-    return this.#withoutStore(error, 'directory', { id: newId(), request, account, prepared, policies: callbacks.policies, callbacks }, asksFunctions)
+    return this.#withoutStore(error, 'directory', { id: newId(), request, account, prepared, policies: callbacks.policies, callbacks, attempt: 1 }, asksFunctions)
   }
 
   #withoutStore(error: unknown, operation: string, asked: Question, asksFunctions: boolean): Decision {

@@ -1,12 +1,13 @@
 // The public door: what an application imports from 'bursar'. Named exports only.
 
-export { Bursar, type CheckOptions, type GuardedCall, type GuardedOutcome } from './bursar.js'
+export { Bursar } from './bursar.js'
 export type { AmountConfig, BudgetConfig, CalendarConfig, PolicyConfig, ScopeGroups, UserArgument, UserRef, WindowLimits } from './budget/index.js'
 export { bursarConfig, defineConfig, type BursarConfig, type Enrich } from './config.js'
 export {
   BudgetExceededError,
   type AllowedDecision,
   type BursarEvents,
+  type CheckOptions,
   type CheckRequest,
   type Decision,
   type DeniedDecision,
@@ -14,6 +15,8 @@ export {
   type DenialCode,
   type EnforcedBy,
   type Estimate,
+  type GuardedCall,
+  type GuardedOutcome,
   type Outcome,
   type RungView,
   type Settlement,

@@ -18,4 +18,4 @@ export {
   type WindowLimits,
 } from './schema.js'
 export { assertId, parseUserKey, scopeKey, toUserRef, userScope, type UserArgument, type UserRef } from './scope.js'
-export { canonicalPeriod, periodsOf, type BudgetWindow, type WindowPeriod } from './window.js'
+export { canonicalPeriod, periodOf, periodsOf, type BudgetWindow, type WindowPeriod } from './window.js'

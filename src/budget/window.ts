@@ -70,6 +70,13 @@ export function windowName(period: string, unit: Unit): string {
   return `${length}/${unit}`
 }
 
+/** What the identity of a window says by itself: its period's name and, but for the zone and anchors of a calendar, when it turns. */
+export function periodOf(window: string): { readonly period: string; readonly unit: Unit; readonly source: WindowPeriod } {
+  const [name = '', unit] = window.split('/') as [string, Unit]
+  const period = name.startsWith('rolling:') ? `rolling:${formatDuration(Number(name.slice('rolling:'.length)))}` : name
+  return { period, unit, source: sourceOf(period, {}) }
+}
+
 /** The windows of some periods under one calendar, in a fixed order; a period without any unit counts nothing. */
 export function windowsOf(periods: ReadonlyMap<string, Limits>, calendar: CalendarConfig): BudgetWindow[] {
   const windows: BudgetWindow[] = []

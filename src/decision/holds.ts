@@ -7,7 +7,7 @@ import type { EventHub } from '../events/index.js'
 import { MissingCostError, PricesNotConfigured } from '../errors/index.js'
 import { parseUsd, toUsd } from '../money/index.js'
 import type { UsageMeter } from '../session/index.js'
-import { failureError, isPromise, type ChargeFacts, type Failure, type Settled, type Store } from '../store/index.js'
+import { failureError, isPromise, type ChargeFacts, type Failure, type Recorded, type Settled, type Store } from '../store/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
 import { newId, parseStrictly, totalTokens, type Foundation } from '../tracker/index.js'
 import type { BursarEvents } from './events.js'
@@ -107,10 +107,12 @@ export class Unheld implements Endings {
   async settle(_id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined): Promise<Settlement> {
     const { microcents, tokens = 0 } = readOutcome(outcome, meter)
     const id = this.#id
-    // Asked for now, not when the decision was made: then the directory may have been away too.
-    const { scopes, tier } = await this.#foundation.accounts.find(this.#spender)
     const fingerprint = `unheld ${microcents} ${tokens}`
-    const reply = await this.#foundation.store.record({ id, fingerprint, idGiven: true, scopes, amounts: { microcents, tokens }, facts: { ...this.#facts, tier } })
+    const { accounts, store } = this.#foundation
+    // Asked for now, not when the decision was made: then the directory may have been away too.
+    const reply = await accounts.ask<Recorded | Failure>(this.#spender, ({ scopes, tier, entry }) => {
+      return store.record({ id, fingerprint, idGiven: true, scopes, amounts: { microcents, tokens }, facts: { ...this.#facts, tier }, entry })
+    })
     if (reply.outcome !== 'recorded') throw failureError(reply, id, 'record')
     this.#foundation.effects.announce(reply.effects)
     return settlementOf(microcents, microcents, reply.replayed)

@@ -3,7 +3,7 @@
 
 import type { EnforcementCallbacks, Policy } from '../enforcement/index.js'
 import { modelOf, type Admitted, type ChargeFacts, type ReserveRequest } from '../store/index.js'
-import { fingerprintOf, type Account, type JudgedScope } from '../tracker/index.js'
+import { fingerprintOf, type Account, type Accounts } from '../tracker/index.js'
 import type { ParsedRequest } from './request.js'
 import type { Rung, Rungs } from './rungs.js'
 
@@ -16,6 +16,8 @@ export interface Question {
   /** The policies registered when the request was made. */
   readonly policies: readonly Policy<string>[]
   readonly callbacks: EnforcementCallbacks
+  /** How often it has been asked: again where the directory had changed. */
+  readonly attempt: number
 }
 
 /** The question in the words of the store contract. */
@@ -35,6 +37,7 @@ export function reserveRequest({ id, request, account, prepared }: Question, hol
     degrade,
     degradeBlocks,
     facts: chargeFacts(request, account, prepared),
+    entry: account.entry,
   }
 }
 
@@ -45,9 +48,10 @@ export function chargeFacts({ user, given }: ParsedRequest, { tier }: Account, {
   return { user, tier, provider, model, cheaperModels, sessionId, metadata }
 }
 
-/** The question to which a repeat's readings belong: a store gives back the scopes that it was given the first time. */
-export function firstQuestion(question: Question, replay: NonNullable<Admitted['replay']>): Question {
-  const { prepared } = question
+/** The question to which a repeat's readings belong: with the windows of the first time, judged as they are now. */
+export function firstQuestion(question: Question, replay: NonNullable<Admitted['replay']>, accounts: Accounts): Question {
+  const { prepared, account } = question
+  const { tier } = replay.facts
   const rungs = replay.rungs.map((amounts, index) => ({ model: modelOf(replay.facts, index), amounts, verdicts: prepared.rungs[index]?.verdicts ?? [] }))
-  return { ...question, account: { tier: replay.facts.tier, scopes: replay.scopes as readonly JudgedScope[] }, prepared: { ...prepared, rungs } }
+  return { ...question, account: { ...account, tier, scopes: accounts.judgedAgain(replay.scopes, account, tier) }, prepared: { ...prepared, rungs } }
 }

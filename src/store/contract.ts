@@ -1,18 +1,13 @@
 // What a store promises: operations on money, each atomic, described in the design's words and in no database's. The engine
 // sends integers and thresholds; a store tests and changes counters, keeps holds and writes the ledger. It knows no policy.
 
-import type { Overrides, UserRef, WindowPeriod } from '../budget/index.js'
+import type { UserRef, WindowPeriod } from '../budget/index.js'
 import type { Ceiling, ScopeId } from '../enforcement/index.js'
 import type { LedgerEntry, LedgerTotals } from '../ledger/index.js'
 import type { Amounts, Unit } from '../money/index.js'
-
-/** A value, or a promise of it: an embedded store answers at once, a distant one later. */
-export type MaybePromise<T> = T | Promise<T>
-
-/** True for a promise, also for one of another library: what is only `then`-able must be awaited too. */
-export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
-  return typeof (value as Partial<Promise<T>> | undefined)?.then === 'function'
-}
+import type { Auditor } from './auditing.js'
+import type { Directory, DirectoryEntry, KnownUser } from './directory.js'
+import type { MaybePromise } from './maybe-promise.js'
 
 /** A percentage of a limit that is announced when spent reaches `at` (DESIGN 3.5). */
 export interface AlertThreshold {
@@ -40,6 +35,13 @@ export interface ScopeTerms {
   readonly scope: ScopeId
   readonly key: string
   readonly windows: readonly WindowTerms[]
+}
+
+/** A scope with the windows in which something was placed, as a store gives it back: what was limited, not how it was tested. */
+export interface PlacedScope {
+  readonly scope: ScopeId
+  readonly key: string
+  readonly windows: readonly Pick<WindowTerms, 'window' | 'unit' | 'limit'>[]
 }
 
 /** What a ledger entry says of a request beside money. */
@@ -80,6 +82,10 @@ export interface ReserveRequest {
   /** Where DEGRADE has no cheaper model to offer and the configuration says block: degrade thresholds block rung 0. */
   readonly degradeBlocks?: boolean | undefined
   readonly facts: ChargeFacts
+  /** What the directory said of the user when the scopes were made. */
+  readonly entry?: DirectoryEntry | undefined
+  /** The caller waits this long for an answer: a store that gets to it later (by its own clock) does nothing. */
+  readonly waitMs?: number | undefined
 }
 
 /** How many numbers a reading has in `readings`: startsAt, endsAt, spent, held. */
@@ -106,7 +112,7 @@ export interface Admitted {
    */
   readonly readings: readonly number[]
   /** Set on a repeat: the scopes of the first request, to which `readings` belong, and how the hold stands. */
-  readonly replay?: { readonly scopes: readonly ScopeTerms[]; readonly state: HoldState; readonly rungs: readonly Amounts[]; readonly facts: ChargeFacts } | undefined
+  readonly replay?: { readonly scopes: readonly PlacedScope[]; readonly state: HoldState; readonly rungs: readonly Amounts[]; readonly facts: ChargeFacts } | undefined
   readonly effects: readonly Effect[]
 }
 
@@ -118,6 +124,11 @@ export interface Refused {
   /** For each rolling window, by its index among the readings, when what it counts will leave it, in order of time. */
   readonly freeing: ReadonlyMap<number, readonly Freeing[]>
   readonly effects: readonly Effect[]
+}
+
+/** The directory says something else of the user by now: nothing was done. {@link Directory.remembered} gives the new entry; ask again with it. */
+export interface Outdated {
+  readonly outcome: 'outdated'
 }
 
 /** A failed operation: which rule of the life of a hold stood against it (DESIGN 3.4). */
@@ -194,6 +205,8 @@ export interface RecordRequest {
   readonly scopes: readonly ScopeTerms[]
   readonly amounts: Amounts
   readonly facts: ChargeFacts
+  /** See {@link ReserveRequest.entry}. */
+  readonly entry?: DirectoryEntry | undefined
 }
 
 /** A cost that was counted, now or before. */
@@ -258,31 +271,6 @@ export type Effect =
   | { readonly kind: 'hold-expired'; readonly id: string; readonly dueAt: number; readonly charged: Amounts; readonly facts: ChargeFacts }
   | { readonly kind: 'window-reset'; readonly scope: ScopeId; readonly window: string; readonly startsAt: number; readonly endsAt: number }
 
-/** What the directory knows of a user. */
-export interface DirectoryEntry {
-  readonly tier?: string | undefined
-  readonly overrides?: Overrides | undefined
-}
-
-/** A change to a directory entry: `null` takes a value away, what is absent stays. */
-export interface DirectoryChange {
-  readonly tier?: string | null | undefined
-  readonly overrides?: { readonly [period: string]: Overrides[string] | null } | undefined
-}
-
-/** Which tier a user has, and which limits of their own. An entry is replaced, never changed: its identity tells what it says. */
-export interface Directory {
-  get(user: UserRef): MaybePromise<DirectoryEntry | undefined>
-  /** Merges a change in one step and gives the entry before and after it. */
-  change(user: UserRef, change: DirectoryChange): MaybePromise<{ readonly before: DirectoryEntry; readonly after: DirectoryEntry }>
-}
-
-/** A user that a store has counted or that its directory names, with the tier last seen. */
-export interface KnownUser {
-  readonly user: UserRef
-  readonly tier: string | undefined
-}
-
 /** The ledger as the engine uses it: entries that carry no money are appended; those that do are written by the operations. */
 export interface LedgerSink {
   append(entry: LedgerEntry): MaybePromise<void>
@@ -303,11 +291,12 @@ export interface Store {
   readonly shared: boolean
   readonly directory: Directory
   readonly ledger: LedgerSink
-  reserve(request: ReserveRequest): MaybePromise<Admitted | Refused | Failure>
+  readonly auditor?: Auditor | undefined
+  reserve(request: ReserveRequest): MaybePromise<Admitted | Refused | Outdated | Failure>
   settle(request: SettleRequest): MaybePromise<Settled | Failure>
   release(request: ReleaseRequest): MaybePromise<Released | Failure>
   extend(request: ExtendRequest): MaybePromise<Extended | Failure>
-  record(request: RecordRequest): MaybePromise<Recorded | Failure>
+  record(request: RecordRequest): MaybePromise<Recorded | Outdated | Failure>
   refund(request: RefundRequest): MaybePromise<Refunded | Failure>
   read(scopes: readonly ScopeTerms[]): MaybePromise<Reading>
   /** Totals of one user, over all windows and beyond them. */

@@ -3,10 +3,10 @@
 
 import { scopeKey, userScope, type BudgetPlan, type CompiledBudget, type Override, type Spender } from '../budget/index.js'
 import type { ScopeId } from '../enforcement/index.js'
-import { UnknownTierError } from '../errors/index.js'
-import { isPromise, type Directory, type DirectoryEntry, type MaybePromise, type ScopeTerms } from '../store/index.js'
+import { StoreUnavailableError, UnknownTierError } from '../errors/index.js'
+import { isPromise, type Directory, type DirectoryEntry, type MaybePromise, type Outdated, type PlacedScope, type ScopeTerms } from '../store/index.js'
 import { assertInstant, type Clock } from '../time/index.js'
-import { TermsBook, type JudgedBudget, type JudgedWindow, type Judges } from './terms.js'
+import { summedUp, TermsBook, type JudgedBudget, type JudgedWindow, type Judges } from './terms.js'
 
 /** One scope of a request with the windows to test, and who judges them. */
 export class JudgedScope implements ScopeTerms {
@@ -30,6 +30,20 @@ export class JudgedScope implements ScopeTerms {
 export interface Account {
   readonly tier: string | undefined
   readonly scopes: readonly JudgedScope[]
+  /** What the directory said of the user. */
+  readonly entry: DirectoryEntry | undefined
+}
+
+/** How often a user's directory entry may change while one request is asked. */
+export const MOST_ATTEMPTS = 5
+
+/** What a request fails with whose user changed at each attempt. */
+export function restless({ user }: Spender): StoreUnavailableError {
+  return new StoreUnavailableError(`user "${user.userId}": the directory changed at each of ${MOST_ATTEMPTS} attempts. Try again.`)
+}
+
+function isOutdated(reply: { readonly outcome: string }): reply is Outdated {
+  return reply.outcome === 'outdated'
 }
 
 /** Finds accounts. Its terms follow {@link Judges}, which may change between two requests. */
@@ -73,14 +87,45 @@ export class Accounts {
       return this.#assemble(spender, undefined)
     } catch (error) {
       // Only the directory knows this user's tier: nothing can be said of the budget.
-      if (spender.tier === undefined && error instanceof UnknownTierError) return { tier: undefined, scopes: [] }
+      if (spender.tier === undefined && error instanceof UnknownTierError) return { tier: undefined, scopes: [], entry: undefined }
       throw error
     }
   }
 
   /** The account of a spender as it is now. Throws for an unknown tier or scope; answers at once where the directory does. */
   find(spender: Spender): MaybePromise<Account> {
-    const entry = this.#directory.get(spender.user)
+    return this.#from(this.#directory.get(spender.user), spender)
+  }
+
+  /** The account as far as this process knows: for operations that are told what was known, and say where it no longer holds. */
+  findRemembered(spender: Spender): MaybePromise<Account> {
+    const { user } = spender
+    return this.#from(this.#directory.remembered === undefined ? this.#directory.get(user) : this.#directory.remembered(user), spender)
+  }
+
+  /** Asks with the remembered account, and again where the store says that the directory has changed since. */
+  async ask<Reply extends { readonly outcome: string }>(spender: Spender, operation: (account: Account) => MaybePromise<Reply | Outdated>): Promise<Reply> {
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+      const reply = await operation(await this.findRemembered(spender))
+      if (!isOutdated(reply)) return reply
+    }
+    throw restless(spender)
+  }
+
+  /**
+   * Scopes that a store gave back for a repeat, with who judges them now. What was limited otherwise then is judged by those who
+   * judge that window today.
+   */
+  judgedAgain(placed: readonly PlacedScope[], account: Account, tier: string | undefined): readonly JudgedScope[] {
+    const book = this.#currentBook()
+    return placed.map(({ scope, key, windows }) => {
+      const current = account.scopes.find((each) => each.key === key)
+      const judged = windows.map((window) => book.judgedAgain(window, current?.windows ?? [], scope.kind === 'user', tier))
+      return new JudgedScope(scope, summedUp(judged))
+    })
+  }
+
+  #from(entry: MaybePromise<DirectoryEntry | undefined>, spender: Spender): MaybePromise<Account> {
     return isPromise(entry) ? entry.then((known) => this.#assemble(spender, known)) : this.#assemble(spender, entry)
   }
 
@@ -90,8 +135,8 @@ export class Accounts {
     const book = this.#currentBook()
     const own = new JudgedScope(userScope(spender.user), book.termsOf(budget, true, tier))
     const shared = this.plan.sharedScopes(spender, tier)
-    if (shared.length === 0) return { tier, scopes: [own] }
-    return { tier, scopes: [own, ...shared.map((planned) => new JudgedScope(planned.scope, book.termsOf(planned.budget, false, tier)))] }
+    if (shared.length === 0) return { tier, scopes: [own], entry }
+    return { tier, scopes: [own, ...shared.map((planned) => new JudgedScope(planned.scope, book.termsOf(planned.budget, false, tier)))], entry }
   }
 
   #overriddenBudget(tier: string | undefined, entry: DirectoryEntry, now: number): CompiledBudget {

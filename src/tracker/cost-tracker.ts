@@ -7,7 +7,7 @@ import type { EventHub, TrackerEvents } from '../events/index.js'
 import { InvalidRequestError, UnknownTierError } from '../errors/index.js'
 import { toCsv, toJson, writeFile, type LedgerEntry } from '../ledger/index.js'
 import { parseCount, parseUsd, toUsd, UNITS, type Amounts, type Usd } from '../money/index.js'
-import { failureError, type MaybePromise } from '../store/index.js'
+import { failureError, type Failure, type MaybePromise, type Recorded } from '../store/index.js'
 import type { Account } from './accounts.js'
 import { checkTrackerConfig, type BudgetsConfig } from './config.js'
 import { layFoundation, noJudges, type Foundation } from './foundation.js'
@@ -81,12 +81,13 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     const parsed = parseCostEntry(entry)
     const amounts = { microcents: parseUsd(parsed.cost, 'cost', 'round-up'), tokens: parsed.tokens === undefined ? 0 : totalTokens(parsed.tokens, 'tokens') }
     const user = userOf(parsed)
-    const account = await this.#account(user, parsed.userTier, parsed.scopes)
     const id = parsed.idempotencyKey ?? newId()
     const { idempotencyKey, model, provider, sessionId, metadata } = parsed
-    const facts = { user, tier: account.tier, provider, model, sessionId, metadata }
     const fingerprint = idempotencyKey === undefined ? id : fingerprintOf('record', parsed)
-    const reply = await this.#foundation.store.record({ id, fingerprint, idGiven: idempotencyKey !== undefined, scopes: account.scopes, amounts, facts })
+    const { accounts, store } = this.#foundation
+    const reply = await accounts.ask<Recorded | Failure>({ user, tier: parsed.userTier, scopes: parsed.scopes }, ({ tier, scopes, entry: known }) => {
+      return store.record({ id, fingerprint, idGiven: idempotencyKey !== undefined, scopes, amounts, facts: { user, tier, provider, model, sessionId, metadata }, entry: known })
+    })
     if (reply.outcome !== 'recorded') throw failureError(reply, id, 'record')
     this.#foundation.effects.announce(reply.effects)
     return { id, cost: toUsd(amounts.microcents), exact: { microcents: amounts.microcents }, replayed: reply.replayed }

@@ -1,10 +1,11 @@
 // What a store brought about, as events: integers become USD and dates here, once the state is safe.
 
+import { periodOf } from '../budget/index.js'
 import { percentOf } from '../enforcement/index.js'
 import type { EventHub, TrackerEvents } from '../events/index.js'
-import { toPublic, toUsd, type Unit } from '../money/index.js'
+import { toPublic, toUsd } from '../money/index.js'
 import type { Effect } from '../store/index.js'
-import { formatDuration, NEVER } from '../time/index.js'
+import { NEVER } from '../time/index.js'
 
 /** Announces effects. A hold that expired unheard warns once through `warn`. */
 export class EffectAnnouncer {
@@ -26,7 +27,7 @@ export class EffectAnnouncer {
       this.#holdExpired(effect)
       return
     }
-    const { period, unit } = readName(effect.window)
+    const { period, unit } = periodOf(effect.window)
     const resetsAt = effect.endsAt === NEVER ? null : new Date(effect.endsAt)
     if (effect.kind === 'window-reset') {
       this.#hub.emit('window-reset', { scope: effect.scope, period, unit, startsAt: new Date(effect.startsAt), resetsAt })
@@ -46,10 +47,4 @@ export class EffectAnnouncer {
     }
     this.#hub.emit('hold-expired', { id: effect.id, user: effect.facts.user, dueAt: new Date(effect.dueAt), charged: toUsd(effect.charged.microcents) })
   }
-}
-
-function readName(window: string): { period: string; unit: Unit } {
-  const [name = '', unit] = window.split('/')
-  const period = name.startsWith('rolling:') ? `rolling:${formatDuration(Number(name.slice('rolling:'.length)))}` : name
-  return { period, unit: unit as Unit }
 }

@@ -1,4 +1,4 @@
-export { type Account, type JudgedScope } from './accounts.js'
+export { MOST_ATTEMPTS, restless, type Account, type Accounts, type JudgedScope } from './accounts.js'
 export { budgetsFields, checkConfig, type BudgetsConfig } from './config.js'
 export { CostTracker, type CostTrackerConfig, type CountedCost, type RefundedCost } from './cost-tracker.js'
 export { layFoundation, type Foundation } from './foundation.js'

@@ -1,7 +1,7 @@
 // Budgets and policies together: the integers that a store tests for each window, made once for each (budget, tier) and set of
 // policies. The only place where it is decided who judges what (DESIGN 3.2).
 
-import type { CompiledBudget, BudgetWindow } from '../budget/index.js'
+import { periodOf, type CompiledBudget, type BudgetWindow } from '../budget/index.js'
 import { ceilingOf, lowerCeiling, policyName, thresholdsFor, type Ceiling, type ThresholdPolicy } from '../enforcement/index.js'
 import { InvalidConfigError } from '../errors/index.js'
 import { describeAmount, MAX_AMOUNT } from '../money/index.js'
@@ -71,10 +71,25 @@ export class TermsBook {
     return terms
   }
 
+  /** A window that a repeat was placed in: as it stands among the present ones, or under the limit that it had then. */
+  judgedAgain({ window, unit, limit }: Pick<WindowTerms, 'window' | 'unit' | 'limit'>, present: readonly JudgedWindow[], isUsers: boolean, tier: string | undefined): JudgedWindow {
+    const same = present.find((each) => each.window === window)
+    if (same !== undefined && same.limit === limit) return same
+    const rule = periodOf(window)
+    const placed = { window, unit, limit, period: rule.period, source: same?.source ?? rule.source }
+    const others = present.find((each) => each.limit !== null && each.limit !== 0 && each.unit !== 'requests')?.judges
+    const judges = this.#isAlwaysStrict(placed) ? [this.judges.strict as ThresholdPolicy<string>] : isUsers ? this.judges.own : (others ?? [this.judges.strict].filter((each) => each !== undefined))
+    return this.#judgedBy(placed, judges, tier, undefined)
+  }
+
   #judged(window: BudgetWindow, budget: CompiledBudget, isUsers: boolean, tier: string | undefined): JudgedWindow {
+    return this.#judgedBy(window, window.limit === null ? [] : this.#judgesOf(window, budget, isUsers), tier, budget)
+  }
+
+  /** `budget`: where a limit that nobody judges is an error of the configuration. */
+  #judgedBy(window: BudgetWindow, judges: readonly ThresholdPolicy<string>[], tier: string | undefined, budget: CompiledBudget | undefined): JudgedWindow {
     const { limit } = window
     if (limit === null) return Object.freeze({ ...window, block: UNLIMITED, degrade: null, warn: null, alerts: [], judges: [] })
-    const judges = this.#judgesOf(window, budget, isUsers)
     let block: Ceiling = UNLIMITED
     let degrade: Ceiling | null = null
     let warn: Ceiling | null = null
@@ -93,19 +108,23 @@ export class TermsBook {
         else block = lowerCeiling(block, ceiling)
       }
     }
-    if (!judged && this.judges.strict !== undefined) throw unjudged(window, budget, judges, tier)
+    if (!judged && budget !== undefined && this.judges.strict !== undefined) throw unjudged(window, budget, judges, tier)
     const alerts = limit === 0 ? [] : [...announced].sort((a, b) => a - b).map((percent) => alertAt(limit, percent))
     return Object.freeze({ ...window, block, degrade, warn, alerts, judges })
   }
 
   #judgesOf(window: BudgetWindow, budget: CompiledBudget, isUsers: boolean): readonly ThresholdPolicy<string>[] {
-    const { strict } = this.judges
-    if ((window.unit === 'requests' || window.limit === 0) && strict !== undefined) return [strict]
+    if (this.#isAlwaysStrict(window)) return [this.judges.strict as ThresholdPolicy<string>]
     return isUsers ? this.judges.own : this.judges.shared(budget)
+  }
+
+  #isAlwaysStrict({ unit, limit }: Pick<BudgetWindow, 'unit' | 'limit'>): boolean {
+    return (unit === 'requests' || limit === 0) && this.judges.strict !== undefined
   }
 }
 
-function summedUp(windows: readonly JudgedWindow[]): JudgedBudget {
+/** A budget of judged windows. */
+export function summedUp(windows: readonly JudgedWindow[]): JudgedBudget {
   return Object.freeze({
     windows: Object.freeze(windows),
     limitsMoney: windows.some(({ unit, limit }) => unit === 'usd' && limit !== null),

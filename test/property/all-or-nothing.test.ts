@@ -4,7 +4,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { amountIn, type Amounts } from '../../src/money/index.js'
-import type { Admitted, Failure, Refused, ReserveRequest, Store } from '../../src/store/index.js'
+import type { ReserveRequest, Store } from '../../src/store/index.js'
 import { memoryStore } from '../../src/store/memory/index.js'
 import { chargesEarlierScopes } from '../support/broken-stores.js'
 import { assertProperty, propertyHolds, type StoreFactory } from '../support/property.js'
@@ -33,7 +33,7 @@ const CHANGING = ['settle', 'release', 'record', 'refund']
 function watchingReserves(store: Store, guarded: (check: () => void) => void): Store {
   let running = 0
   let started = 0
-  const reserve = async (request: ReserveRequest): Promise<Admitted | Refused | Failure> => {
+  const reserve = async (request: ReserveRequest): Promise<Awaited<ReturnType<Store['reserve']>>> => {
     started += 1
     running += 1
     const first = running === 1
@@ -63,7 +63,7 @@ function moved(before: readonly number[], after: readonly number[]): readonly nu
   return after.map((value, index) => value - (before[index] as number))
 }
 
-function expectedMoves(request: ReserveRequest, reply: Admitted | Refused | Failure): readonly number[] {
+function expectedMoves(request: ReserveRequest, reply: Awaited<ReturnType<Store['reserve']>>): readonly number[] {
   const amounts = reply.outcome === 'admitted' && reply.replay === undefined ? (request.rungs[reply.rung] as Amounts) : undefined
   return request.scopes.flatMap(({ windows }) =>
     windows.flatMap(({ unit }) => {

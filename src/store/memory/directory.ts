@@ -1,7 +1,7 @@
 // Tiers and overrides in memory.
 
 import { scopeKey, userScope, type Override, type UserRef } from '../../budget/index.js'
-import type { Directory, DirectoryChange, DirectoryEntry, KnownUser } from '../contract.js'
+import type { Directory, DirectoryChange, DirectoryEntry, KnownUser } from '../directory.js'
 
 const NOTHING: DirectoryEntry = Object.freeze({})
 

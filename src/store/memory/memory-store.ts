@@ -14,7 +14,6 @@ import {
   type Extended,
   type Failure,
   type Freeing,
-  type KnownUser,
   type Reading,
   type Recorded,
   type RecordRequest,
@@ -31,6 +30,7 @@ import {
   type UserTotals,
   type WindowTerms,
 } from '../contract.js'
+import type { KnownUser } from '../directory.js'
 import { freeingOf, LIFETIME_ENTRIES, LIFETIME_MICROCENTS, readSlot, readUnused } from './cells.js'
 import { Charge, ChargePool, tombstoneOf } from './charge.js'
 import { correct, endCharge, place, uncountRequests } from './counting.js'

@@ -4,7 +4,8 @@
 
 import { parseUserKey, scopeKey } from '../../budget/index.js'
 import type { ScopeId } from '../../enforcement/index.js'
-import type { KnownUser, ScopeTerms } from '../contract.js'
+import type { ScopeTerms } from '../contract.js'
+import type { KnownUser } from '../directory.js'
 import { hasLapsed, OPEN_HOLDS, TIER, type Cells } from './cells.js'
 import { Layout } from './layout.js'
 

@@ -1,0 +1,22 @@
+// What goes into a check beside its request, and in and out of a guarded call: shapes only.
+
+import type { AllowedDecision, Outcome } from './decision.js'
+
+/** Options of a single check. */
+export interface CheckOptions {
+  /** Aborting before the decision rejects with the signal's reason, and nothing stays held. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What a guarded call is given: the model to call, the signal to pass on, and the decision for metering. */
+export interface GuardedCall<Model extends string | undefined = string | undefined> {
+  /** The model asked for, or a cheaper one; a string where the request names one. */
+  readonly model: Model extends string ? string : string | undefined
+  readonly signal: AbortSignal | undefined
+  readonly decision: AllowedDecision
+}
+
+/** What a guarded call gives back: its result, and what it cost. */
+export interface GuardedOutcome<Result> extends Outcome {
+  readonly result: Result
+}
