@@ -17,5 +17,5 @@ export {
   type ScopeGroups,
   type WindowLimits,
 } from './schema.js'
-export { assertId, parseUserKey, scopeKey, toUserRef, userScope, type UserArgument, type UserRef } from './scope.js'
+export { assertId, parseScopeKey, parseUserKey, scopeKey, toUserRef, userScope, type UserArgument, type UserRef } from './scope.js'
 export { canonicalPeriod, periodOf, periodsOf, type BudgetWindow, type WindowPeriod } from './window.js'

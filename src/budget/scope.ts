@@ -46,11 +46,23 @@ function escaped(part: string): string {
   return /[/%]/.test(part) ? encodeURIComponent(part) : part
 }
 
+/** The scope that has this key. */
+export function parseScopeKey(key: string): ScopeId {
+  const tenantAt = key.indexOf('/') + 1
+  const idAt = key.indexOf('/', tenantAt) + 1
+  const kind = unescaped(key.slice(0, tenantAt - 1))
+  const tenant = unescaped(key.slice(tenantAt, idAt - 1))
+  const id = key.slice(idAt)
+  return tenant === '' ? { kind, id } : { kind, id, tenant }
+}
+
 /** The user whose scope has this key, or `undefined` for another kind of scope. */
 export function parseUserKey(key: string): UserRef | undefined {
   if (!key.startsWith('user/')) return undefined
-  const end = key.indexOf('/', 'user/'.length)
-  const tenant = decodeURIComponent(key.slice('user/'.length, end))
-  const userId = key.slice(end + 1)
-  return tenant === '' ? { userId } : { userId, tenant }
+  const { id: userId, tenant } = parseScopeKey(key)
+  return tenant === undefined ? { userId } : { userId, tenant }
+}
+
+function unescaped(part: string): string {
+  return part.includes('%') ? decodeURIComponent(part) : part
 }

@@ -23,3 +23,6 @@ export function assertInstant(instant: number, field = 'instant'): number {
     `${field}: ${String(instant)} is not an instant between the years 1900 and 9999. Give milliseconds since the epoch.`,
   )
 }
+
+/** Milliseconds that pass evenly whatever happens to the system's clock: for how long something took, not for what time it is. */
+export const steadyClock: Clock = () => performance.now()

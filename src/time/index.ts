@@ -1,6 +1,6 @@
 // The door of the room: clocks, durations, calendar and rolling windows.
 
-export { assertInstant, systemClock, type Clock } from './clock.js'
+export { assertInstant, steadyClock, systemClock, type Clock } from './clock.js'
 export { FixedDate } from './fixed-date.js'
 export { formatDuration, parseDuration, type Duration } from './duration.js'
 export { assertTimeZone, firstInstantOf, zoneOffsetMs } from './zone.js'

@@ -1,0 +1,58 @@
+// The part of an ioredis client that the store uses, and how its errors are told: which mean that the store is away, and why.
+
+import { InvalidConfigError, StoreUnavailableError, isBursarError } from '../../errors/index.js'
+
+type Argument = string | number | Buffer
+
+/** Commands that are sent together, on one connection. */
+interface RedisPipeline {
+  call(command: string, ...args: Argument[]): unknown
+  callBuffer(command: string, ...args: Argument[]): unknown
+  exec(): Promise<[error: Error | null, result: unknown][] | null>
+}
+
+/** What a client must be able to do: `Redis` and `Cluster` of ioredis 5 and 6 can. */
+export interface RedisClient {
+  call(command: string, ...args: Argument[]): Promise<unknown>
+  callBuffer(command: string, ...args: Argument[]): Promise<unknown>
+  pipeline(): RedisPipeline
+  on(event: 'error', listener: (error: Error) => void): unknown
+  disconnect(): void
+}
+
+/** True for what can be a client. */
+export function isRedisClient(value: unknown): value is RedisClient {
+  return typeof value === 'object' && value !== null && ['call', 'callBuffer', 'pipeline', 'on', 'disconnect'].every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
+}
+
+/** A client of the store's own for a URL. Throws `InvalidConfigError` where ioredis is not installed. */
+export async function connectTo(url: string): Promise<RedisClient> {
+  let ioredis: { Redis: new (url: string) => RedisClient }
+  try {
+    ioredis = (await import('ioredis')) as unknown as typeof ioredis
+  } catch (cause) {
+    throw new InvalidConfigError('redisStore.url: the package ioredis is not installed. Run npm install ioredis, or give a client.', { cause })
+  }
+  return new ioredis.Redis(url)
+}
+
+const MEANINGS: readonly (readonly [pattern: RegExp, meaning: string])[] = [
+  [/^READONLY/, 'the server is a read-only replica. Connect to the master (Sentinel and Cluster clients follow a failover by themselves)'],
+  [/^OOM/, 'its memory is full, and nothing more can be held. Raise maxmemory, or drain the outbox with a sink; do not let it evict'],
+  [/^WRONGTYPE|Operation against a key holding the wrong kind/, 'a key under the prefix holds something else. Give bursar a prefix of its own'],
+  [/^NOAUTH|^WRONGPASS|^NOPERM/, 'the client may not do this. It needs EVALSHA, EVAL and the commands in the scripts on all keys under the prefix'],
+  [/^LOADING|^MASTERDOWN|^CLUSTERDOWN|^TRYAGAIN|^ASK|^MOVED|^BUSY/, 'it is not ready'],
+]
+
+/** An error of a client as the store's. Whether the operation took effect may be unknown. */
+export function unavailable(error: unknown): Error {
+  if (isBursarError(error)) return error
+  const message = error instanceof Error ? error.message : String(error)
+  const meaning = MEANINGS.find(([pattern]) => pattern.test(message))?.[1]
+  return new StoreUnavailableError(`redis: ${meaning === undefined ? message : `${meaning} (${message})`}. Repeat the operation with the same id.`, { cause: error })
+}
+
+/** True where Redis does not know a script: after a restart, a failover or SCRIPT FLUSH. */
+export function isNoScript(error: unknown): boolean {
+  return error instanceof Error && /^NOSCRIPT/.test(error.message)
+}

@@ -1,0 +1,34 @@
+-- Mends counters or the outbox after an audit.
+--
+-- ARGV 1, after the header: B 1 for a counter: s scope key | B 1 where a window is meant, 0 for the sums of the scope | B code | I7 length
+--   | I7 startsAt | i8 to add to spent | i8 to add to held | i8 to add to the number of entries
+--   | B 2 for an entry: s model | s provider | s tier | i8 microcents | i8 tokens | the text for the outbox      Returns  K
+--include endings
+local what
+what, at = punpack('<B', A, at)
+local meta = call('HGET', STATE, 'm')
+local stopped = begin(meta)
+if stopped then return reply(stopped) end
+if what == 2 then
+  local model, provider, tier, microcents, tokens, p = punpack('<sssi8i8', A, at)
+  add_to_outbox(sub(A, p))
+  count_total({model = model, provider = provider, tier = tier}, microcents, tokens)
+  return finish('K')
+end
+local key, is_window, code, length, starts_at, spent, held, entries = punpack('<sBBI7I7i8i8i8', A, at)
+local value = call('HGET', STATE, 's' .. key)
+if not value then return finish('K') end
+local s = parse_scope(value)
+if is_window == 0 then
+  s[1], s[2] = within(s[1] + spent), within(s[2] + entries)
+else
+  local i = find(s, code, length, 5)
+  if i and code >= 16 then
+    if spent ~= 0 then add_to_bucket(s, i, starts_at, spent) end
+    s[i + 5] = within(s[i + 5] + held)
+  elseif i and s[i + 2] == starts_at then
+    s[i + 4], s[i + 5] = within(s[i + 4] + spent), within(s[i + 5] + held)
+  end
+end
+write('s' .. key, pack_scope(s))
+return finish('K')

@@ -1,0 +1,26 @@
+-- Counters, open holds and the outbox's position, all of one moment. Reads the whole data set: for audits, not for requests.
+--
+-- Store time moves on by 1 ms: whatever is written afterwards is later than this.
+--
+-- Returns  K B 1 where the outbox (or the sink) has every entry, and a list: the fields and values of all scopes and open holds
+--include endings
+local meta = call('HGET', STATE, 'm')
+local stopped = begin(meta)
+if stopped then return reply(stopped) end
+if next_due <= now and not end_due() then return finish('D') end
+local all, result = call('HGETALL', STATE), {}
+for index = 1, #all, 2 do
+  local first = byte(all[index])
+  -- s: a scope. h: a hold, of which the open ones count.
+  if first == 115 or (first == 104 and byte(all[index + 1]) == 0) then
+    result[#result + 1] = all[index]
+    result[#result + 1] = all[index + 1]
+  end
+end
+insert(effects, result)
+local complete = flags == 1 or (flags == 0 and appended == call('XLEN', OUTBOX))
+local moment = now
+now = now + 1
+save()
+now = moment
+return reply('K', pack('<B', complete and 1 or 0))
