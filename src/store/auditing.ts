@@ -18,6 +18,11 @@ export interface CountedScope {
   /** Everything ever charged, and in how many entries (all but releases). */
   readonly microcents: number
   readonly entries: number
+  /**
+   * True where the scope may have been forgotten in between, when all its windows had ended, and its lifetime totals with it:
+   * these may then say less than the ledger. Windows are not concerned.
+   */
+  readonly restarted?: boolean | undefined
   readonly windows: readonly CountedWindow[]
 }
 
@@ -25,8 +30,9 @@ export interface CountedScope {
 export interface CountedWindow {
   readonly window: string
   readonly unit: Unit
+  /** In the instance that `spent` names; in a rolling window by all open holds of the scope. 0 for requests. */
   readonly held: number
-  /** `startsAt` of the instance, or of the bucket. */
+  /** `startsAt` of the instance, or of the bucket. A calendar window that was ever begun has exactly one, also where it is 0. */
   readonly spent: readonly { readonly startsAt: number; readonly amount: number }[]
 }
 
@@ -35,6 +41,7 @@ export interface OpenHold {
   readonly id: string
   readonly amounts: Amounts
   readonly openedAt: number
+  /** For a rolling window the instant does not matter: its requests counted when the hold was opened, the rest is not charged yet. */
   readonly placed: readonly ChargedWindow[]
 }
 
@@ -45,17 +52,22 @@ export interface AuditSnapshot {
   readonly complete: boolean
   readonly scopes: readonly CountedScope[]
   readonly holds: readonly OpenHold[]
-  /** The ledger up to that moment, oldest first; what was written later is not in it. */
+  /** The ledger up to that moment, oldest first, with what audits have appended; what was written later is not in it. */
   entries(): AsyncIterable<LedgerEntry>
 }
 
-/** What to add to the counters of a window's instance (or bucket), where that is still the stored one. */
+/** What to add to the counters of a window's instance (or bucket), where that is still the stored one; elsewhere nothing. */
 export interface CounterCorrection {
   readonly scope: ScopeId
   /** Absent: the scope's lifetime totals. */
   readonly window?: string | undefined
+  /** Of the instance, or any instant in the bucket; 0 for lifetime totals. */
   readonly startsAt: number
+  /** Where no counter of the window is kept any more: begin one that ends then. A store that never loses counters may ignore it. */
+  readonly endsAt?: number | undefined
+  /** Microcents, tokens or requests, as the window counts; microcents for the lifetime totals. */
   readonly spent: number
+  /** In a rolling window it does not depend on `startsAt`. */
   readonly held: number
   /** Of the lifetime totals. */
   readonly entries: number
@@ -64,8 +76,16 @@ export interface CounterCorrection {
 /** How a store is audited: its counters against its ledger. */
 export interface Auditor {
   snapshot(): MaybePromise<AuditSnapshot>
-  /** Adds to counters what the ledger says that they lack. */
+  /**
+   * Adds to counters what the ledger says that they lack, or takes what they have too much; never below 0 nor above 2^53 − 1.
+   * Announces nothing.
+   */
   correct(corrections: readonly CounterCorrection[]): MaybePromise<void>
-  /** Appends entries that charge money without touching counters: what the counters say that the ledger lacks. */
+  /**
+   * Appends entries that charge money without touching counters: what the counters say that the ledger lacks. They are in
+   * `ledger.totals()` as all others are, and are kept as long.
+   */
   append(entries: readonly LedgerEntry[]): MaybePromise<void>
+  /** The counters are what a complete ledger says: a store that had lost its data takes requests again. */
+  repaired?(): MaybePromise<void>
 }

@@ -269,6 +269,8 @@ export type Effect =
       readonly endsAt: number
     }
   | { readonly kind: 'hold-expired'; readonly id: string; readonly dueAt: number; readonly charged: Amounts; readonly facts: ChargeFacts }
+  /** The store has gone back: a failover lost writes that it had acknowledged to this process. */
+  | { readonly kind: 'writes-lost'; readonly atLeast: number }
   | { readonly kind: 'window-reset'; readonly scope: ScopeId; readonly window: string; readonly startsAt: number; readonly endsAt: number }
 
 /** The ledger as the engine uses it: entries that carry no money are appended; those that do are written by the operations. */
@@ -289,6 +291,8 @@ export interface Store {
   readonly name: string
   /** True where several processes share the counters. */
   readonly shared: boolean
+  /** True where tenants are kept apart: a budget that several of them share is refused. */
+  readonly keepsTenantsApart?: boolean | undefined
   readonly directory: Directory
   readonly ledger: LedgerSink
   readonly auditor?: Auditor | undefined

@@ -3,6 +3,7 @@
 
 import { admissionCases } from './contract/admission.js'
 import { alertCases } from './contract/alerts.js'
+import { auditCases } from './contract/audit.js'
 import { holdTableCases } from './contract/hold-table.js'
 import { holdCases } from './contract/holds.js'
 import type { StoreContractCase } from './contract/kit.js'
@@ -12,4 +13,4 @@ import { windowCases } from './contract/windows.js'
 export type { OpenStore, StoreContractCase } from './contract/kit.js'
 
 /** Every case of the contract. Each opens an empty store of its own, on a clock that the case drives as store time. */
-export const storeContract: readonly StoreContractCase[] = [...admissionCases, ...holdTableCases, ...holdCases, ...windowCases, ...moneyCases, ...alertCases]
+export const storeContract: readonly StoreContractCase[] = [...admissionCases, ...holdTableCases, ...holdCases, ...windowCases, ...moneyCases, ...alertCases, ...auditCases]

@@ -183,7 +183,8 @@ export class Books {
   write(hold: Hold, kind: LedgerKind, at: number, countsAt: Amounts, { microcents, tokens }: Amounts, reason?: string): void {
     const corrections = this.lines.filter((line) => line.hold === hold && line.kind === 'corrected').length
     const { facts } = hold
-    const charged = hold.placements.map(({ scope, terms, startsAt }) => ({ scope: scope.scope, window: terms.window, startsAt: terms.source.kind === 'calendar' ? startsAt : instantIn(terms, countsAt, hold) }))
+    const counting = hold.placements.filter(({ terms }) => terms.unit !== 'requests' || !this.uncounted.has(hold))
+    const charged = counting.map(({ scope, terms, startsAt }) => ({ scope: scope.scope, window: terms.window, startsAt: terms.source.kind === 'calendar' ? startsAt : instantIn(terms, countsAt, hold) }))
     const entry: LedgerEntry = {
       id: `${hold.id}:${kind}${kind === 'corrected' ? `:${corrections + 1}` : ''}`,
       kind,

@@ -16,6 +16,7 @@ const FLOORS = [
   ['src/budget'],
   ['src/ledger', 'src/events', 'src/session', 'src/pricing'],
   ['src/store'],
+  ['src/audit'],
   ['src/store/counting'],
   ['src/store/memory', 'src/store/sqlite', 'src/store/redis'],
   ['src/outage'],

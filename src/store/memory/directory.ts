@@ -1,7 +1,8 @@
 // Tiers and overrides in memory.
 
-import { scopeKey, userScope, type Override, type UserRef } from '../../budget/index.js'
+import { scopeKey, userScope, type UserRef } from '../../budget/index.js'
 import type { Directory, DirectoryChange, DirectoryEntry, KnownUser } from '../directory.js'
+import { mergeEntry } from '../counting/directory-entry.js'
 
 const NOTHING: DirectoryEntry = Object.freeze({})
 
@@ -25,15 +26,4 @@ export class MemoryDirectory implements Directory {
   *users(): Generator<KnownUser> {
     for (const { user, entry } of this.#entries.values()) yield { user, tier: entry.tier }
   }
-}
-
-/** An entry with a change merged into it: windows by window, `null` takes away, what is absent stays. */
-export function mergeEntry(before: DirectoryEntry, change: DirectoryChange): DirectoryEntry {
-  const tier = change.tier === undefined ? before.tier : (change.tier ?? undefined)
-  const overrides: Record<string, Override> = { ...before.overrides }
-  for (const [period, override] of Object.entries(change.overrides ?? {})) {
-    if (override === null || override === undefined) delete overrides[period]
-    else overrides[period] = override
-  }
-  return Object.freeze({ ...(tier !== undefined && { tier }), ...(Object.keys(overrides).length > 0 && { overrides: Object.freeze(overrides) }) })
 }

@@ -16,6 +16,11 @@ export class DueQueue {
     return this.#heap[0]
   }
 
+  /** All of them, in no order. */
+  get holds(): readonly Charge[] {
+    return this.#heap
+  }
+
   add(charge: Charge): void {
     charge.queueIndex = this.#heap.length
     this.#heap.push(charge)

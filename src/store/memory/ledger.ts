@@ -32,22 +32,39 @@ interface Note {
   readonly entry: LedgerEntry
 }
 
-/** A bounded ledger. What carries no money has a ring of its own, so that a flood of denials does not push out what was spent. */
+/**
+ * A bounded ledger. What carries no money has a ring of its own, so that a flood of denials does not push out what was spent; and
+ * so has what audits have appended, which belongs to no charge.
+ */
 export class MemoryLedger implements LedgerSink {
   readonly #lines: Ring<Line>
   readonly #notes: Ring<Note>
+  readonly #appended: Ring<Note>
   readonly #pool: ChargePool
   readonly #totals = new RunningTotals()
   #written = 0
+  #complete = true
 
   constructor(capacity: number, pool: ChargePool) {
     this.#lines = new Ring(capacity)
     this.#notes = new Ring(capacity)
+    this.#appended = new Ring(capacity)
     this.#pool = pool
+  }
+
+  /** Whether every entry that carries money is still kept. */
+  get complete(): boolean {
+    return this.#complete
   }
 
   append(entry: LedgerEntry): void {
     this.#notes.put({ number: (this.#written += 1), entry })
+  }
+
+  /** Appends an entry that charges money for no charge of this store's. */
+  charge(entry: LedgerEntry): void {
+    this.#totals.add(entry.microcents, entry.tokens, entry.model, entry.provider, entry.tier)
+    if (this.#appended.put({ number: (this.#written += 1), entry })) this.#complete = false
   }
 
   /** Writes one change of money of a charge, with the instants whose rolling buckets it changed. */
@@ -56,7 +73,10 @@ export class MemoryLedger implements LedgerSink {
     const correction = kind === 'corrected' ? (charge.corrections += 1) : 0
     const line = this.#lines.next ?? new Line(charge)
     charge.holders += 1
-    if (this.#lines.put(line)) this.#pool.letGo(line.charge)
+    if (this.#lines.put(line)) {
+      this.#complete = false
+      this.#pool.letGo(line.charge)
+    }
     line.number = this.#written += 1
     line.kind = kind
     line.at = at
@@ -71,9 +91,14 @@ export class MemoryLedger implements LedgerSink {
   }
 
   async *entries(): AsyncIterable<LedgerEntry> {
-    const kept = [...this.#lines.fromOldest(), ...this.#notes.fromOldest()].sort((a, b) => a.number - b.number)
     // Written out before the reader gets the first: by the time of the second a line may be another's.
-    yield* kept.map((written) => (written instanceof Line ? writtenOut(written) : written.entry))
+    yield* this.written()
+  }
+
+  /** The entries that are kept, oldest first. */
+  written(): LedgerEntry[] {
+    const kept = [...this.#lines.fromOldest(), ...this.#notes.fromOldest(), ...this.#appended.fromOldest()].sort((a, b) => a.number - b.number)
+    return kept.map((written) => (written instanceof Line ? writtenOut(written) : written.entry))
   }
 
   /** The charges behind the kept entries, newest first by their ending: a correction makes an old charge no newer. */
@@ -149,8 +174,9 @@ function chargedWindows({ charge, microcentsAt, tokensAt }: Line): ChargedWindow
   for (const { scope, windows } of charge.scopes) {
     for (const terms of windows) {
       const countedAt = terms.unit === 'usd' ? microcentsAt : terms.unit === 'tokens' ? tokensAt : charge.openedAt
-      charged.push({ scope, window: terms.window, startsAt: terms.source.kind === 'calendar' ? (charge.readings[at] as number) : countedAt })
+      const startsAt = terms.source.kind === 'calendar' ? (charge.readings[at] as number) : countedAt
       at += READING_SIZE
+      if (terms.unit !== 'requests' || !charge.uncounted) charged.push({ scope, window: terms.window, startsAt })
     }
   }
   return charged

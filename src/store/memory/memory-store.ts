@@ -7,13 +7,11 @@ import { InvalidConfigError } from '../../errors/index.js'
 import { assertInstant, systemClock, type Clock } from '../../time/index.js'
 import { admit } from '../admission.js'
 import {
-  READING_SIZE,
   type Admitted,
   type Effect,
   type ExtendRequest,
   type Extended,
   type Failure,
-  type Freeing,
   type Reading,
   type Recorded,
   type RecordRequest,
@@ -28,12 +26,15 @@ import {
   type SettleRequest,
   type Store,
   type UserTotals,
-  type WindowTerms,
 } from '../contract.js'
+import { LIFETIME_ENTRIES, LIFETIME_MICROCENTS } from '../counting/cells.js'
+import { tombstoneOf } from '../counting/charge.js'
+import { endCharge, place, uncountRequests } from '../counting/counting.js'
+import { correctExpired, end, endedFailure, expiryOf, GENERATED_IDS_KEPT_MS, GIVEN_IDS_KEPT_MS, isOf, refundFrom, repeated } from '../counting/life.js'
+import { freeingsOf, readingsOf } from '../counting/readings.js'
 import type { KnownUser } from '../directory.js'
-import { freeingOf, LIFETIME_ENTRIES, LIFETIME_MICROCENTS, readSlot, readUnused } from './cells.js'
-import { Charge, ChargePool, tombstoneOf } from './charge.js'
-import { correct, endCharge, place, uncountRequests } from './counting.js'
+import { MemoryAuditor } from './auditor.js'
+import { Charge, ChargePool } from './charge.js'
 import { MemoryDirectory } from './directory.js'
 import { DueQueue } from './due-queue.js'
 import { IdIndex } from './id-index.js'
@@ -53,12 +54,9 @@ export interface MemoryStoreOptions {
   readonly maxGeneratedIds?: number | undefined
 }
 
-const GENERATED_IDS_KEPT_MS = 60_000
-const GIVEN_IDS_KEPT_MS = 24 * 60 * 60_000
 const NOTHING: Amounts = Object.freeze({ microcents: 0, tokens: 0 })
 const NOTHING_HELD: readonly Amounts[] = Object.freeze([NOTHING])
 const NO_EFFECTS: readonly Effect[] = Object.freeze([])
-const NO_FREEING: ReadonlyMap<number, readonly Freeing[]> = new Map()
 const UNKNOWN: Failure = Object.freeze({ outcome: 'unknown-hold' })
 const REUSED: Failure = Object.freeze({ outcome: 'id-reused' })
 
@@ -91,6 +89,7 @@ export class MemoryStore implements Store {
   readonly shared = false
   readonly directory = new MemoryDirectory()
   readonly ledger: MemoryLedger
+  readonly auditor: MemoryAuditor
   readonly #clock: Clock
   readonly #scopes = new Scopes()
   readonly #charges = new IdIndex()
@@ -107,6 +106,7 @@ export class MemoryStore implements Store {
     const { clock = systemClock, ledgerCapacity = 1_000, maxGivenIds = 100_000, maxGeneratedIds = 1_000 } = options
     this.#clock = clock
     this.ledger = new MemoryLedger(ledgerCapacity, this.#pool)
+    this.auditor = new MemoryAuditor(() => this.#advance(), this.#scopes, this.#due, this.ledger)
     this.#given = new Retention(GIVEN_IDS_KEPT_MS, maxGivenIds, (ended) => this.#forget(ended))
     this.#generated = new Retention(GENERATED_IDS_KEPT_MS, maxGeneratedIds, (ended) => this.#forget(ended))
   }
@@ -116,11 +116,11 @@ export class MemoryStore implements Store {
     const known = this.#charges.get(request.id)
     if (known !== undefined) return this.#repeated(known, request.fingerprint)
     if (this.#refunds.has(request.id)) return REUSED
-    const readings = this.#readingsOf(request.scopes, now)
+    const readings = readingsOf(this.#scopes, request.scopes, now)
     // INVARIANT (NO-OVERSPEND, ALL-OR-NOTHING, NO-FALSE-BLOCK): the whole request is tested before anything is written, and
     // nothing else runs in between.
     const { rung, degrade } = admit(request, readings)
-    if (rung < 0) return { outcome: 'refused', now, readings, freeing: this.#freeingOf(request.scopes, now), effects: this.#delivered() }
+    if (rung < 0) return { outcome: 'refused', now, readings, freeing: freeingsOf(this.#scopes, request.scopes, now), effects: this.#delivered() }
     const charge = this.#open(request, readings, now, rung, degrade)
     this.#due.add(charge)
     return { outcome: 'admitted', now, rung, degrade, dueAt: charge.dueAt, readings, effects: this.#delivered() }
@@ -137,7 +137,7 @@ export class MemoryStore implements Store {
     if (charge.state === 'released' || (replayed && (charge.microcents !== microcents || charge.tokens !== tokens))) return endedFailure(charge)
     if (!replayed) {
       charge.model = request.model ?? charge.model
-      if (late) this.#correctExpired(charge, microcents, tokens, now)
+      if (late) correctExpired(charge, this.#scopes, this.ledger, microcents, tokens, now, this.#effects)
       else this.#end(charge, 'settled', microcents, tokens, now)
     }
     return { outcome: 'settled', now, microcents, heldMicrocents: charge.heldMicrocents, replayed, late: late || charge.corrected, facts: charge.facts, effects: this.#delivered() }
@@ -151,13 +151,14 @@ export class MemoryStore implements Store {
       const buried = this.#pool.take()
       buried.open(tombstoneOf(request.id), [], now, 0, false)
       this.#charges.add(buried)
-      this.#remember(buried, 'released', 0, 0, now)
+      buried.ended('released', 0, 0, now)
+      this.#remember(buried, now)
       return { outcome: 'released', now, was: 'released', effects: this.#delivered() }
     }
     const was = charge.state
     if (was === 'open' && request.uncount === true) uncountRequests(charge, this.#scopes)
     if (was === 'open') this.#end(charge, 'released', 0, 0, now)
-    if (was === 'expired') this.#correctExpired(charge, 0, 0, now)
+    if (was === 'expired') correctExpired(charge, this.#scopes, this.ledger, 0, 0, now, this.#effects)
     return { outcome: 'released', now, was, effects: this.#delivered() }
   }
 
@@ -179,11 +180,12 @@ export class MemoryStore implements Store {
       return { outcome: 'recorded', now, replayed: true, effects: this.#delivered() }
     }
     if (this.#refunds.has(request.id)) return REUSED
-    const readings = this.#readingsOf(request.scopes, now)
+    const readings = readingsOf(this.#scopes, request.scopes, now)
     const { microcents, tokens } = request.amounts
     const charge = this.#open({ ...request, ttlMs: 0, onExpiry: 'release', rungs: NOTHING_HELD }, readings, now, 0, false)
     endCharge(charge, this.#scopes, 1, microcents, tokens, now, this.#effects)
-    this.#remember(charge, 'settled', microcents, tokens, now)
+    charge.ended('settled', microcents, tokens, now)
+    this.#remember(charge, now)
     this.ledger.write('recorded', charge, now, charge.microcents, charge.tokens)
     return { outcome: 'recorded', now, replayed: false, effects: this.#delivered() }
   }
@@ -200,11 +202,7 @@ export class MemoryStore implements Store {
     for (const charge of charges) charge.holders += 1
     for (const charge of charges) {
       if (left === 0) break
-      if (!isOf(charge, request.user)) continue
-      const part = Math.min(left, charge.microcents - charge.refundedMicrocents)
-      if (part <= 0) continue
-      left -= part
-      this.#takeFrom(charge, part, now, request.reason)
+      if (isOf(charge, request.user)) left -= refundFrom(charge, this.#scopes, this.ledger, left, now, request.reason, this.#effects)
     }
     for (const charge of charges) this.#pool.letGo(charge)
     const reply: Refunded = { outcome: 'refunded', now, appliedMicrocents: request.microcents - left, unappliedMicrocents: left, replayed: false, effects: this.#delivered() }
@@ -216,11 +214,11 @@ export class MemoryStore implements Store {
 
   read(scopes: readonly ScopeTerms[]): Reading {
     const now = this.#advance()
-    return { now, readings: this.#readingsOf(scopes, now), freeing: this.#freeingOf(scopes, now), effects: this.#delivered() }
+    return { now, readings: readingsOf(this.#scopes, scopes, now), freeing: freeingsOf(this.#scopes, scopes, now), effects: this.#delivered() }
   }
 
   totals(user: UserRef): UserTotals {
-    const record = this.#scopes.get(userScope(user))
+    const record = this.#scopes.get({ scope: userScope(user) })
     if (record === undefined) return { microcents: 0, entries: 0 }
     const { cells, base } = record
     return { microcents: cells[base + LIFETIME_MICROCENTS] as number, entries: cells[base + LIFETIME_ENTRIES] as number }
@@ -228,7 +226,7 @@ export class MemoryStore implements Store {
 
   async *users(): AsyncIterable<KnownUser> {
     for (const { user, tier } of this.directory.users()) {
-      const record = this.#scopes.get(userScope(user))
+      const record = this.#scopes.get({ scope: userScope(user) })
       yield { user, tier: tier ?? (record === undefined ? undefined : this.#scopes.tierOf(record)) }
     }
     for (const known of this.#scopes.users()) if (this.directory.get(known.user) === undefined) yield known
@@ -254,48 +252,14 @@ export class MemoryStore implements Store {
   }
 
   #expire(charge: Charge): void {
-    const { id, dueAt, facts, heldMicrocents, heldTokens } = charge
-    const charged: Amounts = charge.onExpiry === 'charge' ? { microcents: heldMicrocents, tokens: heldTokens } : NOTHING
-    this.#effects.push({ kind: 'hold-expired', id, dueAt, charged, facts })
-    this.#end(charge, 'expired', charged.microcents, charged.tokens, charge.dueAt)
+    const { microcents, tokens } = expiryOf(charge, this.#effects)
+    this.#end(charge, 'expired', microcents, tokens, charge.dueAt)
   }
 
   #end(charge: Charge, state: 'settled' | 'released' | 'expired', microcents: number, tokens: number, at: number): void {
     this.#due.remove(charge)
-    endCharge(charge, this.#scopes, state === 'released' ? 0 : 1, microcents, tokens, at, this.#effects)
-    this.#remember(charge, state, microcents, tokens, at)
-    this.ledger.write(state, charge, at, microcents, tokens)
-  }
-
-  #correctExpired(charge: Charge, microcents: number, tokens: number, now: number): void {
-    // What was refunded since it expired is not given back a second time.
-    const moreMicrocents = Math.max(microcents, charge.refundedMicrocents) - charge.microcents
-    const moreTokens = tokens - charge.tokens
-    charge.state = 'settled'
-    charge.corrected = true
-    charge.microcents = microcents
-    charge.tokens = tokens
-    if (moreMicrocents > 0) {
-      charge.addedMicrocents = moreMicrocents
-      charge.addedAt = now
-    }
-    correct(charge, this.#scopes, moreMicrocents, moreTokens, charge.endedAt, now, this.#effects)
-    this.ledger.write('corrected', charge, now, moreMicrocents, moreTokens, undefined, moreMicrocents < 0 ? charge.endedAt : now, moreTokens > 0 ? now : charge.endedAt)
-  }
-
-  /** Takes money from where it was counted, the newest first: what a late settle added, then what the ending charged. */
-  #takeFrom(charge: Charge, microcents: number, now: number, reason: string | undefined): void {
-    const { addedAt, endedAt } = charge
-    const added = addedAt === endedAt ? 0 : Math.min(microcents, charge.addedMicrocents)
-    charge.addedMicrocents -= added
-    charge.refundedMicrocents += microcents
-    if (added > 0) this.#take(charge, added, addedAt, now, reason)
-    if (added < microcents) this.#take(charge, microcents - added, endedAt, now, reason)
-  }
-
-  #take(charge: Charge, microcents: number, countedAt: number, now: number, reason: string | undefined): void {
-    correct(charge, this.#scopes, -microcents, 0, countedAt, now, this.#effects)
-    this.ledger.write('corrected', charge, now, -microcents, 0, reason, countedAt, charge.endedAt)
+    end(charge, this.#scopes, this.ledger, state, microcents, tokens, at, this.#effects)
+    this.#remember(charge, at)
   }
 
   #open(request: ReserveRequest, readings: readonly number[], now: number, rung: number, degrade: boolean): Charge {
@@ -306,20 +270,15 @@ export class MemoryStore implements Store {
     return charge
   }
 
-  #remember(charge: Charge, state: 'settled' | 'released' | 'expired', microcents: number, tokens: number, at: number): void {
-    charge.state = state
-    charge.endedAt = at
-    charge.microcents = microcents
-    charge.tokens = tokens
-    if (charge.idGiven || state === 'expired') this.#given.add(charge, at)
+  #remember(charge: Charge, at: number): void {
+    if (charge.idGiven || charge.state === 'expired') this.#given.add(charge, at)
     else this.#generated.add(charge, at)
   }
 
   #repeated(charge: Charge, fingerprint: string): Admitted | Failure {
     if (charge.isTombstone) return endedFailure(charge)
     if (charge.fingerprint !== fingerprint) return REUSED
-    const { openedAt, rung, degrade, dueAt, readings, state, scopes, rungs, facts } = charge
-    return { outcome: 'admitted', now: openedAt, rung, degrade, dueAt, readings: [...readings], replay: { scopes, state, rungs, facts }, effects: this.#delivered() }
+    return repeated(charge, this.#delivered())
   }
 
   #forget(ended: Charge | RememberedRefund): void {
@@ -335,51 +294,4 @@ export class MemoryStore implements Store {
     for (const charge of this.ledger.chargesFromNewest()) if (charge.id === id && isOf(charge, user)) return [charge]
     return undefined
   }
-
-  #readingsOf(scopes: readonly ScopeTerms[], now: number): number[] {
-    // Of the right length from the start: every request makes this array, and one that grows is made twice.
-    let count = 0
-    for (let index = 0; index < scopes.length; index += 1) count += (scopes[index] as ScopeTerms).windows.length
-    const readings = new Array<number>(count * READING_SIZE)
-    let at = 0
-    for (let index = 0; index < scopes.length; index += 1) {
-      const { scope, windows } = scopes[index] as ScopeTerms
-      const record = this.#scopes.get(scope)
-      const slots = record?.layout.placesOf(windows).slots
-      for (let position = 0; position < windows.length; position += 1) {
-        const slot = slots === undefined ? -1 : (slots[position] as number)
-        const terms = windows[position] as WindowTerms
-        if (record === undefined || slot < 0) readUnused(readings, at, terms, now)
-        else readSlot(readings, at, record.cells, record.base + slot, terms, now)
-        at += READING_SIZE
-      }
-    }
-    return readings
-  }
-
-  #freeingOf(scopes: readonly ScopeTerms[], now: number): ReadonlyMap<number, readonly Freeing[]> {
-    let freeing: Map<number, readonly Freeing[]> | undefined
-    let index = 0
-    for (const scope of scopes) {
-      const record = this.#scopes.get(scope.scope)
-      for (const terms of scope.windows) {
-        const slot = record?.layout.slotOf(terms.window) ?? -1
-        if (terms.source.kind === 'rolling' && record !== undefined && slot >= 0) {
-          freeing ??= new Map()
-          freeing.set(index, freeingOf(record.cells, record.base + slot, terms.source.rule, now))
-        }
-        index += 1
-      }
-    }
-    return freeing ?? NO_FREEING
-  }
 }
-
-function endedFailure(charge: Charge): Failure {
-  return { outcome: 'already-ended', state: charge.state === 'open' ? 'released' : charge.state }
-}
-
-function isOf(charge: Charge, user: UserRef): boolean {
-  return charge.facts.user.userId === user.userId && charge.facts.user.tenant === user.tenant
-}
-

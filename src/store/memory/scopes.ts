@@ -2,19 +2,14 @@
 // counters stand among those of all scopes with the same windows, in large arrays of numbers: a user is no object, so a million
 // of them cost the garbage collector nothing.
 
-import { parseUserKey, scopeKey } from '../../budget/index.js'
+import { parseScopeKey, parseUserKey, scopeKey } from '../../budget/index.js'
 import type { ScopeId } from '../../enforcement/index.js'
 import type { ScopeTerms } from '../contract.js'
 import type { KnownUser } from '../directory.js'
-import { hasLapsed, OPEN_HOLDS, TIER, type Cells } from './cells.js'
-import { Layout } from './layout.js'
-
-/** Where the counters of one scope stand: `cells` from `base` on, laid out by `layout`. Valid within one operation. */
-export interface ScopeRecord {
-  readonly layout: Layout
-  readonly cells: Cells
-  readonly base: number
-}
+import type { Books, ScopeRecord } from '../counting/books.js'
+import { hasLapsed, OPEN_HOLDS, TIER } from '../counting/cells.js'
+import { Layout } from '../counting/layout.js'
+import { Chunks } from './chunks.js'
 
 /** What no kind of scope has in its name: ids have no control characters. */
 const OF_A_TENANT = '\u0000of a tenant'
@@ -24,9 +19,11 @@ const LOOKED_AT = 4
 const PLACES = 2 ** 24
 
 /** All scopes. Those without a tenant are found by their id alone, so that no key is made for a look-up. */
-export class Scopes {
+export class Scopes implements Books {
   readonly #kinds = new Map<string, Map<string, number>>()
   readonly #root = Layout.root()
+  /** By the number of the layout. */
+  readonly #chunks: Chunks[] = []
   readonly #tiers: (string | undefined)[] = [undefined]
   #lastKind: string | undefined
   #lastNumbers: Map<string, number> | undefined
@@ -35,9 +32,10 @@ export class Scopes {
   #lastName = ''
   #lastNumber: number | undefined
   #grew = false
+  #hasForgotten = false
   #round: Generator<readonly [Map<string, number>, string, number]> | undefined
 
-  get(scope: ScopeId): ScopeRecord | undefined {
+  get({ scope }: Pick<ScopeTerms, 'scope'>): ScopeRecord | undefined {
     const number = this.#find(this.#numbersOf(scope), nameOf(scope))
     return number === undefined ? undefined : this.#recordAt(number)
   }
@@ -49,19 +47,19 @@ export class Scopes {
     const before = number === undefined ? undefined : this.#recordAt(number)
     if (before !== undefined && before.layout.placesOf(windows).complete) return before
     const layout = (before?.layout ?? this.#root).grownBy(windows)
-    const place = layout.newPlace()
-    const record = { layout, cells: layout.cellsAt(place), base: layout.baseOf(place) }
+    const chunks = this.#chunksOf(layout)
+    const place = chunks.newPlace()
+    const record = { layout, cells: chunks.cellsAt(place), base: chunks.baseOf(place) }
     if (before === undefined) this.#grew = true
     else {
-      layout.copyFrom(before, record)
-      before.layout.freePlace((number as number) % PLACES)
+      record.cells.set(before.cells.subarray(before.base, before.base + before.layout.empty.length), record.base)
+      this.#chunksOf(before.layout).freePlace((number as number) % PLACES)
     }
     numbers.set(nameOf(scope), layout.number * PLACES + place)
     this.#lastFoundIn = undefined
     return record
   }
 
-  /** Notes the tier of the last request, for listing users. */
   noteTier({ cells, base }: ScopeRecord, tier: string | undefined): void {
     if (this.#tiers[cells[base + TIER] as number] === tier) return
     const known = this.#tiers.indexOf(tier)
@@ -70,6 +68,18 @@ export class Scopes {
 
   tierOf({ cells, base }: ScopeRecord): string | undefined {
     return this.#tiers[cells[base + TIER] as number]
+  }
+
+  /** True once a scope was forgotten: when it comes again, its lifetime totals begin anew. */
+  get hasForgotten(): boolean {
+    return this.#hasForgotten
+  }
+
+  /** Every scope. */
+  *all(): Generator<{ readonly scope: ScopeId; readonly record: ScopeRecord }> {
+    for (const [kind, numbers] of this.#kinds) {
+      for (const [name, number] of numbers) yield { scope: kind.endsWith(OF_A_TENANT) ? parseScopeKey(name) : { kind, id: name }, record: this.#recordAt(number) }
+    }
   }
 
   /** Every user with the tier last seen. */
@@ -99,8 +109,9 @@ export class Scopes {
       const record = this.#recordAt(number)
       if (record.cells[record.base + OPEN_HOLDS] !== 0 || !hasLapsedWholly(record, now)) continue
       numbers.delete(name)
+      this.#hasForgotten = true
       this.#lastFoundIn = undefined
-      record.layout.freePlace(number % PLACES)
+      this.#chunksOf(record.layout).freePlace(number % PLACES)
     }
   }
 
@@ -116,7 +127,12 @@ export class Scopes {
   #recordAt(number: number): ScopeRecord {
     const place = number % PLACES
     const layout = this.#root.layoutOf((number - place) / PLACES)
-    return { layout, cells: layout.cellsAt(place), base: layout.baseOf(place) }
+    const chunks = this.#chunks[layout.number] as Chunks
+    return { layout, cells: chunks.cellsAt(place), base: chunks.baseOf(place) }
+  }
+
+  #chunksOf(layout: Layout): Chunks {
+    return (this.#chunks[layout.number] ??= new Chunks(layout))
   }
 
   #numbersOf({ kind, tenant }: ScopeId): Map<string, number> {

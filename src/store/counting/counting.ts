@@ -3,20 +3,20 @@
 import { saturatingAdd, type Unit } from '../../money/index.js'
 import { READING_SIZE, type Effect, type ScopeTerms, type WindowTerms } from '../contract.js'
 import { raiseAlerts } from './alerts.js'
+import type { Books } from './books.js'
 import { addHeld, addSpent, addToBucket, isStored, LIFETIME_ENTRIES, LIFETIME_MICROCENTS, OPEN_HOLDS, rollingSpent, turnWindow, type Cells } from './cells.js'
 import type { Charge } from './charge.js'
-import type { Scopes } from './scopes.js'
 
 /** Holds the charge's estimate in each of its windows, beginning those that have turned; requests count at once. */
-export function place(charge: Charge, scopes: Scopes, now: number, effects: Effect[]): void {
+export function place(charge: Charge, books: Books, now: number, effects: Effect[]): void {
   const { scopes: placed, readings, heldMicrocents, heldTokens } = charge
   let at = 0
   for (let index = 0; index < placed.length; index += 1) {
     const scope = placed[index] as ScopeTerms
-    const record = scopes.withRoomFor(scope)
+    const record = books.withRoomFor(scope)
     const { cells, base } = record
     const { slots } = record.layout.placesOf(scope.windows)
-    scopes.noteTier(record, charge.facts.tier)
+    books.noteTier(record, charge.facts.tier)
     cells[base + OPEN_HOLDS] = (cells[base + OPEN_HOLDS] as number) + 1
     for (let position = 0; position < slots.length; position += 1) {
       const terms = scope.windows[position] as WindowTerms
@@ -37,23 +37,24 @@ export function place(charge: Charge, scopes: Scopes, now: number, effects: Effe
  * Replaces what is held by what was spent, where the stored window is still the one that the hold was placed in. `entries` is 0
  * for a release: it charges nothing, and is no entry of its user's.
  */
-export function endCharge(charge: Charge, scopes: Scopes, entries: 0 | 1, microcents: number, tokens: number, at: number, effects: Effect[]): void {
-  change(charge, scopes, charge.heldMicrocents, charge.heldTokens, 1, entries, microcents, tokens, at, at, effects)
+export function endCharge(charge: Charge, books: Books, entries: 0 | 1, microcents: number, tokens: number, at: number, effects: Effect[]): void {
+  change(charge, books, charge.heldMicrocents, charge.heldTokens, 1, entries, microcents, tokens, at, at, effects)
 }
 
 /**
  * Adds to what a charge has spent, or takes from it. What is added to a rolling window counts from now on; what is taken goes
  * from the bucket of `countedAt`, or from nowhere.
  */
-export function correct(charge: Charge, scopes: Scopes, microcents: number, tokens: number, countedAt: number, now: number, effects: Effect[]): void {
-  change(charge, scopes, 0, 0, 0, 1, microcents, tokens, countedAt, now, effects)
+export function correct(charge: Charge, books: Books, microcents: number, tokens: number, countedAt: number, now: number, effects: Effect[]): void {
+  change(charge, books, 0, 0, 0, 1, microcents, tokens, countedAt, now, effects)
 }
 
 /** Takes a request back out of the windows of requests that it was placed in: it never was. */
-export function uncountRequests(charge: Charge, scopes: Scopes): void {
+export function uncountRequests(charge: Charge, books: Books): void {
+  charge.uncounted = true
   let at = 0
   for (const scope of charge.scopes) {
-    const { layout, cells, base } = scopes.withRoomFor(scope)
+    const { layout, cells, base } = books.withRoomFor(scope)
     const { slots } = layout.placesOf(scope.windows)
     scope.windows.forEach(({ unit, source }, position) => {
       const slot = base + (slots[position] as number)
@@ -67,13 +68,13 @@ export function uncountRequests(charge: Charge, scopes: Scopes): void {
 }
 
 // Amounts as two numbers each, not as objects: this runs for every request.
-function change(charge: Charge, scopes: Scopes, releasedMicrocents: number, releasedTokens: number, ended: 0 | 1, entries: 0 | 1, microcents: number, tokens: number, countedAt: number, now: number, effects: Effect[]): void {
+function change(charge: Charge, books: Books, releasedMicrocents: number, releasedTokens: number, ended: 0 | 1, entries: 0 | 1, microcents: number, tokens: number, countedAt: number, now: number, effects: Effect[]): void {
   const { scopes: placed, readings } = charge
   let at = 0
   for (let index = 0; index < placed.length; index += 1) {
     const scope = placed[index] as ScopeTerms
     // A scope may have been forgotten since a hold in it ended: what is corrected then still counts in its rolling windows.
-    const { layout, cells, base } = scopes.withRoomFor(scope)
+    const { layout, cells, base } = books.withRoomFor(scope)
     const { slots } = layout.placesOf(scope.windows)
     cells[base + LIFETIME_MICROCENTS] = Math.max(0, saturatingAdd(cells[base + LIFETIME_MICROCENTS] as number, microcents))
     cells[base + LIFETIME_ENTRIES] = (cells[base + LIFETIME_ENTRIES] as number) + entries

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { addToBucket, emptySlot, freeingOf, hasLapsed, rollingSpent } from '../../../../src/store/memory/cells.js'
+import { addToBucket, emptySlot, freeingOf, hasLapsed, rollingSpent } from '../../../../src/store/counting/cells.js'
 import { rollingRule } from '../../../../src/time/index.js'
 import type { WindowTerms } from '../../../../src/store/index.js'
 

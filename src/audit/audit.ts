@@ -1,0 +1,95 @@
+// An audit: a store's counters compared with its ledger and its open holds, and either of them mended. Decides what may be mended
+// and when; what differs is compare's to say.
+
+import type { ScopeId } from '../enforcement/index.js'
+import { InvalidConfigError, InvalidRequestError } from '../errors/index.js'
+import { toUsd } from '../money/index.js'
+import type { Auditor, Store } from '../store/index.js'
+import { FixedDate } from '../time/index.js'
+import type { CountedUnit } from './audit-entry.js'
+import { compare, type Comparison, type Difference, type EndingOf } from './compare.js'
+import { correctionsOf, entriesFor } from './repair.js'
+
+/** What an audit may change: nothing (absent), the counters, or the ledger. */
+export interface AuditOptions {
+  readonly repair?: 'counters' | 'ledger' | undefined
+}
+
+/** A counter that is not what it should be. Money is USD; `unit` says whether the numbers are money. */
+export interface AuditDifference {
+  readonly scope: ScopeId
+  /** The window's identity, such as `daily/usd`; for a scope's lifetime totals `lifetime/usd` or `lifetime/entries`. */
+  readonly window: string
+  readonly unit: CountedUnit
+  /** When the instance (of a rolling window: the bucket) starts. */
+  readonly startsAt: Date
+  readonly what: 'spent' | 'held' | 'lifetime'
+  /** What the counter says. */
+  readonly counted: number
+  /** What the ledger says; for held, what the open holds do. */
+  readonly expected: number
+  /** The same as integers: microcents for money. */
+  readonly exact: { readonly counted: number; readonly expected: number }
+}
+
+/** What an audit has found, and what it has mended. */
+export interface AuditReport {
+  /**
+   * `clean`: nothing differs. `repaired`: something did, and nothing does any more. `different`: see `differences`. `incomplete`:
+   * the ledger no longer has all entries, so that only held could be compared.
+   */
+  readonly status: 'clean' | 'different' | 'incomplete' | 'repaired'
+  /** The moment that was looked at, in store time. */
+  readonly at: Date
+  /** How many ledger entries were read, and how many open holds and scopes were looked at. */
+  readonly entries: number
+  readonly holds: number
+  readonly scopes: number
+  /** What differs; after a repair, what still does. */
+  readonly differences: readonly AuditDifference[]
+  /** What a repair was made for. */
+  readonly repaired: readonly AuditDifference[]
+}
+
+/** As much of a store as an audit looks at. */
+export type AuditedStore = Pick<Store, 'name' | 'auditor'>
+
+/**
+ * Compares the counters of a store with its ledger and its open holds; mends one of them if told to, then compares again. Throws
+ * `InvalidConfigError` for a store that cannot be audited, and `InvalidRequestError` for a repair that is none and for one from an
+ * incomplete ledger: nothing has changed then. Safe while others use the store; two repairs at once mend twice.
+ */
+export async function audit(store: AuditedStore, { repair }: AuditOptions, newId: () => string, endingOf?: EndingOf): Promise<AuditReport> {
+  const { auditor } = store
+  if (auditor === undefined) throw new InvalidConfigError(`store: the "${store.name}" store cannot be audited. Use one that has an auditor: memory, SQLite or Redis.`)
+  if (repair !== undefined && repair !== 'counters' && repair !== 'ledger') throw new InvalidRequestError(`options.repair: ${JSON.stringify(repair)} is no repair. Give "counters" or "ledger", or leave it out to change nothing.`)
+  const found = await compare(await auditor.snapshot(), endingOf)
+  if (repair === undefined) return reportOf(found, [])
+  if (!found.complete) {
+    throw new InvalidRequestError(`options.repair: the ledger of the "${store.name}" store no longer has all entries, so that nothing can be repaired by it. Keep every entry (a larger ledger, or a sink for it), or audit without repair.`)
+  }
+  const repaired = repair === 'counters' ? found.differences : found.differences.filter(({ what }) => what !== 'held')
+  let left = found
+  // Twice at most: the lifetime of a scope that was lost whole can be compared only once its windows are there again.
+  for (let pass = 0; pass < 2 && left.differences.length > 0; pass += 1) {
+    await mend(auditor, repair, left.differences, left.at, newId)
+    left = await compare(await auditor.snapshot(), endingOf)
+  }
+  if (repair === 'counters' && left.differences.length === 0) await auditor.repaired?.()
+  return reportOf(left, repaired)
+}
+
+async function mend(auditor: Auditor, repair: 'counters' | 'ledger', differences: readonly Difference[], at: number, newId: () => string): Promise<void> {
+  if (repair === 'counters') await auditor.correct(correctionsOf(differences))
+  else await auditor.append(entriesFor(differences, at, newId))
+}
+
+function reportOf({ at, complete, entries, holds, scopes, differences }: Comparison, repaired: readonly Difference[]): AuditReport {
+  const status = !complete ? 'incomplete' : differences.length > 0 ? 'different' : repaired.length > 0 ? 'repaired' : 'clean'
+  return Object.freeze({ status, at: new FixedDate(at), entries, holds, scopes, differences: Object.freeze(differences.map(toPublicDifference)), repaired: Object.freeze(repaired.map(toPublicDifference)) })
+}
+
+function toPublicDifference({ scope, window, unit, startsAt, what, counted, expected }: Difference): AuditDifference {
+  const shown = (amount: number): number => (unit === 'usd' ? toUsd(amount) : amount)
+  return Object.freeze({ scope, window, unit, startsAt: new FixedDate(startsAt), what, counted: shown(counted), expected: shown(expected), exact: Object.freeze({ counted, expected }) })
+}
