@@ -5,12 +5,12 @@ import { gracefulDegradation, strictBudgetEnforcement, tierBasedEnforcement } fr
 import { bursarConfig, type BursarConfig } from './config.js'
 import {
   AllowedDecision,
+  answerWithoutStore,
   assertStoreFailed,
   Assessment,
   BudgetExceededError,
   DeniedDecision,
   Holds,
-  chargeFacts,
   firstQuestion,
   isUnusableOutcome,
   parseRequest,
@@ -35,6 +35,7 @@ import { EnforcementCallbacks, frozenCopy, type Policy } from './enforcement/ind
 import { ClosedError, DuplicateRequestError, InvalidRequestError, MissingCostError } from './errors/index.js'
 import type { EventHub } from './events/index.js'
 import { formatUsd } from './money/index.js'
+import { isStoresFailure } from './outage/index.js'
 import { Ladder } from './pricing/index.js'
 import { PoliciesInForce } from './policies-in-force.js'
 import { failureError, isPromise, type Admitted, type Failure, type MaybePromise, type Outdated, type Refused, type ReserveRequest } from './store/index.js'
@@ -78,7 +79,8 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     policies.forEach((policy, index) => this.callbacks.register(this.#policies.resolve(policy as Policy<string>, `config.policies.${index}`)))
     this.#holdTtlMs = parseDuration(plain.holdTtl ?? DEFAULT_HOLD_TTL, 'config.holdTtl')
     const ladder = plain.ladder === undefined ? undefined : new Ladder(plain.ladder)
-    this.#foundation = layFoundation(plain as BudgetsConfig, () => this.#policies.current)
+    const { onStoreError, localShare, settleQueue } = plain
+    this.#foundation = layFoundation(plain as BudgetsConfig, () => this.#policies.current, { localShare: onStoreError === 'local' ? localShare : undefined, settleQueue })
     this.#events = this.#foundation.hub as unknown as EventHub<BursarEvents>
     this.#holds = new Holds(this.#foundation, this.#events, this.#holdTtlMs)
     const blocksWithoutCheaper = plain.onNoCheaperModel !== 'allow'
@@ -178,7 +180,11 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     return this
   }
 
-  /** Takes no more checks and closes the store. Holds that are open stay so: another process may settle them. */
+  /**
+   * Takes no more checks and closes the store. Holds that are open stay so: another process may settle them. Settles that wait for a
+   * store which is away are sent if it answers within `storeTimeout`; else they stay in the file of the `settleQueue`, or are lost
+   * with a warning.
+   */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -195,12 +201,12 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     try {
       found = this.#foundation.accounts.findRemembered(request)
     } catch (error) {
-      return this.#withoutDirectory(error, request)
+      return this.#withoutDirectory(error, request, signal)
     }
     if (!isPromise(found)) return this.#hold(request, found, signal, attempt)
     return found.then(
       (account) => this.#hold(request, account, signal, attempt),
-      (error: unknown) => this.#withoutDirectory(error, request),
+      (error: unknown) => this.#withoutDirectory(error, request, signal),
     )
   }
 
@@ -214,19 +220,24 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     try {
       reply = this.#foundation.store.reserve(asked)
     } catch (error) {
-      return this.#askAgain(error, question, asked, asksFunctions, signal)
+      return this.#notReserved(error, question, asked, asksFunctions, signal)
     }
     if (!isPromise(reply)) return this.#decide(question, reply, asksFunctions, signal)
     return reply.then(
       (answer) => this.#decide(question, answer, asksFunctions, signal),
-      (error: unknown) => this.#askAgain(error, question, asked, asksFunctions, signal),
+      (error: unknown) => this.#notReserved(error, question, asked, asksFunctions, signal),
     )
   }
 
   /**
    * A reserve that failed may have taken effect: it is repeated once with the same id. If that fails too, a tombstone is left, so
-   * that no hold stays open for a call that nobody makes (the life of a hold, DESIGN 3.4).
+   * that no hold stays open for a call that nobody makes (the life of a hold, DESIGN 3.4). The guard of a shared store does both.
    */
+  #notReserved(error: unknown, question: Question, asked: ReserveRequest, asksFunctions: boolean, signal: AbortSignal | undefined): MaybePromise<Decision> {
+    if (this.#foundation.guard === undefined) return this.#askAgain(error, question, asked, asksFunctions, signal)
+    return this.#withoutStore(error, 'reserve', question, asked, asksFunctions, signal)
+  }
+
   async #askAgain(error: unknown, question: Question, asked: ReserveRequest, asksFunctions: boolean, signal: AbortSignal | undefined): Promise<Decision> {
     assertStoreFailed(error)
     let reply: Reply
@@ -234,7 +245,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
       reply = await this.#foundation.store.reserve(asked)
     } catch (again) {
       void this.#withdraw(question.id, true)
-      return this.#withoutStore(again, 'reserve', question, asksFunctions)
+      return this.#withoutStore(again, 'reserve', question, undefined, asksFunctions, signal)
     }
     // A generated id can only have been this call's own.
     const own = reply.outcome === 'admitted' && !asked.idGiven ? { ...reply, replay: undefined } : reply
@@ -284,6 +295,8 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
       if (reply.outcome === 'released') this.#foundation.effects.announce(reply.effects)
     } catch (error) {
       this.#failed('release', error)
+      const { guard } = this.#foundation
+      if (guard !== undefined && isStoresFailure(error)) await guard.keep({ id, kind: 'withdraw', microcents: 0 }, error).catch((lost: unknown) => this.#failed('release', lost))
     }
   }
 
@@ -326,30 +339,23 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     }
   }
 
-  #withoutDirectory(error: unknown, request: ParsedRequest): Decision {
+  #withoutDirectory(error: unknown, request: ParsedRequest, signal: AbortSignal | undefined): Decision {
     assertStoreFailed(error)
     const account = this.#foundation.accounts.findWithoutDirectory(request)
     const { requestPolicies, asksFunctions } = this.#policies.current
     const prepared = prepareRungs(request, account, requestPolicies, this.#rungSources)
     const { callbacks } = this
-    return this.#withoutStore(error, 'directory', { id: newId(), request, account, prepared, policies: callbacks.policies, callbacks, attempt: 1 }, asksFunctions)
+    return this.#withoutStore(error, 'directory', { id: newId(), request, account, prepared, policies: callbacks.policies, callbacks, attempt: 1 }, undefined, asksFunctions, signal)
   }
 
-  #withoutStore(error: unknown, operation: string, asked: Question, asksFunctions: boolean): Decision {
+  #withoutStore(error: unknown, operation: string, question: Question, asked: ReserveRequest | undefined, asksFunctions: boolean, signal: AbortSignal | undefined): Decision {
     assertStoreFailed(error)
     this.#failed(operation, error)
-    const { request, account, prepared } = asked
-    const unread = { now: this.#foundation.clock(), readings: [], effects: [] }
-    const refused = { ...unread, outcome: 'refused' as const, freeing: new Map() }
-    const windowless = { ...asked, account: { ...account, scopes: [] } }
-    if (this.#config.onStoreError !== 'allow') return this.#denied(new Assessment({ ...windowless, policies: [storeUnavailable] }, refused, 'none'), 'store-unavailable')
-    // Only money is let through unheld: what policies say of the request itself still counts.
-    const rung = prepared.refused === undefined ? 0 : prepared.refused.indexOf(false)
-    if (rung < 0) return this.#denied(new Assessment(windowless, refused, 'none'), undefined)
-    const assessment = new Assessment(windowless, { ...unread, outcome: 'admitted', rung, degrade: prepared.degrade, dueAt: unread.now }, 'none')
-    const action = assessment.action(asksFunctions)
-    if (action === 'BLOCK') return this.#denied(assessment, undefined)
-    return this.#allowed(assessment, action, unread.now, undefined, new Unheld(this.#foundation, this.#holds, request, chargeFacts(request, account, prepared)))
+    signal?.throwIfAborted()
+    const answer = answerWithoutStore(this.#foundation, this.#config.onStoreError ?? 'block', error, question, asked, asksFunctions)
+    const { assessment } = answer
+    if (!answer.allowed) return this.#denied(assessment, answer.code)
+    return this.#allowed(assessment, answer.action, answer.expiresAt, undefined, new Unheld(this.#foundation, this.#holds, question.request, assessment, answer.local))
   }
 
   async #enriched(request: CheckRequest, signal: AbortSignal | undefined): Promise<Readonly<Record<string, unknown>>> {
@@ -367,6 +373,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   }
 
   #failed(operation: string, error: unknown): void {
+    if (this.#foundation.guard?.hasAnnounced(error) === true) return
     this.#failing = true
     this.#events.emit('store-error', { operation, error })
   }
@@ -380,8 +387,6 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     if (this.#closed) throw new ClosedError('bursar')
   }
 }
-
-const storeUnavailable: Policy<string> = () => ({ action: 'BLOCK', reason: 'the store is not available' })
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null

@@ -6,7 +6,8 @@ import type { CheckRequest, Estimate } from './decision/index.js'
 import type { Combine, EnforcementAction, Policy } from './enforcement/index.js'
 import type { LadderConfig } from './pricing/index.js'
 import type { Duration } from './time/index.js'
-import { budgetsFields, type BudgetsConfig } from './tracker/index.js'
+import type { SettleQueueConfig } from './outage/index.js'
+import { budgetsFields, durationSchema, type BudgetsConfig } from './tracker/index.js'
 
 /** Loads what policies need from elsewhere, before they run. What it returns is `context.facts`; what it throws rejects the check. */
 export type Enrich<Tier extends string = string, Group extends string = string> = (
@@ -34,8 +35,18 @@ export interface BursarConfig<Tier extends string = string, Group extends string
   readonly onHoldExpiry?: 'charge' | 'release' | undefined
   /** For a named model that the ladder does not know, where a policy says DEGRADE: refuse (default), or only say so. */
   readonly onNoCheaperModel?: 'block' | 'allow' | undefined
-  /** When the store fails: refuse (default), or allow without a hold. */
-  readonly onStoreError?: 'block' | 'allow' | undefined
+  /**
+   * When a store is away: refuse (default), allow without a hold, or (for a shared store) allow from this process's `localShare` of
+   * what the windows had left when the store last spoke of them. A store that has lost its data refuses whatever stands here.
+   */
+  readonly onStoreError?: 'block' | 'allow' | 'local' | undefined
+  /**
+   * For `'local'`: above 0, at most 1. The shares of all processes together must be at most 1, such as 1 / number of processes, else
+   * they can admit more than was left. Used once for each outage: what a call costs less than its estimate is not given back.
+   */
+  readonly localShare?: number | undefined
+  /** Where settles and releases wait while a shared store is away. Default: up to 10,000 in memory. */
+  readonly settleQueue?: SettleQueueConfig | undefined
   /** Shown in denials. */
   readonly upgradeUrl?: string | undefined
 }
@@ -61,9 +72,14 @@ export const bursarConfig = z.strictObject({
   ladder: z.record(idSchema, z.union([idSchema, z.array(idSchema)])).optional(),
   estimate: fn<Estimate>('a function of request and model that gives USD').optional(),
   enrich: fn<Enrich>('a function of the request').optional(),
-  holdTtl: z.custom<Duration>((value) => typeof value === 'string' || typeof value === 'number', "must be a duration such as '10m', or milliseconds").optional(),
+  holdTtl: durationSchema.optional(),
   onHoldExpiry: z.enum(['charge', 'release']).optional(),
   onNoCheaperModel: z.enum(['block', 'allow']).optional(),
-  onStoreError: z.enum(['block', 'allow']).optional(),
+  onStoreError: z.enum(['block', 'allow', 'local']).optional(),
+  localShare: z.number().refine((share) => share > 0 && share <= 1, 'must be above 0 and at most 1: all shares together at most 1').optional(),
+  settleQueue: z.strictObject({ path: z.string().min(1).optional(), max: z.int().min(1).optional() }).optional(),
   upgradeUrl: z.string().optional(),
+}).refine((config) => config.onStoreError !== 'local' || config.localShare !== undefined, {
+  path: ['localShare'],
+  message: "is missing, and onStoreError: 'local' needs it. Give this process's share of what is left, such as 1 / number of processes",
 })

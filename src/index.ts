@@ -47,12 +47,17 @@ export {
   type WindowView,
 } from './enforcement/index.js'
 export * from './errors/index.js'
+export type { AuditDifference, AuditOptions, AuditReport } from './audit/index.js'
 export type { ThresholdEvent, TrackerEvents } from './events/index.js'
 export type { LedgerEntry, LedgerKind } from './ledger/index.js'
-export { formatUsd, MICROCENTS_PER_USD, parseUsd, toUsd, type Unit, type Usd } from './money/index.js'
+export { formatUsd, MICROCENTS_PER_USD, parseUsd, toUsd, type Amounts, type Unit, type Usd } from './money/index.js'
 export type { LadderConfig } from './pricing/index.js'
+export type { SettleQueueConfig } from './outage/index.js'
 export type { UsageDetails, UsageType } from './session/index.js'
+export type * from './store/auditing.js'
 export type * from './store/contract.js'
+export type * from './store/directory.js'
+export type { MaybePromise } from './store/maybe-promise.js'
 export { memoryStore, type MemoryStoreOptions } from './store/memory/index.js'
 export { systemClock, type Clock, type Duration } from './time/index.js'
 export {

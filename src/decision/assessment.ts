@@ -3,17 +3,19 @@
 
 import { combineVerdicts, describeScope, hits, mostSevere, percentOf, type EnforcementAction, type EnforcementContext, type Verdict } from '../enforcement/index.js'
 import { amountIn, describeAmount, toPublic, toUsd } from '../money/index.js'
+import type { Placement } from '../outage/index.js'
 import { READING_SIZE, type Admitted, type Freeing, type Refused } from '../store/index.js'
 import { NEVER } from '../time/index.js'
 import { largestFitting, windowViews, type JudgedScope, type JudgedWindow } from '../tracker/index.js'
 import { DENIAL_STATUS, errorWord, type Denial, type DenialCode } from './denial.js'
 import type { Basis, EnforcedBy } from './decision.js'
-import type { Question } from './question.js'
+import { chargeFacts, type Question } from './question.js'
 import { requestContext } from './request-context.js'
 import { fitsAllAt, lastingLongest, refusalsOf, type Refusal } from './retry.js'
 import type { Rung } from './rungs.js'
 import { collectVerdicts } from './verdicts.js'
 
+const BY_SHARE = 'The budget store is away: this process decides by its share of what was left, and counts the rest as used.'
 const NO_FREEING: ReadonlyMap<number, readonly Freeing[]> = new Map()
 
 /** A request with the store's answer. What may be asked of it is worked out when it is asked for. */
@@ -47,6 +49,11 @@ export class Assessment implements Basis {
 
   get rungs(): readonly Rung[] {
     return this.#question.prepared.rungs
+  }
+
+  placement(): Placement {
+    const { request, account, prepared, spending = account } = this.#question
+    return { scopes: spending.scopes, facts: chargeFacts(request, spending, prepared), idGiven: request.given.idempotencyKey !== undefined }
   }
 
   /** The rung that counts: the chosen one, or the one asked for where all are refused. */
@@ -103,7 +110,7 @@ export class Assessment implements Basis {
   denial(code: DenialCode, upgradeUrl: string | undefined): Denial {
     const general = { error: errorWord(code), code, status: DENIAL_STATUS[code], decisionId: this.id, ...(upgradeUrl !== undefined && { upgradeUrl }) }
     if (code === 'store-unavailable') {
-      return Object.freeze({ ...general, message: "The budget store is not available, and nothing is allowed without it (onStoreError: 'block'). Try again.", retryAfterMs: null })
+      return Object.freeze({ ...general, message: 'The budget store is not available, and this request is not allowed without it (onStoreError). Try again.', retryAfterMs: null })
     }
     if (code !== 'budget' && code !== 'rate') {
       const blocking = this.verdicts().find((verdict) => verdict.action === 'BLOCK')
@@ -118,12 +125,14 @@ export class Assessment implements Basis {
     const { scope, terms, spent, held, endsAt } = longest
     const { account, prepared } = this.#question
     const largest = largestFitting(account.scopes, this.#answer.readings, this.rung.amounts.tokens, prepared.degradeBlocks)
+    const isLocal = this.enforcedBy === 'local'
     // A threshold of 100 % is the limit itself, and needs no word.
     const fromPct = terms.limit !== null && longest.ceiling.max < terms.limit ? percentOf(terms.limit, longest.ceiling.pre) : undefined
     return Object.freeze({
       ...general,
       ...(fromPct !== undefined && { refusedFromPct: fromPct }),
-      message: sentence(longest, rungs.at(-1) as Rung, fromPct),
+      ...(isLocal && { local: true as const }),
+      message: isLocal ? `${sentence(longest, rungs.at(-1) as Rung, fromPct)} ${BY_SHARE}` : sentence(longest, rungs.at(-1) as Rung, fromPct),
       scope,
       window: terms.period,
       unit: terms.unit,

@@ -5,6 +5,7 @@ import { describeScope, type EnforcementContext, type Verdict, type WindowView }
 import { AlreadyEndedError, UnknownHoldError } from '../errors/index.js'
 import { formatUsd, toUsd, type Amounts, type Usd } from '../money/index.js'
 import { UsageMeter, type UsageDetails, type UsageType } from '../session/index.js'
+import type { Placement } from '../outage/index.js'
 import type { EndedState } from '../store/index.js'
 import type { Duration } from '../time/index.js'
 import type { TokenCounts } from '../tracker/index.js'
@@ -32,6 +33,8 @@ export interface Settlement {
   readonly overage: number
   /** The same settle had been made before; nothing was charged again. */
   readonly replayed: boolean
+  /** The store is away and will be told: until then nothing is charged, and `overage` is what the decision says of it. Else absent. */
+  readonly queued?: true
   readonly exact: { readonly costMicrocents: number; readonly overageMicrocents: number }
 }
 
@@ -43,14 +46,21 @@ export interface RungView {
 
 /** What the engine does for a decision's methods. */
 export interface Endings {
-  settle(id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined, decidedModel: string | undefined): Promise<Settlement>
+  settle(id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined, decided: Decided | undefined): Promise<Settlement>
   release(id: string): Promise<void>
   extend(id: string, ttl: Duration | undefined): Promise<Date>
   usageError(id: string, error: Error): void
 }
 
+/** What an ending may need of its decision. */
+export interface Decided {
+  readonly rung: Rung
+  /** Where the cost belongs if the store does not know the hold. */
+  placement(): Placement
+}
+
 /** What a decision was made from; the parts that cost something are functions, which work them out once. */
-export interface Basis {
+export interface Basis extends Decided {
   readonly id: string
   readonly requestedModel: string | undefined
   readonly replayed: boolean
@@ -95,6 +105,10 @@ abstract class BaseDecision {
   /** What was asked for: the integers of rung 0. */
   get requested(): Amounts {
     return (this.#basis.rungs[0] as Rung).amounts
+  }
+
+  protected decided(): Decided {
+    return this.#basis
   }
 
   /** What `console.log` shows in Node: the answer and its reason, not how it was found. */
@@ -149,11 +163,12 @@ export class AllowedDecision extends BaseDecision {
 
   /**
    * Replaces the hold by what the call cost. What is above the hold is recorded whole and reported as overage. Repeating it with
-   * the same cost changes nothing. Rejects with `MissingCostError`, `PricesNotConfigured`, `UnknownHoldError` or
-   * `AlreadyEndedError`; then nothing has changed.
+   * the same cost changes nothing. While a shared store is away the settle waits for it (`queued`). Rejects with
+   * `MissingCostError`, `PricesNotConfigured`, `UnknownHoldError`, `AlreadyEndedError`, or `StoreUnavailableError` where it can
+   * neither be made nor wait; then nothing has changed, as far as is known.
    */
   settle(outcome?: Outcome): Promise<Settlement> {
-    return this.#endings.settle(this.id, outcome, this.#meter, this.model)
+    return this.#endings.settle(this.id, outcome, this.#meter, this.decided())
   }
 
   /** Gives the held money back: no call was made. Releasing again, or after a settle, has no effect. */

@@ -45,6 +45,8 @@ export interface Denial {
   readonly retryAfterMs: number | null
   /** The largest estimate in USD that would be admitted now; `null`: none. */
   readonly largestFittingCost?: number | null | undefined
+  /** Set where the store was away and this process's share of the budget did not suffice: the request may fit when it is back. */
+  readonly local?: true | undefined
   readonly upgradeUrl?: string | undefined
 }
 
@@ -58,7 +60,7 @@ export class BudgetExceededError extends BursarError {
   readonly denial: Denial
 
   constructor(denial: Denial) {
-    super('BUDGET_EXCEEDED', denial.message, { retryable: denial.retryAfterMs !== null || denial.code === 'store-unavailable' })
+    super('BUDGET_EXCEEDED', denial.message, { retryable: denial.retryAfterMs !== null || denial.code === 'store-unavailable' || denial.local === true })
     this.denial = denial
   }
 }

@@ -2,18 +2,20 @@
 // before the store is asked, so that bad input changes nothing.
 
 import { z } from 'zod'
-import { countSchema, usdSchema, type Spender } from '../budget/index.js'
+import { countSchema, usdSchema } from '../budget/index.js'
 import type { EventHub } from '../events/index.js'
 import { MissingCostError, PricesNotConfigured } from '../errors/index.js'
 import { parseUsd, toUsd } from '../money/index.js'
 import type { UsageMeter } from '../session/index.js'
-import { failureError, isPromise, type ChargeFacts, type Failure, type Recorded, type Settled, type Store } from '../store/index.js'
+import { isStoresFailure, type OutageGuard, type Placement } from '../outage/index.js'
+import { failureError, isPromise, type ChargeFacts, type Failure, type MaybePromise, type Released, type Settled, type Store } from '../store/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
-import { newId, parseStrictly, totalTokens, type Foundation } from '../tracker/index.js'
+import { parseStrictly, totalTokens, type Foundation } from '../tracker/index.js'
 import type { BursarEvents } from './events.js'
-import type { Endings, Outcome, Settlement } from './decision.js'
+import type { Decided, Endings, Outcome, Settlement } from './decision.js'
 
-interface Actual {
+/** What a call cost, in integers. */
+export interface Actual {
   readonly microcents: number
   readonly tokens: number | undefined
   readonly model: string | undefined
@@ -27,7 +29,7 @@ const outcomeSchema = z.strictObject({
   model: z.string().min(1).optional(),
 })
 
-/** Ends holds in the store, and announces how. */
+/** Ends holds in the store, and announces how. What a shared store cannot be told now waits for it. */
 export class Holds implements Endings {
   readonly #foundation: Foundation
   readonly #events: EventHub<BursarEvents>
@@ -39,21 +41,39 @@ export class Holds implements Endings {
     this.#ttlMs = ttlMs
   }
 
-  settle(id: string, outcome: Outcome | undefined, meter?: UsageMeter, decidedModel?: string): Promise<Settlement> {
+  settle(id: string, outcome: Outcome | undefined, meter?: UsageMeter, decided?: Decided): Promise<Settlement> {
     // No async function: see Bursar.check.
     try {
       const actual = readOutcome(outcome, meter)
       const { microcents, tokens, model } = actual
-      const reply = this.#store.settle({ id, microcents, tokens, model })
-      if (isPromise(reply)) return Promise.resolve(reply.then((settled) => this.#settled(id, settled, actual, decidedModel)))
-      return Promise.resolve(this.#settled(id, reply, actual, decidedModel))
+      let reply: MaybePromise<Settled | Failure>
+      try {
+        reply = this.#store.settle({ id, microcents, tokens, model })
+      } catch (error) {
+        return this.#kept(id, actual, decided, error)
+      }
+      if (isPromise(reply)) {
+        return Promise.resolve(
+          reply.then(
+            (settled) => this.#settled(id, settled, actual, decided),
+            (error: unknown) => this.#kept(id, actual, decided, error),
+          ),
+        )
+      }
+      return Promise.resolve(this.#settled(id, reply, actual, decided))
     } catch (error) {
       return Promise.reject(error as Error)
     }
   }
 
   async release(id: string): Promise<void> {
-    const reply = await this.#store.release({ id })
+    let reply: Released | Failure
+    try {
+      reply = await this.#store.release({ id })
+    } catch (error) {
+      await this.#guardFor(error).keep({ id, kind: 'release', microcents: 0 }, error)
+      return
+    }
     if (reply.outcome !== 'released') throw failureError(reply, id, 'release')
     this.#foundation.effects.announce(reply.effects)
   }
@@ -73,11 +93,30 @@ export class Holds implements Endings {
     return this.#foundation.store
   }
 
-  #settled(id: string, reply: Settled | Failure, { microcents, model }: Actual, decidedModel: string | undefined): Settlement {
+  /** The guard behind which an ending may wait after this error. Throws the error where there is none, or where it is not the store's. */
+  #guardFor(error: unknown): OutageGuard {
+    const { guard } = this.#foundation
+    if (guard === undefined || !isStoresFailure(error)) throw error
+    return guard
+  }
+
+  async #kept(id: string, { microcents, tokens, model }: Actual, decided: Decided | undefined, error: unknown): Promise<Settlement> {
+    const guard = this.#guardFor(error)
+    const rung = decided?.rung
+    const kept = await guard.keep({ id, kind: 'settle', microcents, tokens: tokens ?? rung?.amounts.tokens, model, placed: placementOn(decided, model) }, error)
+    const overage = rung === undefined ? 0 : Math.max(0, microcents - rung.amounts.microcents)
+    const settlement: Settlement = { ...settlementOf(microcents, overage, kept === 'repeated'), queued: true }
+    if (decided !== undefined && kept === 'kept') this.#announce(id, settlement, decided.placement().facts, rung?.model, model, false)
+    return settlement
+  }
+
+  #settled(id: string, reply: Settled | Failure, { microcents, model }: Actual, decided: Decided | undefined): Settlement {
     if (reply.outcome !== 'settled') throw failureError(reply, id, 'settle')
     this.#foundation.effects.announce(reply.effects)
     const settlement = settlementOf(microcents, Math.max(0, microcents - reply.heldMicrocents), reply.replayed)
-    if (!reply.replayed && this.#events.hearsAnything) this.#announce(id, settlement, reply.facts, decidedModel, model, reply.late)
+    if (reply.replayed) return settlement
+    if (settlement.overage > 0 && decided !== undefined) this.#foundation.guard?.noteOverage(() => decided.placement().scopes, settlement.exact.overageMicrocents)
+    if (this.#events.hearsAnything) this.#announce(id, settlement, reply.facts, decided?.rung.model, model, reply.late)
     return settlement
   }
 
@@ -88,48 +127,15 @@ export class Holds implements Endings {
   }
 }
 
-/** Endings of a decision that nothing holds (the store was away, and the configuration says to allow): what it cost is recorded. */
-export class Unheld implements Endings {
-  readonly #foundation: Foundation
-  readonly #spender: Spender
-  readonly #facts: ChargeFacts
-  readonly #holds: Holds
-  // Not the decision's: a reserve of that id may have taken effect before its reply was lost.
-  readonly #id = newId()
-
-  constructor(foundation: Foundation, holds: Holds, spender: Spender, facts: ChargeFacts) {
-    this.#foundation = foundation
-    this.#holds = holds
-    this.#spender = spender
-    this.#facts = facts
-  }
-
-  async settle(_id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined): Promise<Settlement> {
-    const { microcents, tokens = 0 } = readOutcome(outcome, meter)
-    const id = this.#id
-    const fingerprint = `unheld ${microcents} ${tokens}`
-    const { accounts, store } = this.#foundation
-    // Asked for now, not when the decision was made: then the directory may have been away too.
-    const reply = await accounts.ask<Recorded | Failure>(this.#spender, ({ scopes, tier, entry }) => {
-      return store.record({ id, fingerprint, idGiven: true, scopes, amounts: { microcents, tokens }, facts: { ...this.#facts, tier }, entry })
-    })
-    if (reply.outcome !== 'recorded') throw failureError(reply, id, 'record')
-    this.#foundation.effects.announce(reply.effects)
-    return settlementOf(microcents, microcents, reply.replayed)
-  }
-
-  async release(): Promise<void> {}
-
-  extend(id: string, ttl: Duration | undefined): Promise<Date> {
-    return this.#holds.extend(id, ttl)
-  }
-
-  usageError(id: string, error: Error): void {
-    this.#holds.usageError(id, error)
-  }
+/** Where a cost belongs, under the model that it was spent on. */
+export function placementOn(decided: Decided | undefined, answered: string | undefined): Placement | undefined {
+  if (decided === undefined) return undefined
+  const placed = decided.placement()
+  return { ...placed, facts: { ...placed.facts, model: answered ?? decided.rung.model, cheaperModels: undefined } }
 }
 
-function readOutcome(outcome: Outcome | undefined, meter: UsageMeter | undefined): Actual {
+/** The integers of what a call reported. Throws `MissingCostError`, `PricesNotConfigured` or what is wrong with it. */
+export function readOutcome(outcome: Outcome | undefined, meter: UsageMeter | undefined): Actual {
   const given: Outcome = outcome === undefined || isPlainOutcome(outcome) ? (outcome ?? NOTHING_REPORTED) : (parseStrictly(outcomeSchema, outcome, 'outcome') as Outcome)
   const tokens = given.tokens === undefined ? (meter?.used === true ? meter.tokens : undefined) : totalTokens(given.tokens, 'tokens')
   if (given.cost !== undefined) return { microcents: parseUsd(given.cost, 'cost', 'round-up'), tokens, model: given.model }
@@ -151,6 +157,7 @@ export function isPlainOutcome(outcome: unknown): outcome is Outcome {
   return true
 }
 
-function settlementOf(costMicrocents: number, overageMicrocents: number, replayed: boolean): Settlement {
+/** What `settle` resolves with. */
+export function settlementOf(costMicrocents: number, overageMicrocents: number, replayed: boolean): Settlement {
   return { cost: toUsd(costMicrocents), overage: toUsd(overageMicrocents), replayed, exact: { costMicrocents, overageMicrocents } }
 }

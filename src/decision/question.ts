@@ -18,6 +18,8 @@ export interface Question {
   readonly callbacks: EnforcementCallbacks
   /** How often it has been asked: again where the directory had changed. */
   readonly attempt: number
+  /** The account that pays, where the request is judged without its windows. */
+  readonly spending?: Account | undefined
 }
 
 /** The question in the words of the store contract. */

@@ -21,6 +21,7 @@ export type BursarErrorCode =
   | 'BUDGET_EXCEEDED'
   | 'STORE_STALE'
   | 'STORE_UNAVAILABLE'
+  | 'STORE_RESET'
   | 'CLOSED'
 
 /**
@@ -157,9 +158,23 @@ export class ClosedError extends BursarError {
   }
 }
 
-/** The store could not be reached or failed; whether the operation took effect may be unknown. Repeat it with the same id. */
+/** The store could not be reached, or failed. Repeat the operation with the same id. */
 export class StoreUnavailableError extends BursarError {
-  constructor(message: string, options?: { cause?: unknown }) {
+  /** True: whether the operation took effect is unknown. False: the store was known to be away and was not asked, so nothing has changed. */
+  readonly asked: boolean
+
+  constructor(message: string, { asked = true, ...options }: { cause?: unknown; asked?: boolean } = {}) {
     super('STORE_UNAVAILABLE', message, { ...options, retryable: true })
+    this.asked = asked
+  }
+}
+
+/**
+ * The store has lost its data: what it would count from now on is not what was spent. It takes no more requests until somebody
+ * repairs it from the ledger, or accepts the loss with `store.acceptReset()`.
+ */
+export class StoreResetError extends BursarError {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super('STORE_RESET', message, options)
   }
 }

@@ -28,7 +28,12 @@ export interface TrackerEvents {
   /** A window that had been used has begun anew. */
   'window-reset': { readonly scope: ScopeId; readonly period: string; readonly unit: Unit; readonly startsAt: Date; readonly resetsAt: Date | null }
   'tier-changed': { readonly user: UserRef; readonly from: string | undefined; readonly to: string | undefined }
+  /**
+   * An operation failed in the store. A shared store that is away is told of once, until it is back. Also an ending that waited for
+   * the store and that a rule now refuses (`replay of settle`): its cost is not charged.
+   */
   'store-error': { readonly operation: string; readonly error: unknown }
+  /** The store answers again; a shared one was found by a probe (`probe`), and knows what it had missed. */
   'store-recovered': { readonly operation: string }
   /** A listener threw or rejected. */
   'listener-error': { readonly event: string; readonly error: unknown }

@@ -5,7 +5,7 @@ import { budgetConfigSchema, calendarFields, describeIssues, idSchema, scopeGrou
 import type { Logger } from '../enforcement/index.js'
 import { InvalidConfigError } from '../errors/index.js'
 import type { Store } from '../store/index.js'
-import type { Clock } from '../time/index.js'
+import type { Clock, Duration } from '../time/index.js'
 
 /** The budgets of an application: what `CostTracker` and `Bursar` have in common. */
 export interface BudgetsConfig<Tier extends string = string, Group extends string = string> extends CalendarConfig {
@@ -25,6 +25,8 @@ export interface BudgetsConfig<Tier extends string = string, Group extends strin
   readonly alertThresholds?: readonly number[] | undefined
   /** Default: a memory store. */
   readonly store?: Store | undefined
+  /** How long an operation of a shared store is waited for; then it fails, and the store is away until it answers again. Default 1 second. */
+  readonly storeTimeout?: Duration | undefined
   /** Milliseconds since the epoch; default: the system's. The default store runs on it too. */
   readonly clock?: Clock | undefined
   readonly logger?: Logger | undefined
@@ -34,6 +36,9 @@ const fn = <T>(what: string): z.ZodType<T> => z.custom<T>((value) => typeof valu
 const object = <T>(what: string): z.ZodType<T> => z.custom<T>((value) => typeof value === 'object' && value !== null, `must be ${what}`)
 const percent = z.number().refine((value) => value > 0 && value <= 100 && Math.round(value * 100) / 100 === value, 'must be a percentage: a multiple of 0.01, above 0 and at most 100')
 const budgetsByTier = z.record(idSchema, budgetConfigSchema)
+
+/** A duration that is read later, by `parseDuration`. */
+export const durationSchema = z.custom<Duration>((value) => typeof value === 'string' || typeof value === 'number', "must be a duration such as '10m', or milliseconds")
 
 /** The fields of {@link BudgetsConfig}, to be spread into another object's schema. */
 export const budgetsFields = {
@@ -45,6 +50,7 @@ export const budgetsFields = {
   scopes: scopeGroupsSchema.optional(),
   alertThresholds: z.array(percent).optional(),
   store: object<Store>('a store, such as memoryStore()').optional(),
+  storeTimeout: durationSchema.optional(),
   clock: fn<Clock>('a function that gives milliseconds since the epoch').optional(),
   logger: object<Logger>('a logger with debug() and warn()').optional(),
   ...calendarFields,

@@ -1,6 +1,7 @@
 // State and reports: what was spent by whom, in which window, under which limit. It records and answers; it never holds money
 // and never decides (that is Bursar's).
 
+import { audit, endingsOf, type AuditOptions, type AuditReport } from '../audit/index.js'
 import { assertId, canonicalPeriod, overrideKey, periodsOf, toUserRef, type Override, type Spender, type UserArgument, type UserRef, type WindowLimits } from '../budget/index.js'
 import { hits, type EnforcementContext } from '../enforcement/index.js'
 import type { EventHub, TrackerEvents } from '../events/index.js'
@@ -75,7 +76,9 @@ export class CostTracker<Tier extends string = string, Group extends string = st
 
   /**
    * Counts a cost that has been spent, whatever the limits say: the money is gone. In all of the user's windows, and in those of
-   * the shared scopes. Rounds up to a microcent. With an `idempotencyKey` a repeat counts nothing.
+   * the shared scopes. Rounds up to a microcent. With an `idempotencyKey` a repeat counts nothing. Rejects with
+   * `StoreUnavailableError` while the store is away: repeat it with the same `idempotencyKey` (where its `asked` is false, nothing has
+   * happened).
    */
   async addCost(entry: CostEntry<Tier, Group>): Promise<CountedCost> {
     const parsed = parseCostEntry(entry)
@@ -95,7 +98,8 @@ export class CostTracker<Tier extends string = string, Group extends string = st
 
   /**
    * Gives money back: to the decision that is named, else to the user's newest charges first. Never takes more from a charge than
-   * it cost; what finds no charge is reported as `unapplied`. Writes `corrected` entries; alerts are not armed again.
+   * it cost; what finds no charge is reported as `unapplied`. Writes `corrected` entries; alerts are not armed again. Rejects while the
+   * store is away, as `addCost` does.
    */
   async refund(entry: RefundEntry): Promise<RefundedCost> {
     const parsed = parseRefundEntry(entry)
@@ -220,6 +224,18 @@ export class CostTracker<Tier extends string = string, Group extends string = st
   /** The ledger entries that are still kept, oldest first. */
   entries(): AsyncIterable<LedgerEntry> {
     return this.#foundation.store.ledger.entries()
+  }
+
+  /**
+   * Compares the store's counters with its ledger and its open holds. `repair: 'counters'` adds to the counters what the ledger says
+   * that they lack; `'ledger'` appends `corrected` entries (reason `audit`) for what the counters say that the ledger lacks; then
+   * both are compared again. Safe while requests run; run one repair at a time. Throws `InvalidConfigError` for a store that cannot
+   * be audited, and `InvalidRequestError` for a repair from a ledger that no longer has all entries.
+   */
+  async audit(options: AuditOptions = {}): Promise<AuditReport> {
+    assertKnownFields(options, ['repair'], 'options')
+    const { store, plan } = this.#foundation
+    return audit(store, options, newId, endingsOf(plan))
   }
 
   /** Writes the kept entries as CSV (RFC 4180); text that a spreadsheet would run as a formula is defused. */

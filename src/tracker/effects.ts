@@ -2,6 +2,7 @@
 
 import { periodOf } from '../budget/index.js'
 import { percentOf } from '../enforcement/index.js'
+import { StoreUnavailableError } from '../errors/index.js'
 import type { EventHub, TrackerEvents } from '../events/index.js'
 import { toPublic, toUsd } from '../money/index.js'
 import type { Effect } from '../store/index.js'
@@ -25,6 +26,11 @@ export class EffectAnnouncer {
   #announceOne(effect: Effect): void {
     if (effect.kind === 'hold-expired') {
       this.#holdExpired(effect)
+      return
+    }
+    if (effect.kind === 'writes-lost') {
+      const error = new StoreUnavailableError(`the store has gone back by at least ${effect.atLeast} writes that it had acknowledged: a failover lost them. What they had spent is spent: audit() tells where counters and ledger differ, and the store can be told to wait for replicas.`)
+      this.#hub.emit('store-error', { operation: 'failover', error })
       return
     }
     const { period, unit } = periodOf(effect.window)

@@ -2,10 +2,12 @@
 
 import { BudgetPlan } from '../budget/index.js'
 import type { Logger } from '../enforcement/index.js'
+import { InvalidConfigError } from '../errors/index.js'
 import { EventHub, type TrackerEvents } from '../events/index.js'
+import { OutageGuard, type SettleQueueConfig } from '../outage/index.js'
 import type { Store } from '../store/index.js'
 import { memoryStore } from '../store/memory/index.js'
-import { systemClock, type Clock } from '../time/index.js'
+import { parseDuration, systemClock, type Clock } from '../time/index.js'
 import { Accounts } from './accounts.js'
 import { planConfig, type BudgetsConfig } from './config.js'
 import { EffectAnnouncer } from './effects.js'
@@ -15,6 +17,8 @@ import type { Judges } from './terms.js'
 export interface Foundation {
   readonly plan: BudgetPlan
   readonly store: Store
+  /** The same store, where it is shared and may be away. */
+  readonly guard: OutageGuard | undefined
   readonly clock: Clock
   readonly accounts: Accounts
   readonly hub: EventHub<TrackerEvents>
@@ -22,23 +26,57 @@ export interface Foundation {
   readonly warn: (message: string) => void
 }
 
+/** What an engine wants of its foundation while the store is away. */
+export interface AwayOptions {
+  /** The share of what last remained that may be admitted without the store; absent: nothing is. */
+  readonly localShare?: number | undefined
+  readonly settleQueue?: SettleQueueConfig | undefined
+}
+
+const DEFAULT_STORE_TIMEOUT = '1s'
+/** What setTimeout takes: more would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
 const DEFAULT_ALERTS: readonly number[] = [80, 100]
 let warnedOfMemory = false
 
 /** Builds the parts from a checked configuration. Throws `InvalidConfigError` with the path of what cannot work. */
-export function layFoundation(config: BudgetsConfig, judges: () => Judges): Foundation {
+export function layFoundation(config: BudgetsConfig, judges: () => Judges, away: AwayOptions = {}): Foundation {
   const plan = new BudgetPlan(planConfig(config))
   const clock = config.clock ?? systemClock
   const warn = warner(config.logger)
-  const store = config.store ?? defaultStore(clock, warn)
-  const accounts = new Accounts(plan, store.directory, clock, judges)
+  const timeoutMs = parseDuration(config.storeTimeout ?? DEFAULT_STORE_TIMEOUT, 'config.storeTimeout')
+  if (timeoutMs > MAX_TIMER_MS) throw new InvalidConfigError(`config.storeTimeout: ${timeoutMs} ms is more than a timer takes. Give at most 24 days; a second is usual.`)
+  const given = config.store ?? defaultStore(clock, warn)
+  if (given.keepsTenantsApart === true) assertNoneShared(plan)
   const hub = new EventHub<TrackerEvents>(warn)
-  return { plan, store, clock, accounts, hub, effects: new EffectAnnouncer(hub, warn), warn }
+  const effects = new EffectAnnouncer(hub, warn)
+  const accountsOn = ({ directory }: Store): Accounts => new Accounts(plan, directory, clock, judges)
+  const accounts = accountsOn(given)
+  if (!given.shared) return { plan, store: given, guard: undefined, clock, accounts, hub, effects, warn }
+  // Only now, when nothing can fail any more: a configuration that cannot work must leave no file locked.
+  const guard = new OutageGuard(given, {
+    ...away,
+    timeoutMs,
+    clock,
+    warn,
+    onError: (operation, error) => hub.emit('store-error', { operation, error }),
+    onRecovered: (operation) => hub.emit('store-recovered', { operation }),
+    onEffects: (brought) => effects.announce(brought),
+  })
+  return { plan, store: guard, guard, clock, accounts: accountsOn(guard), hub, effects, warn }
 }
 
 /** The judges of a tracker that stands alone: nothing is refused, thresholds are only announced. */
 export function noJudges(alertThresholds: readonly number[] = DEFAULT_ALERTS): Judges {
   return { own: [], shared: () => [], strict: undefined, alertThresholds }
+}
+
+/** Where a store keeps tenants apart, none of its parts could count a budget that several of them share. */
+function assertNoneShared(plan: BudgetPlan): void {
+  for (const { kind, budget } of plan.budgets()) {
+    if (kind === 'user' || kind === 'tenant') continue
+    throw new InvalidConfigError(`config.${kind === 'global' ? 'global' : budget.path}: is shared by several tenants, and the store keeps tenants apart (partition: 'tenant'). Use partition: 'all', or give tenants budgets under scopes.tenant.`)
+  }
 }
 
 function defaultStore(clock: Clock, warn: (message: string) => void): Store {

@@ -1,5 +1,5 @@
 export { MOST_ATTEMPTS, restless, type Account, type Accounts, type JudgedScope } from './accounts.js'
-export { budgetsFields, checkConfig, type BudgetsConfig } from './config.js'
+export { budgetsFields, checkConfig, durationSchema, type BudgetsConfig } from './config.js'
 export { CostTracker, type CostTrackerConfig, type CountedCost, type RefundedCost } from './cost-tracker.js'
 export { layFoundation, type Foundation } from './foundation.js'
 export { fingerprintOf, newId } from './ids.js'

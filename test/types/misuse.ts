@@ -76,6 +76,11 @@ export function budgets(): void {
   new Bursar({ tiers: { free: { daily: 1 } }, timezone: 'UTC' })
   // @ts-expect-error a way to fail that is none
   new Bursar({ tiers: { free: { daily: 1 } }, onStoreError: 'maybe' })
+  new Bursar({ tiers: { free: { daily: 1 } }, onStoreError: 'local', localShare: 0.25, storeTimeout: '500ms', settleQueue: { path: '/var/lib/app/endings', max: 100 } })
+  // @ts-expect-error a mistyped option of the queue
+  new Bursar({ tiers: { free: { daily: 1 } }, settleQueue: { paht: 'x' } })
+  // @ts-expect-error a length that is none
+  new Bursar({ tiers: { free: { daily: 1 } }, storeTimeout: 'soon' })
   // @ts-expect-error a mistyped window of an override
   void bursar.tracker.updateUserBudget('u', { dayly: 1 })
   void bursar.tracker.updateUserBudget({ userId: 'u', tenant: 't' }, { daily: 5, weekly: null, monthly: {}, rolling: { '1h': '0.5', '1d': null } }, { until: new Date() })
@@ -122,8 +127,9 @@ export async function decisions(): Promise<void> {
   await decision.settle({ costs: 0.1 })
   // @ts-expect-error a type of usage that is none
   decision.addUsage(10, 'thoughts')
-  const { cost, overage, replayed } = await decision.settle({ cost: '0.021', tokens: { input: 5 }, model: decision.model })
+  const { cost, overage, replayed, queued } = await decision.settle({ cost: '0.021', tokens: { input: 5 }, model: decision.model })
   same<[typeof cost, typeof overage, typeof replayed], [number, number, boolean]>(true)
+  same<typeof queued, true | undefined>(true)
 }
 
 /** Narrowing on `action` works as narrowing on `allowed` does. */

@@ -19,6 +19,7 @@ const made = [
   [new errors.DuplicateRequestError('k'), 'DUPLICATE_REQUEST'],
   [new errors.ClosedError('bursar'), 'CLOSED'],
   [new errors.StoreUnavailableError('m'), 'STORE_UNAVAILABLE'],
+  [new errors.StoreResetError('m'), 'STORE_RESET'],
 ] as const
 
 describe('errors', () => {
@@ -34,6 +35,9 @@ describe('errors', () => {
     const cause = new Error('beneath')
     expect(new errors.InvalidConfigError('m', { cause }).cause).toBe(cause)
     expect('cause' in new errors.InvalidConfigError('m')).toBe(false)
+    expect(new errors.StoreUnavailableError('m', { cause, asked: false })).toMatchObject({ cause, asked: false })
+    expect('cause' in new errors.StoreUnavailableError('m')).toBe(false)
+    expect(new errors.StoreUnavailableError('m').asked).toBe(true)
   })
 
   it('are recognised across copies of the package, and nothing else is', () => {

@@ -1,0 +1,81 @@
+// How a decision ends that no hold stands behind, because the store was away: what it cost is recorded, now or when the store is
+// back. Knows nothing of why it was allowed.
+
+import type { Spender } from '../budget/index.js'
+import { isStoresFailure, recordFingerprint, type LocalHold } from '../outage/index.js'
+import type { UsageMeter } from '../session/index.js'
+import { failureError, type Failure, type Recorded } from '../store/index.js'
+import type { Duration } from '../time/index.js'
+import { newId, type Foundation } from '../tracker/index.js'
+import type { Decided, Endings, Outcome, Settlement } from './decision.js'
+import { placementOn, readOutcome, settlementOf, type Holds } from './holds.js'
+
+/** Endings of one decision without a hold; `local` is what was taken of this process's share for it. */
+export class Unheld implements Endings {
+  readonly #foundation: Foundation
+  readonly #holds: Holds
+  readonly #spender: Spender
+  readonly #decided: Decided
+  readonly #local: LocalHold | undefined
+  // Not the decision's: a reserve of that id may have taken effect before its reply was lost.
+  readonly #id = newId()
+  #exceeded = 0
+
+  constructor(foundation: Foundation, holds: Holds, spender: Spender, decided: Decided, local: LocalHold | undefined) {
+    this.#foundation = foundation
+    this.#holds = holds
+    this.#spender = spender
+    this.#decided = decided
+    this.#local = local
+  }
+
+  async settle(_id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined): Promise<Settlement> {
+    const { microcents, tokens = 0, model } = readOutcome(outcome, meter)
+    const id = this.#id
+    this.#exceed(microcents)
+    const { accounts, store, effects } = this.#foundation
+    const { facts } = this.#decided.placement()
+    let reply: Recorded | Failure
+    try {
+      // Asked for now, not when the decision was made: then the directory may have been away too.
+      reply = await accounts.ask<Recorded | Failure>(this.#spender, ({ scopes, tier, entry }) => {
+        return store.record({ id, fingerprint: recordFingerprint(microcents, tokens), idGiven: true, scopes, amounts: { microcents, tokens }, facts: { ...facts, tier }, entry })
+      })
+    } catch (error) {
+      return this.#kept(microcents, tokens, model, error)
+    }
+    if (reply.outcome !== 'recorded') throw failureError(reply, id, 'record')
+    effects.announce(reply.effects)
+    this.#local?.told()
+    return settlementOf(microcents, microcents, reply.replayed)
+  }
+
+  async release(): Promise<void> {
+    this.#local?.told()
+  }
+
+  extend(id: string, ttl: Duration | undefined): Promise<Date> {
+    return this.#holds.extend(id, ttl)
+  }
+
+  usageError(id: string, error: Error): void {
+    this.#holds.usageError(id, error)
+  }
+
+  async #kept(microcents: number, tokens: number, model: string | undefined, error: unknown): Promise<Settlement> {
+    const { guard } = this.#foundation
+    const placed = placementOn(this.#decided, model)
+    // Where nobody could say which budgets it belongs to, the caller keeps it.
+    if (guard === undefined || !isStoresFailure(error) || placed === undefined || placed.scopes.length === 0) throw error
+    const kept = await guard.keep({ id: this.#id, kind: 'record', microcents, tokens, model, placed }, error, () => this.#local?.told())
+    return { ...settlementOf(microcents, microcents, kept === 'repeated'), queued: true }
+  }
+
+  /** A repeated settle must not take from the share twice. */
+  #exceed(microcents: number): void {
+    const more = microcents - this.#decided.rung.amounts.microcents - this.#exceeded
+    if (more <= 0) return
+    this.#exceeded += more
+    this.#local?.exceed({ microcents: more, tokens: 0 })
+  }
+}

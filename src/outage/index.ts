@@ -1,0 +1,5 @@
+export type { Placement } from './ending.js'
+export type { SettleQueueConfig } from './ending-queue.js'
+export { OutageGuard } from './guard.js'
+export type { LocalHold } from './known-windows.js'
+export { isStoresFailure, recordFingerprint } from './replay.js'

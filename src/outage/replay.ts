@@ -1,0 +1,79 @@
+// Telling a store of one ending that it missed. Idempotent by id: whoever is interrupted begins again. Knows the life of a hold
+// (DESIGN 3.4); waits for nobody.
+
+import { BursarError, isBursarError, type BursarErrorCode } from '../errors/index.js'
+import { formatUsd } from '../money/index.js'
+import { failureError, type Effect, type Failure, type Outdated, type Recorded, type Store } from '../store/index.js'
+import type { Ending, Placement } from './ending.js'
+
+/** What became of an ending: the store has it, a rule stands against it for good, or another ending must take its place. */
+export type Replayed = { readonly effects: readonly Effect[] } | { readonly refused: BursarError } | { readonly instead: Ending }
+
+const MOST_ATTEMPTS = 5
+/** Every store remembers an ended id longer than this (generated ones 60 s, DESIGN 3.4), also by a clock that is somewhat wrong. */
+const SURELY_REMEMBERED_MS = 30_000
+const AWAY: readonly BursarErrorCode[] = ['STORE_UNAVAILABLE', 'STORE_RESET']
+
+/** True for an error after which the same operation may succeed later: the store's, not a rule's. */
+export function isStoresFailure(error: unknown): boolean {
+  return !isBursarError(error) || AWAY.includes(error.code)
+}
+
+/** True where the store answers, and has lost its data. */
+export function isReset(error: unknown): error is BursarError {
+  return isBursarError(error) && error.code === 'STORE_RESET'
+}
+
+/**
+ * Sends an ending: a settle whose hold the store does not know comes back as a `record`, to be kept and sent `instead`. Rejects
+ * where the store fails; `now` is in ms since the epoch.
+ */
+export async function replay(store: Store, ending: Ending, now: number): Promise<Replayed> {
+  try {
+    return await (ending.kind === 'settle' ? settle(store, ending, now) : ending.kind === 'record' ? record(store, ending) : release(store, ending))
+  } catch (error) {
+    if (isStoresFailure(error)) throw error
+    return { refused: error as BursarError }
+  }
+}
+
+async function settle(store: Store, ending: Ending, now: number): Promise<Replayed> {
+  const { id, microcents, tokens, model, placed, sentAt } = ending
+  const reply = await store.settle({ id, microcents, tokens, model })
+  if (reply.outcome === 'settled') return reply
+  if (reply.outcome !== 'unknown-hold' || placed === undefined) return refusedBy(reply, ending, 'settle')
+  // INVARIANT (ONE-ENDING): one that may have been settled, and forgotten since, is not charged a second time.
+  if (sentAt !== undefined && !placed.idGiven && now - sentAt > SURELY_REMEMBERED_MS) {
+    return { refused: new BursarError('UNKNOWN_HOLD', `id: the settle of "${id}" with ${formatUsd(microcents)} USD was sent and not answered, and the store no longer knows the hold: it was most likely charged, and is not charged again. Look for it in the ledger, and count it with tracker.addCost() if it is not there.`) }
+  }
+  return { instead: { ...ending, kind: 'record', sentAt: undefined } }
+}
+
+async function record(store: Store, ending: Ending): Promise<Replayed> {
+  const { id, microcents, tokens = 0, placed } = ending
+  if (placed === undefined) return refusedBy({ outcome: 'unknown-hold' }, ending, 'record')
+  const { scopes, facts } = placed as Placement
+  const fingerprint = recordFingerprint(microcents, tokens)
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+    const entry = await store.directory.get(facts.user)
+    const reply: Recorded | Outdated | Failure = await store.record({ id, fingerprint, idGiven: true, scopes, amounts: { microcents, tokens }, facts, entry })
+    if (reply.outcome === 'recorded') return reply
+    if (reply.outcome !== 'outdated') return refusedBy(reply, ending, 'record')
+  }
+  throw new Error(`record "${id}": the directory changed at each of ${MOST_ATTEMPTS} attempts`)
+}
+
+async function release(store: Store, ending: Ending): Promise<Replayed> {
+  const isWithdrawal = ending.kind === 'withdraw'
+  const reply = await store.release({ id: ending.id, uncount: isWithdrawal, tombstone: isWithdrawal })
+  return reply.outcome === 'released' ? reply : refusedBy(reply, ending, 'release')
+}
+
+/** What a cost that nothing held is compared with when it is recorded again. */
+export function recordFingerprint(microcents: number, tokens: number): string {
+  return `unheld ${microcents} ${tokens}`
+}
+
+function refusedBy(failure: Failure, { id }: Ending, operation: 'settle' | 'record' | 'release'): Replayed {
+  return { refused: failureError(failure, id, operation) }
+}
