@@ -1,0 +1,72 @@
+// Ledger entries as a SQLite file for other tools: one readable table, complete or not there.
+
+import { existsSync } from 'node:fs'
+import { rename, rm } from 'node:fs/promises'
+import { InvalidConfigError } from '../../errors/index.js'
+import type { LedgerEntry } from '../../ledger/index.js'
+import { formatUsd } from '../../money/index.js'
+import { Connection } from './connection.js'
+import type { SqliteValue } from './driver.js'
+import { jsonOf } from './entries.js'
+
+/** USD as exact decimals beside the integers, times in ISO 8601, `charged` and `metadata` as JSON. */
+const TABLE = `
+  CREATE TABLE entry (
+    id TEXT NOT NULL, kind TEXT NOT NULL, time TEXT NOT NULL, decision_id TEXT NOT NULL, tenant TEXT, user_id TEXT NOT NULL, tier TEXT, session_id TEXT,
+    provider TEXT, requested_model TEXT, model TEXT, cost_usd TEXT NOT NULL, microcents INTEGER NOT NULL, tokens INTEGER NOT NULL,
+    estimated_usd TEXT, estimated_microcents INTEGER, opened TEXT, charged TEXT NOT NULL, reason TEXT, metadata TEXT)`
+const COLUMN_COUNT = 20
+/** How many entries are written in one transaction. */
+const BATCH = 1_000
+
+/**
+ * Writes entries into a new SQLite file with one table, `entry`, replacing what was at that path: to a neighbour first, then
+ * renamed, so that a reader never sees half of it. Throws `InvalidConfigError` for what is no path and for a database in use,
+ * `StoreUnavailableError` where the file cannot be written, and whatever the entries throw.
+ */
+export async function exportToSqlite(path: string, entries: AsyncIterable<LedgerEntry>): Promise<void> {
+  if (typeof path !== 'string' || path === '') throw new InvalidConfigError(`path: ${JSON.stringify(path)} is no path. Give the path of a file.`)
+  // A log that is left beside the new file would be taken for its own.
+  if (existsSync(`${path}-wal`)) throw new InvalidConfigError(`path: ${path} is a database in use (${path}-wal is there). Give another path, or remove both.`)
+  const unfinished = `${path}.${crypto.randomUUID()}.unfinished`
+  try {
+    await write(unfinished, entries)
+    await rename(unfinished, path)
+  } catch (error) {
+    await rm(unfinished, { force: true })
+    await rm(`${unfinished}-journal`, { force: true })
+    throw error
+  }
+}
+
+async function write(path: string, entries: AsyncIterable<LedgerEntry>): Promise<void> {
+  const connection = new Connection('The SQLite export', { path, busyTimeout: 0, durability: 'power', journal: 'plain' }, (opened) => opened.exec(TABLE))
+  try {
+    const insert = connection.prepare(`INSERT INTO entry VALUES (${new Array(COLUMN_COUNT).fill('?').join(', ')})`)
+    const flush = (batch: readonly LedgerEntry[]): void => {
+      connection.write(() => {
+        for (const entry of batch) insert.run(...readable(entry))
+      })
+    }
+    let batch: LedgerEntry[] = []
+    for await (const entry of entries) {
+      batch.push(entry)
+      if (batch.length < BATCH) continue
+      flush(batch)
+      batch = []
+    }
+    flush(batch)
+  } finally {
+    connection.close()
+  }
+}
+
+function readable(entry: LedgerEntry): SqliteValue[] {
+  const { microcents, estimatedMicrocents, openedAt } = entry
+  return [
+    entry.id, entry.kind, new Date(entry.at).toISOString(), entry.decisionId, entry.tenant ?? null, entry.userId, entry.tier ?? null, entry.sessionId ?? null,
+    entry.provider ?? null, entry.requestedModel ?? null, entry.model ?? null, formatUsd(microcents), microcents, entry.tokens,
+    estimatedMicrocents === undefined ? null : formatUsd(estimatedMicrocents), estimatedMicrocents ?? null, openedAt === undefined ? null : new Date(openedAt).toISOString(),
+    JSON.stringify(entry.charged), entry.reason ?? null, jsonOf(entry.metadata),
+  ] // prettier-ignore
+}

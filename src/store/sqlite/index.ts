@@ -1,0 +1,5 @@
+export { exportToSqlite } from './export.js'
+export { sqliteLedger, type SqliteLedger } from './sqlite-ledger.js'
+export { sqliteStore } from './sqlite-store.js'
+export type { SqliteDatabase, SqliteStatement, SqliteValue } from './driver.js'
+export type { SqliteFile, SqliteStoreOptions } from './options.js'
