@@ -1,23 +1,23 @@
 // The Redis store against the contract, on a real server.
 
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { redisStore } from '../../src/store/redis/index.js'
 import { storeContract } from '../../src/testing/index.js'
+import { sharedRedis, type SharedRedis } from '../support/redis/index.js'
 
+let redis: SharedRedis
 let client: Redis
-let count = 0
 
-beforeAll(() => {
-  client = new Redis(process.env['REDIS_URL'] ?? 'redis://127.0.0.1:7399')
+beforeAll(async () => {
+  redis = await sharedRedis()
+  client = redis.client()
 })
 
-afterAll(() => {
-  client.disconnect()
-})
+afterAll(() => client.quit())
 
 describe('the Redis store', () => {
   for (const { name, run } of storeContract) {
-    it(name, () => run((clock) => redisStore({ client, prefix: `contract-${process.pid}-${(count += 1)}`, storeClock: clock })))
+    it(name, () => run((clock) => redisStore({ client, prefix: redis.prefix(), storeClock: clock })))
   }
 })

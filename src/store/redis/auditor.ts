@@ -3,17 +3,18 @@
 import { parseScopeKey, scopeKey } from '../../budget/index.js'
 import type { ScopeId } from '../../enforcement/index.js'
 import type { LedgerEntry } from '../../ledger/index.js'
-import type { Auditor, AuditSnapshot, CountedScope, CountedWindow, CounterCorrection, OpenHold } from '../auditing.js'
+import type { Auditor, AuditSnapshot, CountedScope, CounterCorrection, OpenHold } from '../auditing.js'
 import type { Connection } from './connection.js'
+import { unpackCounters } from './counters.js'
 import { chargedBy, packJsonEntry } from './entries.js'
 import { unpackHold } from './holds.js'
 import type { RedisLedger } from './ledger.js'
 import { Unpacker } from './packing.js'
-import { codeOf, windowOfCode } from './window-codes.js'
+import { codeOf } from './window-codes.js'
 
 const SCOPE = 's'
-const RING = 21
-const FIRST_ROLLING = 16
+/** An audit works on a data set that stands in the place of a lost one, too: it is what mends it. */
+const MENDS = { mends: true } as const
 
 /** Audits one data set. */
 export class RedisAuditor implements Auditor {
@@ -26,9 +27,11 @@ export class RedisAuditor implements Auditor {
   }
 
   async snapshot(): Promise<AuditSnapshot> {
-    const reply = await this.#connection.run('snapshot', (to) => to)
+    const reply = await this.#connection.run('snapshot', (to) => to, MENDS)
     this.#connection.keep(reply)
-    const complete = reply.body.u8() === 1
+    // Without a sink the ledger was lost with the counters.
+    const complete = reply.body.u8() === 1 && (!this.#connection.isLost || this.#connection.hasSink)
+    const restarted = reply.body.u8() === 1
     const { now } = reply
     const fields = reply.more.find((item) => Array.isArray(item)) as Buffer[]
     const scopes: CountedScope[] = []
@@ -36,7 +39,7 @@ export class RedisAuditor implements Auditor {
     for (let index = 0; index < fields.length; index += 2) {
       const name = (fields[index] as Buffer).toString()
       const value = fields[index + 1] as Buffer
-      if (name.startsWith(SCOPE)) scopes.push(unpackScope(parseScopeKey(name.slice(1)), value, now))
+      if (name.startsWith(SCOPE)) scopes.push(countedScope(parseScopeKey(name.slice(1)), value, now, restarted))
       else holds.push(openHold(name.slice(1), value))
     }
     const ledger = this.#ledger
@@ -47,13 +50,23 @@ export class RedisAuditor implements Auditor {
   }
 
   async correct(corrections: readonly CounterCorrection[]): Promise<void> {
-    for (const { scope, window, startsAt, spent, held, entries } of corrections) {
+    for (const { scope, window, startsAt, endsAt, spent, held, entries } of corrections) {
       const { code, lengthMs } = window === undefined ? { code: 0, lengthMs: 0 } : codeOf(window)
-      const reply = await this.#connection.run('correct', (to) => {
-        return to.u8(1).textZ(scopeKey(scope)).u8(window === undefined ? 0 : 1).u8(code).u56(lengthMs).u56(startsAt).i64(spent).i64(held).i64(entries)
-      })
+      const reply = await this.#connection.run(
+        'correct',
+        (to) => {
+          to.u8(1).textZ(scopeKey(scope)).u8(window === undefined ? 0 : 1).u8(code).u56(lengthMs).u56(startsAt)
+          return to.u56(endsAt === undefined ? 0 : endsAt + 1).i64(spent).i64(held).i64(entries)
+        },
+        MENDS,
+      )
       this.#connection.keep(reply)
     }
+  }
+
+  /** Lets every process go on that knew the lost data set. */
+  async repaired(): Promise<void> {
+    if (this.#connection.isLost) await this.#connection.accept()
   }
 
   async append(entries: readonly LedgerEntry[]): Promise<void> {
@@ -68,42 +81,9 @@ export class RedisAuditor implements Auditor {
   }
 }
 
-/** The counters of a scope, laid out as in scripts/common.lua. */
-function unpackScope(scope: ScopeId, value: Buffer, now: number): CountedScope {
-  const from = new Unpacker(value)
-  const microcents = from.u56()
-  const entries = from.u56()
-  from.u32()
-  from.textZ()
-  const windows: CountedWindow[] = []
-  while (!from.isDone) {
-    const code = from.u8()
-    if (code < FIRST_ROLLING) {
-      const startsAt = from.u56()
-      from.u56()
-      const amount = from.u56()
-      const held = from.u56()
-      from.u16()
-      from.u56()
-      windows.push({ ...windowOfCode(code, 0), held, spent: [{ startsAt, amount }] })
-    } else {
-      const lengthMs = from.u56()
-      from.u56()
-      const newest = from.u56() - 1
-      const held = from.u56()
-      from.u16()
-      from.u56()
-      const ring = Array.from({ length: RING }, () => from.u56())
-      const bucketMs = Math.ceil(lengthMs / (RING - 1))
-      const spent: { startsAt: number; amount: number }[] = []
-      for (let bucket = Math.max(0, newest - RING + 1, Math.floor(now / bucketMs) - RING + 1); bucket <= newest; bucket += 1) {
-        const amount = ring[bucket % RING] as number
-        if (amount > 0) spent.push({ startsAt: bucket * bucketMs, amount })
-      }
-      windows.push({ ...windowOfCode(code, lengthMs), held, spent })
-    }
-  }
-  return { scope, microcents, entries, windows }
+function countedScope(scope: ScopeId, value: Buffer, now: number, restarted: boolean): CountedScope {
+  const { microcents, entries, windowsAt } = unpackCounters(value)
+  return { scope, microcents, entries, restarted, windows: windowsAt(now) }
 }
 
 function openHold(id: string, value: Buffer): OpenHold {

@@ -26,7 +26,7 @@ export function isRedisClient(value: unknown): value is RedisClient {
 }
 
 /** A client of the store's own for a URL. Throws `InvalidConfigError` where ioredis is not installed. */
-export async function connectTo(url: string): Promise<RedisClient> {
+async function connectTo(url: string): Promise<RedisClient> {
   let ioredis: { Redis: new (url: string) => RedisClient }
   try {
     ioredis = (await import('ioredis')) as unknown as typeof ioredis
@@ -34,6 +34,44 @@ export async function connectTo(url: string): Promise<RedisClient> {
     throw new InvalidConfigError('redisStore.url: the package ioredis is not installed. Run npm install ioredis, or give a client.', { cause })
   }
   return new ioredis.Redis(url)
+}
+
+/** The client that all of a store's data sets use: the one that was given, or one of its own. Connected and looked at once. */
+export class SharedClient {
+  readonly #options: { readonly client?: RedisClient | undefined; readonly url?: string | undefined }
+  #client: RedisClient | undefined
+  #checked: Promise<RedisClient> | undefined
+
+  constructor(options: { readonly client?: RedisClient | undefined; readonly url?: string | undefined }) {
+    this.#options = options
+  }
+
+  /** The client of a server that keeps what it is given. A failure is tried again the next time. */
+  get(): Promise<RedisClient> {
+    this.#checked ??= this.#connect().catch((error: unknown) => {
+      this.#checked = undefined
+      throw error
+    })
+    return this.#checked
+  }
+
+  /** Closes a client that was not given. */
+  close(): void {
+    if (this.#options.client === undefined) this.#client?.disconnect()
+  }
+
+  async #connect(): Promise<RedisClient> {
+    if (this.#client === undefined) {
+      this.#client = this.#options.client ?? (await connectTo(this.#options.url as string))
+      // Failures reach whoever waits for a reply: nobody need be told twice.
+      if (this.#options.client === undefined) this.#client.on('error', () => {})
+    }
+    const policy = /maxmemory_policy:(\S+)/.exec(String(await this.#client.call('INFO', 'memory')))?.[1]
+    if (policy?.startsWith('allkeys') === true) {
+      throw new InvalidConfigError(`redisStore: the server's maxmemory-policy is ${policy}, which may evict budgets while they are in use. Set it to noeviction.`)
+    }
+    return this.#client
+  }
 }
 
 const MEANINGS: readonly (readonly [pattern: RegExp, meaning: string])[] = [

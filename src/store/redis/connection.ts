@@ -2,16 +2,17 @@
 // joined, and what the codes common to all scripts mean. Knows no operation.
 
 import { randomBytes } from 'node:crypto'
-import { ClosedError, InvalidConfigError, StoreResetError, StoreUnavailableError } from '../../errors/index.js'
+import { ClosedError, StoreResetError, StoreUnavailableError } from '../../errors/index.js'
 import { steadyClock, systemClock, type Clock } from '../../time/index.js'
 import type { Effect } from '../contract.js'
-import { connectTo, isNoScript, unavailable, type RedisClient } from './client.js'
+import { isNoScript, unavailable, type RedisClient, type SharedClient } from './client.js'
 import { unpackEffect } from './entries.js'
 import type { RedisStoreOptions } from './options.js'
 import { Packer, Unpacker } from './packing.js'
 import { scriptFor, type ScriptName } from './scripts.js'
 
 const NO_EPOCH = Buffer.alloc(8)
+const MODES = { join: 0, accept: 1, mend: 2 } as const
 /** How often a script is repeated because of what it said: a wrong clock, or more holds due than one call ends. */
 const MOST_REPEATS = 1_000
 const MOST_CORRECTIONS = 3
@@ -36,36 +37,54 @@ export class Connection {
   readonly #capacity: number
   readonly #clock: Clock
   readonly #packer = new Packer()
-  #client: RedisClient | undefined
-  #joining: Promise<RedisClient> | undefined
+  readonly #client: SharedClient
+  #entering: Promise<RedisClient> | undefined
   /** The client, once the data set is joined. */
   #joined: RedisClient | undefined
+  /** The data set that scripts are run on, and the one that this process has counted in: two where the latter was lost. */
   #epoch = NO_EPOCH
+  #known = NO_EPOCH
   #isLost = false
+  /** The client with which a data set that stands in the place of a lost one is mended. */
+  #mending: RedisClient | undefined
   #isClosed = false
   #knownNow = 0
+  /** How many writes the data set had when it last replied. */
+  #writes = 0
   #knownAt = 0
   /** Effects of operations that failed by a rule: told with the next that succeeds. */
   #undelivered: Effect[] = []
 
-  constructor(options: RedisStoreOptions) {
+  /** `tag`: the hash tag that all of its keys begin with. */
+  constructor(options: RedisStoreOptions, client: SharedClient, tag: string) {
     this.#options = options
+    this.#client = client
     this.hasSink = options.sink !== undefined
     this.#capacity = this.hasSink ? 0 : (options.outboxCapacity ?? 10_000)
     this.#clock = options.storeClock ?? options.clock ?? systemClock
-    const tag = `{${options.prefix ?? 'bursar'}}`
     this.keys = ['state', 'due', 'moved', 'short', 'long', 'outbox', 'notes'].map((name) => `${tag}:${name}`)
   }
 
-  /** Runs a script. Rejects with `StoreUnavailableError`, or `StoreResetError` where the data set is not the one that was joined. */
-  async run(name: ScriptName, packBody: PackBody, waitMs?: number): Promise<Reply> {
-    const client = this.#joined !== undefined && !this.#isLost && !this.#isClosed ? this.#joined : await this.join()
+  /**
+   * Runs a script. Rejects with `StoreUnavailableError`, or `StoreResetError` where the data set is not the one that was joined.
+   * What mends runs all the same.
+   */
+  async run(name: ScriptName, packBody: PackBody, { waitMs, mends = false }: { readonly waitMs?: number | undefined; readonly mends?: boolean } = {}): Promise<Reply> {
+    let client = this.#joined ?? (mends && this.#isLost ? await this.#mend() : await this.join())
     let corrections = 0
     for (let repeat = 0; repeat < MOST_REPEATS; repeat += 1) {
       const guess = this.guessNow()
       const reply = await this.#ask(client, name, packBody(this.#header(waitMs === undefined ? 0 : guess + waitMs, this.#epoch), guess).take())
-      if (reply.code === 'X') this.#lose()
-      if (reply.code === 'S' || reply.code === 'L') {
+      if (reply.code === 'X') {
+        // Somebody may have said already how to go on.
+        this.#joined = undefined
+        this.#mending = undefined
+        client = await this.join().catch((error: unknown) => {
+          if (mends && this.#isLost) return this.#mend()
+          throw error
+        })
+      }
+      if (reply.code === 'S' || reply.code === 'L' || reply.code === 'X') {
         corrections += 1
         if (corrections > MOST_CORRECTIONS) throw new StoreUnavailableError(`redis: store time runs away from this process's clock (${new Date(reply.now).toISOString()}). Repeat the operation with the same id.`)
       } else if (reply.code !== 'D') return reply
@@ -103,68 +122,64 @@ export class Connection {
     return this.#knownNow === 0 ? this.#clock() : this.#knownNow + Math.floor(steadyClock() - this.#knownAt)
   }
 
-  /** Connects, checks the server, and joins the data set (or begins one). Once; a failure is tried again by the next operation. */
+  /** True where the data set that this process counted in was lost, and nobody has said how to go on. */
+  get isLost(): boolean {
+    return this.#isLost
+  }
+
+  /** Joins the data set, or begins one. A failure is tried again by the next operation: the loss may have been accepted elsewhere. */
   join(): Promise<RedisClient> {
-    if (this.#isClosed) return Promise.reject(new ClosedError('redisStore'))
-    if (this.#isLost) return Promise.reject(lostDataSet())
-    this.#joining ??= this.#joinOnce().catch((error: unknown) => {
-      this.#joining = undefined
-      throw unavailable(error)
+    if (this.#joined !== undefined) return Promise.resolve(this.#joined)
+    this.#entering ??= this.#enter('join').finally(() => {
+      this.#entering = undefined
     })
-    return this.#joining
+    return this.#entering
   }
 
-  /** Goes on with whatever data set is there now, or a new one. */
+  /** Goes on with whatever data set is there now, or a new one, and lets all others do so that knew the lost one. */
   async accept(): Promise<void> {
-    this.#isLost = false
-    this.#joining = undefined
-    this.#joined = undefined
-    await this.#joinWith(await this.#connect(), true)
+    await this.#enter('accept')
   }
 
-  /** Closes a client that the store made. */
+  /** Runs nothing more. */
   close(): void {
-    if (this.#isClosed) return
     this.#isClosed = true
-    if (this.#options.client === undefined) this.#client?.disconnect()
+    this.#joined = undefined
   }
 
-  async #joinOnce(): Promise<RedisClient> {
-    const client = await this.#connect()
-    const memory = String(await client.call('INFO', 'memory'))
-    const policy = /maxmemory_policy:(\S+)/.exec(memory)?.[1]
-    if (policy?.startsWith('allkeys') === true) {
-      throw new InvalidConfigError(`redisStore: the server's maxmemory-policy is ${policy}, which may evict budgets while they are in use. Set it to noeviction.`)
+  async #mend(): Promise<RedisClient> {
+    this.#mending ??= await this.#enter('mend')
+    return this.#mending
+  }
+
+  async #enter(mode: keyof typeof MODES): Promise<RedisClient> {
+    if (this.#isClosed) throw new ClosedError('redisStore')
+    try {
+      const client = await this.#client.get()
+      if (mode === 'join' && this.#known === NO_EPOCH && (await this.#standsForALostOne(client))) this.#lose()
+      const reply = await this.#ask(client, 'hello', this.#header(0, randomBytes(8)).bytes(this.#known).u8(this.hasSink ? 1 : 0).u8(MODES[mode]).take())
+      if (reply.code === 'X') this.#lose()
+      this.#epoch = Buffer.from(reply.body.bytes(8))
+      this.keep(reply)
+      if (mode === 'mend') return client
+      this.#known = this.#epoch
+      this.#isLost = false
+      this.#mending = undefined
+      this.#joined = client
+      return client
+    } catch (error) {
+      throw unavailable(error)
     }
-    await this.#joinWith(client, false)
-    this.#joined = client
-    return client
   }
 
-  async #joinWith(client: RedisClient, accept: boolean): Promise<void> {
-    const body = this.#header(0, randomBytes(8)).bytes(this.#epoch).u8(this.hasSink ? 1 : 0).u8(accept ? 1 : 0)
-    const reply = await this.#ask(client, 'hello', body.take())
-    if (reply.code === 'X') this.#lose()
-    const epoch = Buffer.from(reply.body.bytes(8))
-    const begun = reply.body.u8() === 1
-    if (begun && !accept && (await this.#sinkHasEntries())) this.#lose()
-    this.#epoch = epoch
-    this.keep(reply)
+  /** A data set that would begin while the sink already has entries stands in the place of one that was lost. */
+  async #standsForALostOne(client: RedisClient): Promise<boolean> {
+    return this.hasSink && Number(await client.call('HEXISTS', this.keys[0] as string, 'm')) === 0 && (await this.#sinkHasEntries())
   }
 
-  /** A data set that begins while the sink already has entries is one that was lost. */
   async #sinkHasEntries(): Promise<boolean> {
     for await (const entry of this.#options.sink?.entries() ?? []) if (entry.kind !== 'configured') return true
     return false
-  }
-
-  async #connect(): Promise<RedisClient> {
-    if (this.#client === undefined) {
-      this.#client = this.#options.client ?? (await connectTo(this.#options.url as string))
-      // Failures reach whoever waits for a reply: nobody need be told twice.
-      if (this.#options.client === undefined) this.#client.on('error', () => {})
-    }
-    return this.#client
   }
 
   #header(deadline: number, epoch: Buffer): Packer {
@@ -174,7 +189,8 @@ export class Connection {
 
   async #ask(client: RedisClient, name: ScriptName, message: Buffer): Promise<Reply> {
     const script = scriptFor(name)
-    const keys = this.keys
+    const { keys } = this
+    const acknowledged = this.#writes
     let raw: unknown
     try {
       try {
@@ -190,7 +206,7 @@ export class Connection {
     const bytes = list[0] as Buffer
     const body = new Unpacker(bytes, 1)
     const now = body.u56()
-    body.u56()
+    this.#noteWrites(body.u56(), acknowledged)
     this.#knownNow = now
     this.#knownAt = 0
     return { code: String.fromCharCode(bytes[0] as number), now, body, more: list.slice(1) }
@@ -218,8 +234,20 @@ export class Connection {
     return ran[1]
   }
 
+  /** What was acknowledged before a request was sent is there when it runs, unless a failover lost it. */
+  #noteWrites(writes: number, acknowledged: number): void {
+    if (writes >= acknowledged) this.#writes = Math.max(this.#writes, writes)
+    else {
+      if (this.#writes >= acknowledged) this.#undelivered.push({ kind: 'writes-lost', atLeast: acknowledged - writes })
+      this.#writes = writes
+    }
+  }
+
   #lose(): never {
     this.#isLost = true
+    this.#joined = undefined
+    this.#mending = undefined
+    this.#writes = 0
     throw lostDataSet()
   }
 }

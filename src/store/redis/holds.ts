@@ -6,8 +6,9 @@ import type { Amounts } from '../../money/index.js'
 import type { ChargeFacts, HoldState, PlacedScope } from '../contract.js'
 import { Unpacker } from './packing.js'
 import { unpackFacts } from './requests.js'
-import { windowOfCode } from './window-codes.js'
+import { FIRST_ROLLING, windowOfCode } from './window-codes.js'
 
+const OTHER_MODEL = 16
 const STATES: readonly HoldState[] = ['open', 'settled', 'released', 'expired']
 
 /** A window instance in which a hold was placed. */
@@ -39,9 +40,9 @@ export interface StoredHold {
 /** Reads a hold that ends where the message ends. */
 export function unpackHold(from: Unpacker): StoredHold {
   const state = STATES[from.u8()] as HoldState
-  from.u8()
+  const flags = from.u8()
   const dueAt = from.u56()
-  const model = from.textZ()
+  const ownModel = (flags & OTHER_MODEL) === 0 ? undefined : from.textZ()
   let endedAt = 0
   let corrections = 0
   if (state !== 'open') {
@@ -53,27 +54,40 @@ export function unpackHold(from: Unpacker): StoredHold {
   const rung = from.u8()
   const degrade = from.u8() === 1
   const held = { microcents: from.u56(), tokens: from.u56() }
-  from.bytes(16)
+  from.bytes(8)
   const facts = unpackFacts(from.bytes(from.u32()), userOf)
   const count = from.u8()
   const rungs = count === 0 ? [held] : Array.from({ length: count }, () => ({ microcents: from.u56(), tokens: from.u56() }))
-  const readings: number[] = []
-  const placements: Placement[] = []
-  const scopes = Array.from({ length: from.u8() }, () => {
-    const key = from.text16()
-    const windows = Array.from({ length: from.u8() }, () => {
-      const { window, unit } = windowOfCode(from.u8(), from.u56())
-      const limit = from.u56()
-      const startsAt = from.u56()
-      const endsAt = from.u56()
-      readings.push(startsAt, endsAt, from.u56(), from.u56())
-      placements.push({ startsAt, endsAt })
-      from.bytes(2 * from.u8())
-      return { window, unit, limit: limit === 0 ? null : limit - 1 }
-    })
-    return { scope: parseScopeKey(key), key, windows }
-  })
+  from.u16()
+  const scopes = Array.from({ length: from.u8() }, () => unpackScope(from))
+  const readings = readingsIn(from, scopes.map(({ windows }) => windows.length))
+  const placements = scopes.flatMap(({ windows }) => windows).map((_, index) => ({ startsAt: readings[4 * index] as number, endsAt: readings[4 * index + 1] as number }))
+  const model = ownModel ?? facts.model ?? ''
   return { state, dueAt, model, endedAt, corrections, openedAt, rung, degrade, held, rungs, facts, scopes, placements, readings }
+}
+
+function unpackScope(from: Unpacker): PlacedScope {
+  const key = from.text16()
+  const codes = Array.from({ length: from.u8() }, () => 0).map(() => from.u8())
+  const limits = codes.map(() => from.u56())
+  const windows = codes.map((code, index) => {
+    const { window, unit } = windowOfCode(code, code >= FIRST_ROLLING ? from.u56() : 0)
+    const limit = limits[index] as number
+    return { window, unit, limit: limit === 0 ? null : limit - 1 }
+  })
+  for (let index = 0; index < codes.length; index += 1) from.bytes(2 * from.u8())
+  return { scope: parseScopeKey(key), key, windows }
+}
+
+/** Readings as the contract has them, from columns: scope by scope held, spent, startsAt and endsAt of its windows. */
+export function readingsIn(from: Unpacker, windowsOfScopes: readonly number[]): number[] {
+  const readings: number[] = []
+  for (const count of windowsOfScopes) {
+    const base = readings.length
+    readings.length += 4 * count
+    for (const column of [3, 2, 0, 1]) for (let window = 0; window < count; window += 1) readings[base + 4 * window + column] = from.u56()
+  }
+  return readings
 }
 
 /** The user of a key; a tombstone has none. */

@@ -41,7 +41,8 @@ export class RedisLedger implements LedgerSink {
 
   async *entries(): AsyncIterable<LedgerEntry> {
     if (this.#sink !== undefined) {
-      await this.drain()
+      // What a lost data set had not drained is lost.
+      if (!this.#connection.isLost) await this.drain()
       yield* this.#sink.entries()
       return
     }

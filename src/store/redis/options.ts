@@ -14,10 +14,11 @@ export interface RedisStoreOptions {
   /** What all keys begin with. Default `bursar`. Two applications on one server need two prefixes. */
   readonly prefix?: string | undefined
   /**
-   * How keys are spread over a Cluster. `all` (default): one hash tag, so that a request may touch any shared budget; one core's
-   * throughput.
+   * How keys are spread over a Cluster. `all` (default): one hash tag, so that a request may count in any shared budget; one core's
+   * throughput. `tenant`: 256 tags, the users and budget of a tenant in one of them; other shared budgets (`global`, tiers, teams) are
+   * then refused.
    */
-  readonly partition?: 'all' | undefined
+  readonly partition?: 'all' | 'tenant' | undefined
   /** Acknowledge nothing before this many replicas have it; what they do not confirm in time is an unknown outcome. */
   readonly wait?: { readonly replicas: number; readonly timeoutMs: number } | undefined
   /** Where ledger entries are drained to and kept for good. Without one the outbox keeps the newest `outboxCapacity`. */
@@ -43,7 +44,7 @@ export function checkRedisOptions(options: RedisStoreOptions): void {
   if (client !== undefined && !isRedisClient(client)) throw wrong('client', client, 'is no client of ioredis. Give new Redis(…) or new Cluster(…).')
   if (url !== undefined && !/^rediss?:\/\//.test(String(url))) throw wrong('url', url, 'is no address. Give redis://host:port or rediss://host:port.')
   if (prefix !== undefined && !(typeof prefix === 'string' && /^[^{}\s]{1,100}$/.test(prefix))) throw wrong('prefix', prefix, 'is no prefix. Give 1 to 100 characters without spaces and braces.')
-  if (partition !== undefined && partition !== 'all') throw wrong('partition', partition, "is unknown. Use 'all'.")
+  if (partition !== undefined && partition !== 'all' && partition !== 'tenant') throw wrong('partition', partition, "is unknown. Use 'all' or 'tenant'.")
   if (wait !== undefined && !(isCount(wait.replicas) && isCount(wait.timeoutMs))) throw wrong('wait', wait, 'is incomplete. Give { replicas, timeoutMs }, whole numbers of at least 1.')
   if (sink !== undefined && !(typeof sink?.write === 'function' && typeof sink.entries === 'function')) throw wrong('sink', sink, 'is no sink. Give one such as sqliteLedger().')
   if (outboxCapacity !== undefined && !(isCount(outboxCapacity) && outboxCapacity < 2 ** 32)) throw wrong('outboxCapacity', outboxCapacity, 'is no count. Give a whole number of at least 1.')

@@ -75,6 +75,32 @@ export class Packer {
     return this
   }
 
+  /** A text as it is. */
+  text(value: string): this {
+    const length = Buffer.byteLength(value)
+    const at = this.#grow(length)
+    this.#bytes.write(value, at)
+    return this
+  }
+
+  /** What `write` writes, with its length before it. */
+  sized16(write: () => void): this {
+    const at = this.#grow(2)
+    write()
+    const length = this.#length - at - 2
+    if (length > 0xffff) throw new RangeError(`a part of ${length} bytes does not fit the store's message`)
+    this.#bytes.writeUInt16LE(length, at)
+    return this
+  }
+
+  /** The same for more. */
+  sized32(write: () => void): this {
+    const at = this.#grow(4)
+    write()
+    this.#bytes.writeUInt32LE(this.#length - at - 4, at)
+    return this
+  }
+
   /** What was written, as bytes of their own. */
   take(): Buffer {
     const taken = Buffer.from(this.#bytes.subarray(0, this.#length))

@@ -10,6 +10,7 @@ import type {
   Failure,
   Freeing,
   HoldState,
+  LedgerSink,
   Outdated,
   Reading,
   Recorded,
@@ -26,19 +27,19 @@ import type {
   Store,
   UserTotals,
 } from '../contract.js'
-import type { KnownUser } from '../directory.js'
-import { RedisAuditor } from './auditor.js'
-import { Connection, type Reply } from './connection.js'
-import { RedisDirectory } from './directory.js'
-import { userOf, unpackHold } from './holds.js'
-import { RedisLedger } from './ledger.js'
+import type { Directory, KnownUser } from '../directory.js'
+import type { Auditor } from '../auditing.js'
+import type { Connection, Reply } from './connection.js'
+import { DataSets, type DataSet } from './data-set.js'
+import { readingsIn, unpackHold, userOf } from './holds.js'
+import { JoinedAuditor, JoinedDirectory, JoinedLedger } from './joined.js'
 import { checkRedisOptions, type RedisStoreOptions } from './options.js'
-import { Unpacker } from './packing.js'
+import { unpackCounters } from './counters.js'
+import type { Unpacker } from './packing.js'
 import { digestOf, packRecord, packReserve, packWindows, unpackFacts } from './requests.js'
 
 const OUTDATED: Outdated = Object.freeze({ outcome: 'outdated' })
 const STATES: readonly HoldState[] = ['open', 'settled', 'released', 'expired']
-const READING_NUMBERS = 4
 const NO_FREEING: ReadonlyMap<number, readonly Freeing[]> = new Map()
 const SCANNED_AT_ONCE = 500
 
@@ -56,166 +57,169 @@ export function redisStore(options: RedisStoreOptions): RedisStore {
 export class RedisStore implements Store {
   readonly name = 'redis'
   readonly shared = true
-  readonly directory: RedisDirectory
-  readonly ledger: RedisLedger
-  readonly auditor: RedisAuditor
-  readonly #connection: Connection
+  readonly keepsTenantsApart: boolean
+  readonly directory: Directory
+  readonly ledger: LedgerSink
+  readonly auditor: Auditor
+  readonly #sets: DataSets
 
   constructor(options: RedisStoreOptions) {
     checkRedisOptions(options)
-    this.#connection = new Connection(options)
-    this.directory = new RedisDirectory(this.#connection)
-    this.ledger = new RedisLedger(this.#connection, options.sink)
-    this.auditor = new RedisAuditor(this.#connection, this.ledger)
+    this.#sets = new DataSets(options)
+    this.keepsTenantsApart = options.partition === 'tenant'
+    const together = this.keepsTenantsApart ? joined(this.#sets) : (this.#sets.all()[0] as DataSet)
+    this.directory = together.directory
+    this.ledger = together.ledger
+    this.auditor = together.auditor
   }
 
   async reserve(request: ReserveRequest): Promise<Admitted | Refused | Outdated | Failure> {
-    const version = this.directory.versionOf(request.entry)
-    const reply = await this.#connection.run('reserve', (to, now) => packReserve(to, request, version, now), request.waitMs)
+    const set = this.#sets.ofScopes(request.scopes)
+    const version = set.directory.versionOf(request.entry)
+    const reply = await set.connection.run('reserve', (to, now) => packReserve(to, request, version, now), { waitMs: request.waitMs })
     const { code, now, body } = reply
     if (code === 'A') {
+      this.#sets.noteHold(request.id, set)
       const rung = body.u8()
       const degrade = body.u8() === 1
       const dueAt = body.u56()
-      return { outcome: 'admitted', now, rung, degrade, dueAt, readings: readingsIn(body, countWindows(request.scopes)), effects: this.#connection.deliver(reply) }
+      return { outcome: 'admitted', now, rung, degrade, dueAt, readings: readingsIn(body, request.scopes.map(({ windows }) => windows.length)), effects: set.connection.deliver(reply) }
     }
     if (code === 'R') {
-      const readings = readingsIn(body, countWindows(request.scopes))
-      return { outcome: 'refused', now, readings, freeing: freeingIn(body), effects: this.#connection.deliver(reply) }
+      const readings = readingsIn(body, request.scopes.map(({ windows }) => windows.length))
+      return { outcome: 'refused', now, readings, freeing: freeingIn(body), effects: set.connection.deliver(reply) }
     }
     if (code === 'P') {
       body.text16()
       const { openedAt, rung, degrade, dueAt, readings, scopes, state, rungs, facts } = unpackHold(body)
-      return { outcome: 'admitted', now: openedAt, rung, degrade, dueAt, readings, replay: { scopes, state, rungs, facts }, effects: this.#connection.deliver(reply) }
+      return { outcome: 'admitted', now: openedAt, rung, degrade, dueAt, readings, replay: { scopes, state, rungs, facts }, effects: set.connection.deliver(reply) }
     }
-    if (code === 'O') return this.#outdated(request.facts.user, reply)
-    return this.#failed(reply)
+    if (code === 'O') return outdated(set, request.facts.user, reply)
+    return failed(set.connection, reply)
   }
 
   async settle({ id, microcents, tokens, model }: SettleRequest): Promise<Settled | Failure> {
-    const reply = await this.#connection.run('settle', (to) => to.text16(id).u56(microcents).u56(tokens === undefined ? 0 : tokens + 1).textZ(model?.replaceAll('\0', '\ufffd') ?? ''))
-    if (reply.code !== 'K') return this.#failed(reply)
+    const { connection, ledger } = await this.#sets.ofHold(id)
+    const reply = await connection.run('settle', (to) => to.text16(id).u56(microcents).u56(tokens === undefined ? 0 : tokens + 1).textZ(model?.replaceAll('\0', '\ufffd') ?? ''))
+    if (reply.code !== 'K') return failed(connection, reply)
     const { now, body } = reply
     const replayed = body.u8() === 1
     const late = body.u8() === 1
     const heldMicrocents = body.u56()
-    this.ledger.drainSoon()
-    return { outcome: 'settled', now, microcents, heldMicrocents, replayed, late, facts: unpackFacts(body.rest(), userOf), effects: this.#connection.deliver(reply) }
+    ledger.drainSoon()
+    return { outcome: 'settled', now, microcents, heldMicrocents, replayed, late, facts: unpackFacts(body.rest(), userOf), effects: connection.deliver(reply) }
   }
 
   async release({ id, tombstone, uncount }: ReleaseRequest): Promise<Released | Failure> {
-    const reply = await this.#connection.run('release', (to) => to.text16(id).u8((tombstone === true ? 1 : 0) + (uncount === true ? 2 : 0)))
-    if (reply.code !== 'K') return this.#failed(reply)
-    this.ledger.drainSoon()
-    return { outcome: 'released', now: reply.now, was: STATES[reply.body.u8()] as HoldState, effects: this.#connection.deliver(reply) }
+    const { connection, ledger } = await this.#sets.ofHold(id)
+    const reply = await connection.run('release', (to) => to.text16(id).u8((tombstone === true ? 1 : 0) + (uncount === true ? 2 : 0)))
+    if (reply.code !== 'K') return failed(connection, reply)
+    ledger.drainSoon()
+    return { outcome: 'released', now: reply.now, was: STATES[reply.body.u8()] as HoldState, effects: connection.deliver(reply) }
   }
 
   async extend({ id, ttlMs }: ExtendRequest): Promise<Extended | Failure> {
-    const reply = await this.#connection.run('extend', (to) => to.text16(id).u56(ttlMs))
-    if (reply.code !== 'K') return this.#failed(reply)
-    return { outcome: 'extended', now: reply.now, dueAt: reply.body.u56(), effects: this.#connection.deliver(reply) }
+    const { connection } = await this.#sets.ofHold(id)
+    const reply = await connection.run('extend', (to) => to.text16(id).u56(ttlMs))
+    if (reply.code !== 'K') return failed(connection, reply)
+    return { outcome: 'extended', now: reply.now, dueAt: reply.body.u56(), effects: connection.deliver(reply) }
   }
 
   async record(request: RecordRequest): Promise<Recorded | Outdated | Failure> {
-    const version = this.directory.versionOf(request.entry)
-    const reply = await this.#connection.run('record', (to, now) => packRecord(to, request, version, now))
-    if (reply.code === 'O') return this.#outdated(request.facts.user, reply)
-    if (reply.code !== 'K') return this.#failed(reply)
-    this.ledger.drainSoon()
-    return { outcome: 'recorded', now: reply.now, replayed: reply.body.u8() === 1, effects: this.#connection.deliver(reply) }
+    const set = this.#sets.ofScopes(request.scopes)
+    const { connection, directory, ledger } = set
+    const version = directory.versionOf(request.entry)
+    const reply = await connection.run('record', (to, now) => packRecord(to, request, version, now))
+    if (reply.code === 'O') return outdated(set, request.facts.user, reply)
+    if (reply.code !== 'K') return failed(connection, reply)
+    ledger.drainSoon()
+    return { outcome: 'recorded', now: reply.now, replayed: reply.body.u8() === 1, effects: connection.deliver(reply) }
   }
 
   async refund({ id, fingerprint, user, microcents, of, reason }: RefundRequest): Promise<Refunded | Failure> {
-    const reply = await this.#connection.run('refund', (to) => {
+    const { connection, ledger } = this.#sets.ofUser(user)
+    const reply = await connection.run('refund', (to) => {
       to.text16(id).bytes(digestOf(id, fingerprint)).textZ(keyOf(user)).u56(microcents)
       return to.u8(of === undefined ? 0 : 1).text16(of ?? '').text16(reason ?? '')
     })
-    if (reply.code !== 'K') return this.#failed(reply)
+    if (reply.code !== 'K') return failed(connection, reply)
     const { now, body } = reply
     const replayed = body.u8() === 1
-    this.ledger.drainSoon()
-    return { outcome: 'refunded', now, appliedMicrocents: body.u56(), unappliedMicrocents: body.u56(), replayed, effects: this.#connection.deliver(reply) }
+    ledger.drainSoon()
+    return { outcome: 'refunded', now, appliedMicrocents: body.u56(), unappliedMicrocents: body.u56(), replayed, effects: connection.deliver(reply) }
   }
 
   async read(scopes: readonly ScopeTerms[]): Promise<Reading> {
-    const reply = await this.#connection.run('read', (to, now) => packWindows(to, scopes, now))
-    return { now: reply.now, readings: readingsIn(reply.body, countWindows(scopes)), freeing: freeingIn(reply.body), effects: this.#connection.deliver(reply) }
+    const { connection } = this.#sets.ofScopes(scopes)
+    const reply = await connection.run('read', (to, now) => packWindows(to, scopes, now))
+    return { now: reply.now, readings: readingsIn(reply.body, scopes.map(({ windows }) => windows.length)), freeing: freeingIn(reply.body), effects: connection.deliver(reply) }
   }
 
   async totals(user: UserRef): Promise<UserTotals> {
-    const [state] = this.#connection.keys as [string]
-    const bytes = (await this.#connection.command('HGET', state, `s${keyOf(user)}`)) as Buffer | null
+    const { connection } = this.#sets.ofUser(user)
+    const bytes = (await connection.command('HGET', connection.keys[0] as string, `s${keyOf(user)}`)) as Buffer | null
     if (bytes === null) return { microcents: 0, entries: 0 }
-    const from = new Unpacker(bytes)
-    return { microcents: from.u56(), entries: from.u56() }
+    const { microcents, entries } = unpackCounters(bytes)
+    return { microcents, entries }
   }
 
   async *users(): AsyncIterable<KnownUser> {
-    const [state] = this.#connection.keys as [string]
-    const seen = new Set<string>()
-    let cursor = '0'
-    do {
-      const [next, fields] = (await this.#connection.command('HSCAN', state, cursor, 'MATCH', '[sd]user/*', 'COUNT', SCANNED_AT_ONCE)) as [Buffer, Buffer[]]
-      cursor = next.toString()
-      for (let index = 0; index < fields.length; index += 2) {
-        const key = (fields[index] as Buffer).toString().slice(1)
-        const user = parseUserKey(key)
-        if (user === undefined || seen.has(key)) continue
-        seen.add(key)
-        yield { user, tier: await this.#tierOf(user) }
-      }
-    } while (cursor !== '0')
+    for (const set of this.#sets.all()) yield* usersIn(set)
   }
 
   /** Goes on after the data set was lost, with what is there now: what was spent before is forgotten. */
   async acceptReset(): Promise<void> {
-    await this.#connection.accept()
+    for (const { connection } of this.#sets.all()) await connection.accept()
   }
 
   /** Drains what is left to the sink. A client that was given stays open. */
   async close(): Promise<void> {
-    await this.ledger.close()
-    this.#connection.close()
+    await this.#sets.close()
   }
+}
 
-  async #tierOf(user: UserRef): Promise<string | undefined> {
-    const [state] = this.#connection.keys as [string]
-    const entry = await this.directory.get(user)
-    if (entry?.tier !== undefined) return entry.tier
-    const counters = (await this.#connection.command('HGET', state, `s${keyOf(user)}`)) as Buffer | null
-    if (counters === null) return undefined
-    const from = new Unpacker(counters, 18)
-    const tier = from.textZ()
-    return tier === '' ? undefined : tier
-  }
+/** The parts of all data sets as one: each call goes to the user's own, or to all. */
+function joined(sets: DataSets): { directory: Directory; ledger: LedgerSink; auditor: Auditor } {
+  return { directory: new JoinedDirectory(sets), ledger: new JoinedLedger(sets), auditor: new JoinedAuditor(sets) }
+}
 
-  #outdated(user: UserRef, { body }: Reply): Outdated {
-    this.directory.learn(user, body.rest())
-    return OUTDATED
-  }
+async function* usersIn({ connection, directory }: DataSet): AsyncIterable<KnownUser> {
+  const state = connection.keys[0] as string
+  const seen = new Set<string>()
+  let cursor = '0'
+  do {
+    const [next, fields] = (await connection.command('HSCAN', state, cursor, 'MATCH', '[sd]user/*', 'COUNT', SCANNED_AT_ONCE)) as [Buffer, Buffer[]]
+    cursor = next.toString()
+    for (let index = 0; index < fields.length; index += 2) {
+      const key = (fields[index] as Buffer).toString().slice(1)
+      const user = parseUserKey(key)
+      if (user === undefined || seen.has(key)) continue
+      seen.add(key)
+      yield { user, tier: (await directory.get(user))?.tier ?? (await tierSeen(connection, key)) }
+    }
+  } while (cursor !== '0')
+}
 
-  #failed(reply: Reply): Failure {
-    this.#connection.keep(reply)
-    if (reply.code === 'I') return { outcome: 'id-reused' }
-    if (reply.code === 'E') return { outcome: 'already-ended', state: STATES[reply.body.u8()] as EndedState }
-    return { outcome: 'unknown-hold' }
-  }
+/** The tier with which a user's counters were last changed. */
+async function tierSeen(connection: Connection, key: string): Promise<string | undefined> {
+  const counters = (await connection.command('HGET', connection.keys[0] as string, `s${key}`)) as Buffer | null
+  return counters === null ? undefined : unpackCounters(counters).tier
+}
+
+function outdated({ directory }: DataSet, user: UserRef, { body }: Reply): Outdated {
+  directory.learn(user, body.rest())
+  return OUTDATED
+}
+
+function failed(connection: Connection, reply: Reply): Failure {
+  connection.keep(reply)
+  if (reply.code === 'I') return { outcome: 'id-reused' }
+  if (reply.code === 'E') return { outcome: 'already-ended', state: STATES[reply.body.u8()] as EndedState }
+  return { outcome: 'unknown-hold' }
 }
 
 function keyOf(user: UserRef): string {
   return scopeKey(userScope(user))
-}
-
-function countWindows(scopes: readonly ScopeTerms[]): number {
-  let count = 0
-  for (const { windows } of scopes) count += windows.length
-  return count
-}
-
-function readingsIn(body: Unpacker, windows: number): number[] {
-  const readings = new Array<number>(windows * READING_NUMBERS)
-  for (let index = 0; index < readings.length; index += 1) readings[index] = body.u56()
-  return readings
 }
 
 function freeingIn(body: Unpacker): ReadonlyMap<number, readonly Freeing[]> {

@@ -19,8 +19,7 @@ const loaded = new Map<ScriptName, Script>()
 export function scriptFor(name: ScriptName): Script {
   let script = loaded.get(name)
   if (script === undefined) {
-    const own = withIncludes(name)
-    const text = `${read('common')}\n${own.includes('parse_windows()') ? `${read('windows')}\n` : ''}${own}`
+    const text = withIncludes(name)
     script = { name, text, sha: createHash('sha1').update(text).digest('hex') }
     loaded.set(name, script)
   }

@@ -5,6 +5,9 @@ import { UNITS, type Unit } from '../../money/index.js'
 const PERIODS = ['daily', 'weekly', 'monthly', 'total'] as const
 const ROLLING = 4
 
+/** The least code of a rolling window. */
+export const FIRST_ROLLING = 4 * ROLLING
+
 /** `code` is 4 × kind + unit; from 16 on it is a rolling window's. */
 export interface WindowCode {
   readonly code: number
@@ -35,6 +38,6 @@ if (UNIT_ORDER.length !== UNITS.length) throw new TypeError('a unit has no place
 /** The window of a code. */
 export function windowOfCode(code: number, lengthMs: number): { readonly window: string; readonly unit: Unit } {
   const unit = UNIT_ORDER[code % 4] as Unit
-  const name = code >= 4 * ROLLING ? `rolling:${lengthMs}` : PERIODS[code >> 2]
+  const name = code >= FIRST_ROLLING ? `rolling:${lengthMs}` : PERIODS[code >> 2]
   return { window: `${name}/${unit}`, unit }
 }

@@ -12,7 +12,7 @@
 --       X another data set (lost, or a new one)   L past the deadline   D more holds are due than one call ends: repeat
 local STATE, DUE, MOVED, SHORT, LONG, OUTBOX = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local call, pack, punpack = redis.call, struct.pack, struct.unpack
-local sub, byte, concat, insert = string.sub, string.byte, table.concat, table.insert
+local sub, byte, char, concat, insert = string.sub, string.byte, string.char, table.concat, table.insert
 local floor, ceil = math.floor, math.ceil
 local MOST = 9007199254740991
 local SHORT_KEPT_MS, LONG_KEPT_MS = 60000, 86400000
@@ -27,6 +27,7 @@ if now < 0 then
   now = time[1] * 1000 + floor(time[2] / 1000)
 end
 
+-- flags: 1 the outbox is drained to a sink, 2 it had been cut before, 4 scopes have been forgotten
 local seq, next_due, next_forget, appended, flags, last_due, last_id
 local writes, effects, added = {}, {}, {}
 
@@ -78,56 +79,76 @@ local function finish(code, rest)
   return reply(code, rest)
 end
 
--- A scope: 1 microcents and 2 entries ever charged, 3 open holds, 4 tier; then windows of 8 numbers each:
+-- A scope: 1 microcents and 2 entries ever charged, 3 open holds, 4 tier; `version`; then windows of 9 numbers each:
 -- code (under 16: a calendar's; its last two bits: 0 usd, 1 tokens, 2 requests), length, startsAt, endsAt, spent, held,
--- highest percentage announced x 100, highest limit seen + 1.
--- A rolling one: code, length, last announcement, newest bucket + 1, its 21 buckets, held, and the last two.
+-- highest percentage announced x 100, highest limit seen + 1, what must be spent under that limit for the next announcement.
+-- A rolling one: code, length, last announcement, newest bucket + 1, its 21 buckets, held, and the last three.
+-- Stored: B calendar windows | I4 open holds | for each of them I7 held | I7 spent | I7 the first end of them | I7 version of the user's
+-- directory entry | their codes | s tier | for each I7 startsAt | I7 endsAt | I7 microcents | I7 entries | for each I7 limit + 1
+-- | I7 next | I2 percentage | then rolling ones, each in the order above. What changes most stands in front, and what stays behind.
 local function parse_scope(value)
-  local s = {punpack('<I7I7I4s', value)}
-  local p, n, i = s[5], #value, 5
-  s[5] = nil
-  while p <= n do
-    local code = byte(value, p)
-    s[i] = code
-    if code < 16 then
-      s[i + 1] = 0
-      s[i + 2], s[i + 3], s[i + 4], s[i + 5], s[i + 6], s[i + 7], p = punpack('<I7I7I7I7I2I7', value, p + 1)
-    else
-      s[i + 1], s[i + 2], s[i + 3], s[i + 5], s[i + 6], s[i + 7], p = punpack('<I7I7I7I7I2I7', value, p + 1)
-      local ring = {punpack(RING, value, p)}
-      p = ring[22]
-      ring[22] = nil
-      s[i + 4] = ring
-    end
-    i = i + 8
+  local s, count, p = {}, byte(value)
+  local columns = string.rep('I7', count)
+  s[3] = punpack('<I4', value, 2)
+  local held, spent = {punpack('<' .. columns, value, 6)}, {punpack('<' .. columns, value, 6 + 7 * count)}
+  s.version = punpack('<I7', value, 13 + 14 * count)
+  local codes = 20 + 14 * count
+  s[4], p = punpack('<s', value, codes + count)
+  local starts, ends = {punpack('<' .. columns, value, p)}, {punpack('<' .. columns, value, p + 7 * count)}
+  s[1], s[2], p = punpack('<I7I7', value, p + 14 * count)
+  local seen, next_at = {punpack('<' .. columns, value, p)}, {punpack('<' .. columns, value, p + 7 * count)}
+  p = p + 14 * count
+  local i = 5
+  for k = 1, count do
+    s[i], s[i + 1], s[i + 2], s[i + 3], s[i + 4], s[i + 5] = byte(value, codes + k - 1), 0, starts[k], ends[k], spent[k], held[k]
+    s[i + 6] = punpack('<I2', value, p + 2 * k - 2)
+    s[i + 7], s[i + 8] = seen[k], next_at[k]
+    i = i + 9
+  end
+  p = p + 2 * count
+  while p <= #value do
+    s[i], s[i + 1], s[i + 2], s[i + 3], s[i + 5], s[i + 6], s[i + 7], p = punpack('<BI7I7I7I7I2I7', value, p)
+    local ring = {punpack(RING, value, p)}
+    p = ring[22]
+    ring[22] = nil
+    s[i + 4], s[i + 8] = ring, 0
+    i = i + 9
   end
   return s
 end
 
 local function pack_scope(s)
-  local parts, n = {pack('<I7I7I4s', s[1], s[2], s[3], s[4])}, 1
-  for i = 5, #s, 8 do
-    n = n + 1
+  local codes, held, spent, starts, ends, seen, next_at, percents, rolling = {}, {}, {}, {}, {}, {}, {}, {}, {}
+  local n, turn = 0, MOST
+  for i = 5, #s, 9 do
     if s[i] < 16 then
-      parts[n] = pack('<BI7I7I7I7I2I7', s[i], s[i + 2], s[i + 3], s[i + 4], s[i + 5], s[i + 6], s[i + 7])
+      n = n + 1
+      codes[n], starts[n], ends[n], spent[n], held[n] = char(s[i]), s[i + 2], s[i + 3], s[i + 4], s[i + 5]
+      percents[n], seen[n], next_at[n] = pack('<I2', s[i + 6]), s[i + 7], s[i + 8]
+      if s[i + 3] < turn then turn = s[i + 3] end
     else
-      parts[n] = pack('<BI7I7I7I7I2I7', s[i], s[i + 1], s[i + 2], s[i + 3], s[i + 5], s[i + 6], s[i + 7]) .. pack(RING, unpack(s[i + 4]))
+      rolling[#rolling + 1] = pack('<BI7I7I7I7I2I7', s[i], s[i + 1], s[i + 2], s[i + 3], s[i + 5], s[i + 6], s[i + 7]) .. pack(RING, unpack(s[i + 4]))
     end
   end
-  return concat(parts)
+  local columns = '<' .. string.rep('I7', n)
+  local function column(numbers) return n == 0 and '' or pack(columns, unpack(numbers)) end
+  return concat({
+    pack('<BI4', n, s[3]), column(held), column(spent), pack('<I7I7', turn, s.version or 0), concat(codes), s[4], '\0', column(starts), column(ends),
+    pack('<I7I7', s[1], s[2]), column(seen), column(next_at), concat(percents), concat(rolling),
+  })
 end
 
 -- Where a window stands in its scope, or nil. It mostly stands where the one before leads to.
 local function find(s, code, length, guess)
   if s[guess] == code and s[guess + 1] == length then return guess end
-  for i = 5, #s, 8 do
+  for i = 5, #s, 9 do
     if s[i] == code and s[i + 1] == length then return i end
   end
 end
 
 local function add_window(s, code, length)
   local i = #s + 1
-  s[i], s[i + 1], s[i + 2], s[i + 3], s[i + 5], s[i + 6], s[i + 7] = code, length, 0, 0, 0, 0, 0
+  s[i], s[i + 1], s[i + 2], s[i + 3], s[i + 5], s[i + 6], s[i + 7], s[i + 8] = code, length, 0, 0, 0, 0, 0, 0
   s[i + 4] = code < 16 and 0 or {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
   return i
 end
@@ -183,9 +204,14 @@ local function raise_alerts(key, s, i, limit, count, text, p, spent, instant)
   end
   if rolling and s[i + 6] > 0 and instant >= s[i + 2] + s[i + 1] then s[i + 6] = 0 end
   local q, r = floor(limit / 10000), limit % 10000
+  local next_at = MOST
   for index = 0, count - 1 do
     local percent = punpack('<I2', text, p + 2 * index)
-    if spent < (percent == 10000 and limit or percent * q + ceil(percent * r / 10000)) then return end
+    local amount = percent == 10000 and limit or percent * q + ceil(percent * r / 10000)
+    if spent < amount then
+      next_at = amount
+      break
+    end
     if percent > s[i + 6] then
       s[i + 6] = percent
       local starts_at, ends_at = s[i + 2], s[i + 3]
@@ -198,6 +224,7 @@ local function raise_alerts(key, s, i, limit, count, text, p, spent, instant)
       add_to_outbox(alert)
     end
   end
+  if limit + 1 == s[i + 7] then s[i + 8] = next_at end
 end
 
 local function spend(key, s, i, amount, instant, limit, count, text, p)

@@ -1,31 +1,46 @@
 -- How holds end. Included by every script, in a branch of those that seldom need it.
 --
--- A hold: B state (0 open, 1 settled, 2 released, 3 expired) | B flags (1 given, 2 charged when it expires, 4 corrected, 8 tombstone)
--- | I7 due | s model | ended ones: I7 ended, I7 microcents, I7 tokens, I7 refunded, I7 added, I7 added at, I2 corrections
--- | what never changes: I7 opened, B rung, B degrade, I7 held microcents, I7 held tokens, c16 fingerprint, I4 facts,
---   B rungs (of one: none) with I7 microcents and I7 tokens each, B scopes with I2 key, B windows with B code, I7 length,
---   I7 limit + 1, I7 startsAt, I7 endsAt, I7 spent, I7 held as they stood, B alerts with I2 percent x 100 each
--- The facts begin with s tier, s provider, s user key; the rest is the client's.
+-- A hold: B state (0 open, 1 settled, 2 released, 3 expired) | B flags (1 given, 2 charged when it expires, 4 corrected, 8 tombstone,
+-- 16 of another model than the one asked for) | I7 due | with 16: s model
+-- | ended ones: I7 ended, I7 microcents, I7 tokens, I7 refunded, I7 added, I7 added at, I2 corrections
+-- | what never changes: I7 opened, B rung, B degrade, I7 held microcents, I7 held tokens, c8 fingerprint, I4 facts,
+--   B rungs (0 for one) with I7 microcents and I7 tokens each, I2 placements, and the readings: how the windows stood, scope by scope
+--   for each window I7 held | I7 spent | I7 startsAt | I7 endsAt, as columns
+-- Placements: B scopes with I2 key, B windows, their codes, for each I7 limit + 1, for each rolling one I7 length, and for each
+--   B alerts with I2 percent x 100 each
+-- The facts begin with s tier, s provider, s user key, B, s model; the rest is the client's.
 local function parse_hold(id, value)
   local h = {id = id}
-  local p
-  h.state, h.flags, h.due, h.model, p = punpack('<BBI7s', value)
+  local p, model
+  h.state, h.flags, h.due, p = punpack('<BBI7', value)
+  if floor(h.flags / 16) % 2 == 1 then model, p = punpack('<s', value, p) end
   if h.state == 0 then
     h.ended, h.microcents, h.tokens, h.refunded, h.added, h.added_at, h.corrections = 0, 0, 0, 0, 0, 0, 0
   else
     h.ended, h.microcents, h.tokens, h.refunded, h.added, h.added_at, h.corrections, p = punpack('<I7I7I7I7I7I7I2', value, p)
   end
   h.static = sub(value, p)
-  local length
-  h.opened, h.rung, h.degrade, h.held_microcents, h.held_tokens, h.fingerprint, length, p = punpack('<I7BBI7I7c16I4', h.static)
-  h.tier, h.provider, h.user = punpack('<sss', h.static, p)
+  local length, asked, _
+  h.opened, h.rung, h.degrade, h.held_microcents, h.held_tokens, h.fingerprint, length, p = punpack('<I7BBI7I7c8I4', h.static)
+  h.tier, h.provider, h.user, _, asked = punpack('<sssBs', h.static, p)
+  h.model = model or asked
   h.facts = sub(h.static, p, p + length - 1)
   h.after_facts = p + length
   return h
 end
 
+-- Another model than the one asked for has answered, or was decided.
+local function set_model(h, model)
+  local _, _, _, _, asked = punpack('<sssBs', h.facts)
+  h.model = model
+  local is_other = floor(h.flags / 16) % 2 == 1
+  if model ~= asked and not is_other then h.flags = h.flags + 16 end
+  if model == asked and is_other then h.flags = h.flags - 16 end
+end
+
 local function pack_hold(h)
-  local head = pack('<BBI7s', h.state, h.flags, h.due, h.model)
+  local head = pack('<BBI7', h.state, h.flags, h.due)
+  if floor(h.flags / 16) % 2 == 1 then head = head .. h.model .. '\0' end
   if h.state == 0 then return head .. h.static end
   return head .. pack('<I7I7I7I7I7I7I2', h.ended, h.microcents, h.tokens, h.refunded, h.added, h.added_at, h.corrections) .. h.static
 end
@@ -43,21 +58,31 @@ end
 -- The windows that a hold was placed in: a flat list of scope key, then for each window code, length, limit, startsAt, alerts, place.
 local function placements(h)
   local list, text, p = {}, h.static, h.after_facts
-  local rungs, scopes, length, count
+  local rungs, scopes, size, reading
   rungs, p = punpack('<B', text, p)
-  if rungs > 1 then p = p + 14 * rungs end
+  size, p = punpack('<I2', text, p + 14 * rungs)
+  reading = p + size
   scopes, p = punpack('<B', text, p)
   for _ = 1, scopes do
-    length, p = punpack('<I2', text, p)
-    local scope = {sub(text, p, p + length - 1)}
-    count, p = punpack('<B', text, p + length)
-    local n = 1
-    for _ = 1, count do
-      local code, long, limit, starts_at, _, _, _, alerts, after = punpack('<BI7I7I7I7I7I7B', text, p)
-      scope[n + 1], scope[n + 2], scope[n + 3], scope[n + 4], scope[n + 5], scope[n + 6] = code, long, limit - 1, starts_at, alerts, after
+    local key, count, codes = punpack('<I2c0B', text, p)
+    local scope, n = {key}, 1
+    local limits = codes + count
+    p = limits + 7 * count
+    for index = 0, count - 1 do
+      local code = byte(text, codes + index)
+      scope[n + 1], scope[n + 2], scope[n + 3] = code, 0, punpack('<I7', text, limits + 7 * index) - 1
+      if code >= 16 then scope[n + 2], p = punpack('<I7', text, p) end
+      scope[n + 4] = punpack('<I7', text, reading + 7 * (2 * count + index))
       n = n + 6
-      p = after + 2 * alerts
     end
+    n = 1
+    for _ = 1, count do
+      scope[n + 5], p = punpack('<B', text, p)
+      scope[n + 6] = p
+      p = p + 2 * scope[n + 5]
+      n = n + 6
+    end
+    reading = reading + 28 * count
     list[#list + 1] = scope
   end
   return list
@@ -99,7 +124,7 @@ local function change(h, released, released_tokens, ended, entries, microcents, 
       local code, length = scope[n], scope[n + 1]
       local unit = code % 4
       local i = find(s, code, length, guess) or add_window(s, code, length)
-      guess = i + 8
+      guess = i + 9
       if unit ~= 2 and (code >= 16 or s[i + 2] == scope[n + 3]) then
         local amount = unit == 0 and microcents or tokens
         s[i + 5] = within(s[i + 5] - (unit == 0 and released or released_tokens))

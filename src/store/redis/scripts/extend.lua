@@ -2,6 +2,7 @@
 --
 -- ARGV 1, after the header: I2 id | I7 ttl
 -- Returns  K extended: I7 due    U unknown    E ended: B state
+--include common
 --include endings
 --include ending
 if not h then return finish('U') end

@@ -2,7 +2,7 @@
 -- stored is bounded by the scopes with a running window. Included where a scope was made.
 local function is_lapsed(s)
   if s[3] > 0 then return false end
-  for i = 5, #s, 8 do
+  for i = 5, #s, 9 do
     if s[i] < 16 then
       if now < s[i + 3] then return false end
     elseif (s[i + 3] > 0 and now < (s[i + 3] + 20) * ceil(s[i + 1] / 20)) or (s[i + 6] > 0 and now < s[i + 2] + s[i + 1]) then
@@ -16,6 +16,9 @@ for index = 1, #writes, 2 do written[writes[index]] = true end
 local scanned = call('HSCAN', STATE, call('HGET', STATE, 'g') or '0', 'COUNT', 4)
 for index = 1, #scanned[2], 2 do
   local field = scanned[2][index]
-  if byte(field) == 115 and not written[field] and is_lapsed(parse_scope(scanned[2][index + 1])) then call('HDEL', STATE, field) end
+  if byte(field) == 115 and not written[field] and is_lapsed(parse_scope(scanned[2][index + 1])) then
+    call('HDEL', STATE, field)
+    if flags < 4 then flags = flags + 4 end
+  end
 end
 write('g', scanned[1])

@@ -1,6 +1,8 @@
 -- Windows as they stand.
 --
 -- ARGV 1, after the header: the windows      Returns  K readings | freeing    S
+--include common
+--include windows
 --include endings
 parse_windows()
 local fields = {'m'}

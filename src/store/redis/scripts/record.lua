@@ -1,16 +1,14 @@
 -- Counts a cost that no hold stood for, whatever the limits say.
 --
--- ARGV 1, after the header: I2 id | c16 fingerprint | B flags (1 given) | I7 version of the directory entry | I4 facts | s model
---   | I7 microcents | I7 tokens | the windows
+-- ARGV 1, after the header: I2 id | c8 fingerprint | B flags (1 given) | I7 version of the directory entry | I7 microcents | I7 tokens
+--   | I4 and so much of what a hold keeps from its facts to its placements | the windows
 -- Returns  K recorded: B replayed    O the directory says otherwise: its entry    I id reused    S
+--include common
+--include windows
 --include endings
-local length, id, fingerprint, bits, version, facts, model, microcents, tokens
-length, at = punpack('<I2', A, at)
-id = sub(A, at, at + length - 1)
-fingerprint, bits, version, length, at = punpack('<c16BI7I4', A, at + length)
-facts = sub(A, at, at + length - 1)
-local tier, provider, user = punpack('<sss', facts)
-model, microcents, tokens, at = punpack('<sI7I7', A, at + length)
+local id, fingerprint, bits, version, microcents, tokens, kept
+id, fingerprint, bits, version, microcents, tokens, kept, at = punpack('<I2c0c8BI7I7I7I4c0', A, at)
+local _, tier, provider, user = punpack('<I4sss', kept)
 parse_windows()
 local fields = {'m', 'h' .. id, 'r' .. id, 'd' .. user}
 for index = 1, #keys do fields[4 + index] = 's' .. keys[index] end
@@ -38,13 +36,13 @@ if not read_windows(scopes) then return finish('S') end
 local is_new = false
 for index = 1, #keys do
   if not scopes[index] then
-    scopes[index] = {0, 0, 0, ''}
+    scopes[index] = {0, 0, 0, '', version = keys[index] == user and version or 0}
     is_new = true
   end
   loaded[keys[index]] = scopes[index]
 end
 place(scopes, tier, 0, 0)
-local h = parse_hold(id, pack('<BBI7sI7BBI7I7c16I4', 0, bits, now, model, now, 0, 0, 0, 0, fingerprint, #facts) .. facts .. pack('<B', 0) .. pack_placements())
+local h = parse_hold(id, pack('<BBI7I7BBI7I7c8', 0, bits, now, now, 0, 0, 0, 0, fingerprint) .. kept .. pack_readings())
 end_hold(h, 1, 4, microcents, tokens, now)
 save_scopes()
 if is_new then

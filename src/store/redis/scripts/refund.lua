@@ -1,13 +1,14 @@
 -- Gives money back: to the charge of one hold, or to a user's charges from the newest ending back.
 --
--- ARGV 1, after the header: I2 id | c16 fingerprint | s user key | I7 microcents | B 1 where an id is named, I2 that id | I2 reason
+-- ARGV 1, after the header: I2 id | c8 fingerprint | s user key | I7 microcents | B 1 where an id is named, I2 that id | I2 reason
 -- Returns  K refunded: B replayed | I7 applied | I7 unapplied    U no charge of that name and user    I id reused
--- A remembered refund: I7 at | c16 fingerprint | I7 applied | I7 unapplied
+-- A remembered refund: I7 at | c8 fingerprint | I7 applied | I7 unapplied
+--include common
 --include endings
 local length, id, fingerprint, user, microcents, is_named, of, reason
 length, at = punpack('<I2', A, at)
 id = sub(A, at, at + length - 1)
-fingerprint, user, microcents, is_named, length, at = punpack('<c16sI7BI2', A, at + length)
+fingerprint, user, microcents, is_named, length, at = punpack('<c8sI7BI2', A, at + length)
 of = sub(A, at, at + length - 1)
 length, at = punpack('<I2', A, at + length)
 reason = sub(A, at, at + length - 1)
@@ -21,7 +22,7 @@ if next_due <= now then
 end
 if next_forget + 250 <= now then forget_some() end
 if found[3] then
-  local refunded_at, known, applied, unapplied = punpack('<I7c16I7I7', found[3])
+  local refunded_at, known, applied, unapplied = punpack('<I7c8I7I7', found[3])
   if now < refunded_at + LONG_KEPT_MS then
     if known ~= fingerprint then return finish('I') end
     return finish('K', pack('<BI7I7', 1, applied, unapplied))
@@ -99,5 +100,5 @@ end
 save_scopes()
 local applied = microcents - left
 remember({ended = now, id = id}, LONG, LONG_KEPT_MS)
-write('r' .. id, pack('<I7c16I7I7', now, fingerprint, applied, left))
+write('r' .. id, pack('<I7c8I7I7', now, fingerprint, applied, left))
 return finish('K', pack('<BI7I7', 0, applied, left))

@@ -2,13 +2,14 @@
 --
 -- ARGV 1, after the header: I2 id | B flags (1 leave a tombstone where the id is unknown, 2 take back its place among requests)
 -- Returns  K released: B the state before    U unknown
+--include common
 --include endings
 --include ending
 local bits = punpack('<B', A, at)
 if not h then
   if bits % 2 == 0 then return finish('U') end
   h = {id = id, state = 2, flags = 1 + 8, due = now, model = '', ended = now, microcents = 0, tokens = 0, refunded = 0, added = 0, added_at = 0, corrections = 0}
-  h.static = pack('<I7BBI7I7c16I4sssBB', now, 0, 0, 0, 0, ('\0'):rep(16), 3, '', '', '', 0, 0)
+  h.static = pack('<I7BBI7I7c8I4sssBsBI2B', now, 0, 0, 0, 0, ('\0'):rep(8), 5, '', '', '', 0, '', 0, 1, 0)
   remember_hold(h)
   return finish('K', pack('<B', 2))
 end

@@ -2,7 +2,7 @@
 --
 -- In ARGV: B scopes, each I2 key, B windows; each B code | I7 length | I7 limit + 1 | I7 block max | I7 block pre | I7 degrade max + 1
 -- | I7 degrade pre | I7 x 4 the boundaries of three consecutive windows around the client's idea of now | B alerts, I2 percent x 100 each
--- Replies begin with, or end in, I7 startsAt | I7 endsAt | I7 spent | I7 held for each window. More codes:
+-- Replies hold the readings, scope by scope: for each window I7 held | I7 spent | I7 startsAt | I7 endsAt, as columns. More codes:
 --   S none of the three windows contains store time: correct the clock and repeat
 local keys, firsts, terms, count = {}, {}, {}, 0
 -- Of each window, from n on: code, length, limit, block max, block pre, degrade max, degrade pre, 4 boundaries, alerts, their place,
@@ -37,7 +37,7 @@ local function read_windows(scopes)
     for n = firsts[index], firsts[index + 1] - STRIDE, STRIDE do
       local code, length = terms[n + 1], terms[n + 2]
       local i = s and find(s, code, length, guess) or 0
-      guess = i > 0 and i + 8 or guess
+      guess = i > 0 and i + 9 or guess
       terms[n + 18] = i
       if code >= 16 then
         local size, bucket = ceil(length / 20), bucket_of(length, now)
@@ -60,8 +60,15 @@ local function read_windows(scopes)
 end
 
 local function pack_readings()
-  local parts = {}
-  for n = 0, count - STRIDE, STRIDE do parts[#parts + 1] = pack('<I7I7I7I7', terms[n + 14], terms[n + 15], terms[n + 16], terms[n + 17]) end
+  local parts, p = {}, 0
+  for index = 1, #keys do
+    for _, column in ipairs({17, 16, 14, 15}) do
+      for n = firsts[index], firsts[index + 1] - STRIDE, STRIDE do
+        p = p + 1
+        parts[p] = pack('<I7', terms[n + column])
+      end
+    end
+  end
   return concat(parts)
 end
 
@@ -100,7 +107,7 @@ local function place(scopes, tier, microcents, tokens)
       end
       if code < 16 and (s[i + 2] ~= terms[n + 14] or s[i + 3] ~= terms[n + 15]) then
         if s[i + 3] > 0 then insert(effects, 'w' .. pack('<BI7I7', code, terms[n + 14], terms[n + 15]) .. keys[index]) end
-        s[i + 2], s[i + 3], s[i + 4], s[i + 5], s[i + 6], s[i + 7] = terms[n + 14], terms[n + 15], 0, 0, 0, 0
+        s[i + 2], s[i + 3], s[i + 4], s[i + 5], s[i + 6], s[i + 7], s[i + 8] = terms[n + 14], terms[n + 15], 0, 0, 0, 0, 0
       end
       if code % 4 == 2 then
         spend(keys[index], s, i, 1, now, terms[n + 3], terms[n + 12], A, terms[n + 13])
@@ -109,19 +116,4 @@ local function place(scopes, tier, microcents, tokens)
       end
     end
   end
-end
-
--- The part of a hold that says where it was placed.
-local function pack_placements()
-  local parts, p = {pack('<B', #keys)}, 1
-  for index = 1, #keys do
-    p = p + 1
-    parts[p] = pack('<I2', #keys[index]) .. keys[index] .. pack('<B', (firsts[index + 1] - firsts[index]) / STRIDE)
-    for n = firsts[index], firsts[index + 1] - STRIDE, STRIDE do
-      p = p + 1
-      parts[p] = pack('<BI7I7I7I7I7I7B', terms[n + 1], terms[n + 2], terms[n + 3] + 1, terms[n + 14], terms[n + 15], terms[n + 16], terms[n + 17], terms[n + 12])
-      if terms[n + 12] > 0 then parts[p] = parts[p] .. sub(A, terms[n + 13], terms[n + 13] + 2 * terms[n + 12] - 1) end
-    end
-  end
-  return concat(parts)
 end
