@@ -19,3 +19,8 @@ export async function loadPackage(directory: string): Promise<PackageUnderTest> 
   const { tierBasedEnforcement } = (await import(at('policies/index.js'))) as typeof import('../policies/index.js')
   return { Bursar, memoryStore, tierBasedEnforcement }
 }
+
+/** The Redis store of a build. */
+export async function loadRedisStore(directory: string): Promise<Pick<typeof import('../src/store/redis/index.js'), 'redisStore'>> {
+  return (await import(pathToFileURL(join(resolve(directory), 'src/store/redis/index.js')).href)) as typeof import('../src/store/redis/index.js')
+}

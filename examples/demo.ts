@@ -1,75 +1,57 @@
 // The whole of bursar at work: users of three plans call a model at the same time through the official OpenAI SDK, against a
 // stand-in on this machine. In the end bursar and the stand-in must agree to the microcent.
-// Run it: npm run demo. `npm run demo -- --miscount ben` makes the stand-in count wrongly, to see the check notice.
+// Run it: npm run demo. `npm run demo -- --store redis://127.0.0.1:6379` or `--store sqlite:./demo.db` keeps the budgets there,
+// `--processes 4` lets several processes share them, `--keep` leaves the data. `--miscount ben` makes the stand-in count wrongly,
+// to see the check notice.
 
-import { parseArgs } from 'node:util'
-import OpenAI from 'openai'
+import { readArguments, type DemoOptions } from './demo/arguments.js'
 import { audit } from './demo/audit.js'
 import { openBursar } from './demo/budgets.js'
-import { ask } from './demo/client.js'
-import { head, Progress, sumOf, table, usd } from './demo/report.js'
-import { startStandInProcess, type StandInProcess } from './demo/stand-in-process.js'
-import { Peaks, Tally } from './demo/tally.js'
-import { callsOf, USERS, type User } from './demo/traffic.js'
+import { complain, Complaint, isSuppressed } from './demo/complaint.js'
+import { crewOf, crewOfOne } from './demo/crew.js'
+import { conclusion, head, Progress, table } from './demo/report.js'
+import { startStandInProcess } from './demo/stand-in-process.js'
+import { makeDataSet, openStore } from './demo/stores.js'
+import { Books } from './demo/tally.js'
+import { USERS } from './demo/traffic.js'
 
-const { values } = parseArgs({ options: { miscount: { type: 'string' } } })
-process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143))
-
-const standIn = await startStandInProcess(values.miscount)
+const stopping = new AbortController()
+for (const [signal, exitCode] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]] as const) {
+  // Whoever is impatient stops it at once by sending the signal again.
+  process.once(signal, () => stopping.abort(new Complaint(`stopped by ${signal}`, exitCode)))
+}
 try {
-  process.exitCode = await run(standIn)
-} finally {
-  await standIn.stop()
+  process.exitCode = await run(readArguments(process.argv.slice(2)), stopping.signal)
+} catch (error) {
+  // Ctrl-C reaches the stand-in as well: that calls failed then is no news.
+  process.exitCode = complain(stopping.signal.aborted && !isSuppressed(error) ? stopping.signal.reason : error)
 }
 
-/** Sends the traffic, compares and reports. Gives the exit code: 0 if everything agrees. */
-async function run({ pid, url, served }: StandInProcess): Promise<number> {
+/** Sends the traffic, compares and reports. Gives the exit code: 0 if everything agrees. Whatever was started is stopped. */
+async function run({ store, processes, keep, miscount }: DemoOptions, signal: AbortSignal): Promise<number> {
   const startedAt = performance.now()
-  await using bursar = openBursar()
-  const openai = new OpenAI({ baseURL: url, apiKey: 'demo', maxRetries: 0 })
-  const tallies = new Map(USERS.map(({ id }) => [id, new Tally()]))
-  const peaks = new Peaks()
-  const alerts: string[] = []
-  bursar.on('threshold', ({ alertId }) => alerts.push(alertId))
+  await using dataSet = await makeDataSet(store, keep)
+  const { address, where } = dataSet
+  await using bursar = openBursar(await openStore(address))
+  // A store that cannot be used says so before anybody calls.
+  await bursar.tracker.getSummary()
+  await using standIn = await startStandInProcess(miscount)
+  await using crew = processes === 1 ? crewOfOne(bursar, standIn.url) : await crewOf(processes, address, standIn.url)
+  signal.throwIfAborted()
 
   const total = USERS.reduce((sum, { calls }) => sum + calls, 0)
-  console.log(`bursar demo: ${USERS.length} users make ${total} calls to a stand-in for the OpenAI API (${url}, process ${pid})`)
-  console.log(`\n${head()}\n`)
+  console.log(`bursar demo: ${USERS.length} users make ${total} calls to a stand-in for the OpenAI API (${standIn.url}, process ${standIn.pid})`)
+  console.log(`  budgets: ${where}\n  callers: ${crew.who}\n\n${head()}\n`)
   const progress = new Progress(total)
-  await Promise.all(USERS.map((user) => sendAll(user)))
-  progress.end()
+  const books = new Books()
+  try {
+    for (const report of await crew.work((action) => progress.count(action), signal)) books.add(report)
+  } finally {
+    progress.end()
+  }
 
-  const result = await audit({ bursar, users: USERS, tallies, peaks, bill: await served() })
-  const { actions, failed, microcents } = sumOf(tallies.values())
-  const admitted = actions.ALLOW + actions.WARN + actions.DEGRADE
-  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
+  const result = await audit({ bursar, books, bill: await standIn.served() })
   console.log(`\n${table(result)}\n`)
-  console.log('  failed: calls that the stand-in answered with 500')
-  console.log('  peak: the most that was ever spent and held at once, in percent of the limit\n')
-  const differences = [...result.differences]
-  if (new Set(alerts).size !== alerts.length) differences.push('a threshold was announced twice')
-  if (differences.length > 0) {
-    console.log(differences.map((difference) => `  ${difference}`).join('\n'))
-    console.log(`\nDIFFER: the counts do not agree, see the ${differences.length} lines above (${seconds} s)`)
-    return 1
-  }
-  console.log(`  no limit that blocks was passed: at each of ${admitted} admissions, spent + held stayed within it`)
-  console.log(`  no call cost more than was held for it: ${admitted - failed} calls were settled, none with an overage`)
-  console.log(`  nothing is left held: the holds of ${failed} failed calls were released, the others settled`)
-  console.log(`  ${alerts.length} thresholds were crossed, each announced once`)
-  console.log(`\nagree: settlements, budgets, ledger and the stand-in counted the same $${usd(microcents)}, user by user (${seconds} s)`)
-  return 0
-
-  async function sendAll(user: User): Promise<void> {
-    const tally = tallies.get(user.id) as Tally
-    const waiting = callsOf(user).values()
-    // Workers that share one iterator: each takes the next call as soon as its last one has ended.
-    const worker = async (): Promise<void> => {
-      for (const call of waiting) {
-        await ask(user, call, { bursar, openai, tally, peaks })
-        progress.show(tallies.values())
-      }
-    }
-    await Promise.all(Array.from({ length: user.inFlight }, worker))
-  }
+  console.log(conclusion(result, (performance.now() - startedAt) / 1_000))
+  return result.differences.length === 0 ? 0 : 1
 }

@@ -2,18 +2,20 @@
 // summaries and ledger, and the stand-in's own bill. Every difference becomes a sentence.
 
 import { parseUsd, type WindowView } from 'bursar'
-import { ONLY_WARNED, type DemoBursar } from './budgets.js'
+import { ONLY_WARNED, thresholdsOf, type DemoBursar } from './budgets.js'
+import { countLedger, NOTHING_WRITTEN, type LedgerCount } from './ledger.js'
 import type { ServedBill } from './stand-in-process.js'
-import { limitKey, type Peaks, type Tally } from './tally.js'
-import type { User } from './traffic.js'
+import { limitKey, type Books, type Counts } from './tally.js'
+import { USERS, type User } from './traffic.js'
 
 /** One user, or one shared budget, with what was counted. Money is microcents. */
 export interface Row {
   readonly name: string
   readonly tier: string
-  readonly tally: Tally | undefined
+  readonly tally: Counts | undefined
   readonly spent: number
   readonly limit: number
+  /** The most that was spent and held at once: as decisions saw it, and at least what the ledger shows. */
   readonly peak: number
   readonly served: number
   /** All counts of this row are the same. */
@@ -24,37 +26,40 @@ export interface Row {
 export interface Audit {
   readonly users: readonly Row[]
   readonly shared: readonly Row[]
+  /** How many thresholds were announced. */
+  readonly alerts: number
+  /** What the engine's own audit of the store says, in one line. */
+  readonly storeAudit: string
   readonly differences: readonly string[]
 }
 
 /** What there is to compare. */
 export interface Evidence {
   readonly bursar: DemoBursar
-  readonly users: readonly User[]
-  readonly tallies: ReadonlyMap<string, Tally>
-  readonly peaks: Peaks
+  /** What all workers counted together. */
+  readonly books: Books
   readonly bill: ServedBill
 }
 
-interface LedgerCount {
-  microcents: number
-  settled: number
-  released: number
+interface Comparing extends Evidence {
+  readonly ledger: ReadonlyMap<string, LedgerCount>
+  /** Sentences, as they are found. */
+  readonly differences: string[]
 }
 
 /** Compares all counts. No call may be running any more. */
 export async function audit(evidence: Evidence): Promise<Audit> {
-  const { bursar, users, peaks, bill } = evidence
+  const { bursar, bill } = evidence
   const differences: string[] = []
-  const ledger = await countLedger(bursar)
+  const comparing = { ...evidence, ledger: await countLedger(bursar), differences }
   const rows: Row[] = []
   const shared = new Map<string, { window: WindowView; members: Row[] }>()
-  for (const user of users) {
+  for (const user of USERS) {
     const scopes = user.team === undefined ? {} : { scopes: { team: user.team } }
     const { windows } = await bursar.tracker.context({ userId: user.id, userTier: user.tier, ...scopes })
     const limited = windows.filter(({ limit }) => limit !== null)
     const own = limited.find(({ scope }) => scope.kind === 'user') as WindowView
-    const row = await auditUser(user, own, ledger.get(user.id) ?? nothing(), evidence, differences)
+    const row = await auditUser(user, own, comparing)
     rows.push(row)
     for (const window of limited.filter(({ scope }) => scope.kind !== 'user')) {
       const known = shared.get(limitKey(window)) ?? { window, members: [] }
@@ -62,24 +67,21 @@ export async function audit(evidence: Evidence): Promise<Audit> {
       shared.set(limitKey(window), known)
     }
   }
-  const sharedRows = [...shared.values()].map(({ window, members }) => auditShared(window, members, peaks, differences))
+  const sharedRows = [...shared.values()].map(({ window, members }) => auditShared(window, members, comparing))
   const { totalCost } = await bursar.tracker.getSummary()
   const totals = { 'the stand-in': bill.total.microcents, 'the summary': parseUsd(totalCost, 'totalCost', 'refuse') }
   compare('in total', 'microcents', totals, differences)
-  for (const { name, tier, spent, limit, peak } of [...rows, ...sharedRows]) {
-    const most = Math.max(spent, peak)
-    if (most <= limit || ONLY_WARNED.has(tier)) continue
-    differences.push(`${name}: ${grouped(most)} microcents were spent or held, above the limit of ${grouped(limit)}`)
-  }
-  return { users: rows, shared: sharedRows, differences }
+  const storeAudit = await auditStore(bursar, differences)
+  return { users: rows, shared: sharedRows, alerts: evidence.books.alerts.length, storeAudit, differences }
 }
 
-async function auditUser({ id, tier }: User, window: WindowView, written: LedgerCount, evidence: Evidence, differences: string[]): Promise<Row> {
-  const { bursar, tallies, peaks, bill } = evidence
+async function auditUser({ id, tier }: User, window: WindowView, comparing: Comparing): Promise<Row> {
+  const { bursar, books, bill, ledger, differences } = comparing
   const before = differences.length
-  const tally = tallies.get(id) as Tally
+  const tally = books.of(id)
+  const written = ledger.get(limitKey(window)) ?? NOTHING_WRITTEN
   const served = bill.users[id] ?? { requests: 0, failed: 0, microcents: 0 }
-  const { limit, spent, held } = window.exact
+  const { spent } = window.exact
   const { totalCost } = await bursar.tracker.getUserSummary(id, tier)
   const counts = {
     settlements: tally.microcents,
@@ -92,22 +94,56 @@ async function auditUser({ id, tier }: User, window: WindowView, written: Ledger
   const { settled, failed, overageMicrocents } = tally
   compare(id, 'answered calls', { settlements: settled, 'the ledger': written.settled, 'the stand-in': served.requests }, differences)
   compare(id, 'failed calls', { releases: failed, 'the ledger': written.released, 'the stand-in': served.failed }, differences)
-  if (held !== 0) differences.push(`${id}: ${grouped(held)} microcents are still held`)
   if (overageMicrocents !== 0) differences.push(`${id}: calls cost ${grouped(overageMicrocents)} microcents more than was held for them`)
-  const agrees = differences.length === before
-  return { name: id, tier, tally, spent, limit: limit as number, peak: peaks.of(limitKey(window)), served: served.microcents, agrees }
+  const limits = auditLimit(id, tier, window, comparing)
+  return { name: id, tier, tally, spent, ...limits, served: served.microcents, agrees: differences.length === before }
 }
 
-function auditShared(window: WindowView, members: readonly Row[], peaks: Peaks, differences: string[]): Row {
+function auditShared(window: WindowView, members: readonly Row[], comparing: Comparing): Row {
+  const { ledger, differences } = comparing
   const before = differences.length
   const { scope, exact } = window
-  const { spent, held } = exact
   const name = scope.kind === 'global' ? 'everybody' : `${scope.kind} ${scope.id}`
+  const written = ledger.get(limitKey(window)) ?? NOTHING_WRITTEN
   const served = members.reduce((sum, row) => sum + row.served, 0)
-  compare(name, 'microcents', { 'the budget': spent, 'the stand-in': served }, differences)
+  compare(name, 'microcents', { 'the budget': exact.spent, 'the ledger': written.microcents, 'the stand-in': served }, differences)
+  const limits = auditLimit(name, 'shared', window, comparing)
+  return { name, tier: 'shared', tally: undefined, spent: exact.spent, ...limits, served, agrees: differences.length === before }
+}
+
+/** What has to be true of every limit: nothing is held any more, it was never passed, and each threshold was announced once. */
+function auditLimit(name: string, tier: string, window: WindowView, comparing: Comparing): Pick<Row, 'limit' | 'peak'> {
+  const { books, ledger, differences } = comparing
+  const key = limitKey(window)
+  const { spent, held } = window.exact
+  const limit = window.exact.limit as number
+  const peak = books.peaks.of(key)
+  const shown = ledger.get(key)?.peak ?? 0
   if (held !== 0) differences.push(`${name}: ${grouped(held)} microcents are still held`)
-  const agrees = differences.length === before
-  return { name, tier: 'shared', tally: undefined, spent, limit: exact.limit as number, peak: peaks.of(limitKey(window)), served, agrees }
+  if (shown > peak) {
+    differences.push(`${name}: the ledger shows ${grouped(shown)} microcents spent and held at once, decisions saw ${grouped(peak)} at most`)
+  }
+  const most = Math.max(spent, peak, shown)
+  if (most > limit && !ONLY_WARNED.has(tier)) {
+    differences.push(`${name}: ${grouped(most)} microcents were spent or held, above the limit of ${grouped(limit)}`)
+  }
+  const alerts = books.alerts.filter((alert) => alert.limit === key)
+  const crossed = thresholdsOf(tier).filter((pct) => spent * 100 >= limit * pct).length
+  const different = new Set(alerts.map(({ id }) => id)).size
+  compare(name, 'thresholds', { 'the budget': crossed, alerts: alerts.length, 'different alerts': different }, differences)
+  return { limit, peak }
+}
+
+/** Asks the engine to compare the store's counters with its ledger and its open holds. */
+async function auditStore(bursar: DemoBursar, differences: string[]): Promise<string> {
+  const { status, entries, holds, scopes, differences: found } = await bursar.tracker.audit()
+  for (const { scope, window, what, exact } of found) {
+    const counts = { 'the ledger': exact.expected, 'the counter': exact.counted }
+    compare(`audit of ${scope.kind} ${scope.id}, ${window}`, what, counts, differences)
+  }
+  const line = `the store's own audit is ${status}: ${entries} ledger entries, ${holds} open holds and the counters of ${scopes} scopes`
+  if (status !== 'clean') differences.push(line)
+  return line
 }
 
 /** Writes a sentence for each count that is not the same as the first. */
@@ -118,21 +154,6 @@ function compare(who: string, what: string, counts: Readonly<Record<string, numb
     const [difference, word] = [grouped(Math.abs(count - first)), count > first ? 'more' : 'fewer']
     differences.push(`${who}: ${name} counted ${grouped(count)} ${what}, ${difference} ${word} than ${firstName} (${grouped(first)})`)
   }
-}
-
-async function countLedger(bursar: DemoBursar): Promise<Map<string, LedgerCount>> {
-  const counts = new Map<string, LedgerCount>()
-  for await (const { userId, kind, microcents } of bursar.tracker.entries()) {
-    const count = counts.get(userId) ?? nothing()
-    count.microcents += microcents
-    if (kind === 'settled' || kind === 'released') count[kind] += 1
-    counts.set(userId, count)
-  }
-  return counts
-}
-
-function nothing(): LedgerCount {
-  return { microcents: 0, settled: 0, released: 0 }
 }
 
 /** An integer with its thousands apart. */

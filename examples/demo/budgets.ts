@@ -1,17 +1,24 @@
 // The budgets of the demo: three plans, a team and a budget for everybody, and the policy that judges the plans.
 
-import { Bursar, definePolicy, formatUsd, memoryStore, type Store } from 'bursar'
+import { Bursar, definePolicy, formatUsd, type Store } from 'bursar'
 import { costMicrocents } from './prices.js'
+import type { Tier } from './traffic.js'
 
-/** What happens on each plan, in percent of its limit. The shared budgets are strict: WARN from 80 %, BLOCK at 100 %. */
-const plans = definePolicy({
-  name: 'plans',
-  tiers: {
-    free: { warn: 80, block: 100 },
-    pro: { warn: 80, degrade: 90, block: 100 },
-    enterprise: { warn: 90 },
-  },
-})
+/** What happens on each plan, in percent of its limit. */
+const PLANS = {
+  free: { warn: 80, block: 100 },
+  pro: { warn: 80, degrade: 90, block: 100 },
+  enterprise: { warn: 90 },
+} as const satisfies Record<Tier, object>
+/** The shared budgets are strict: WARN from 80 %, BLOCK at 100 %. */
+const STRICT: readonly number[] = [80, 100]
+
+const plans = definePolicy({ name: 'plans', tiers: PLANS })
+
+/** Which thresholds are announced: those of a user's plan, and `shared` ones. In percent of the limit. */
+export function thresholdsOf(tier: string): readonly number[] {
+  return tier in PLANS ? Object.values(PLANS[tier as Tier]) : STRICT
+}
 
 /** The plans in words, for the head of the demo. */
 export const IN_WORDS: readonly (readonly [string, string, string])[] = [
@@ -26,7 +33,7 @@ export const IN_WORDS: readonly (readonly [string, string, string])[] = [
 export const ONLY_WARNED: ReadonlySet<string> = new Set(['enterprise'])
 
 /** The engine under these budgets. */
-export function openBursar(store: Store = memoryStore()) {
+export function openBursar(store: Store) {
   return new Bursar({
     tiers: { free: { daily: '0.10' }, pro: { daily: '1.00' }, enterprise: { daily: '5.00' } },
     policies: [plans],
@@ -37,6 +44,8 @@ export function openBursar(store: Store = memoryStore()) {
     // An upper bound of what the call can cost on each model, so that no call can cost more than is held for it.
     estimate: ({ inputTokens = 0, maxOutputTokens = 0 }, model) => formatUsd(costMicrocents(model, inputTokens, maxOutputTokens)),
     store,
+    // Longer than usual: the demo loads a small machine with several processes.
+    storeTimeout: '5s',
   })
 }
 

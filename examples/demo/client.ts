@@ -1,6 +1,6 @@
 // One call of an application that uses bursar: check, call the model that was decided on, settle what it cost.
 
-import { formatUsd } from 'bursar'
+import { formatUsd, type EnforcementAction } from 'bursar'
 import { setTimeout as sleep } from 'node:timers/promises'
 import OpenAI from 'openai'
 import type { DemoBursar } from './budgets.js'
@@ -20,8 +20,8 @@ export interface Desk {
 const MESSAGE_TOKENS = 16
 const PAUSE_AFTER_BLOCK_MS = 50
 
-/** Makes one call for a user, if the budgets allow it. Rejects only for what the demo did not mean to happen. */
-export async function ask(user: User, call: Call, { bursar, openai, tally, peaks }: Desk): Promise<void> {
+/** Makes one call for a user, if the budgets allow it. Gives what was decided; rejects only for what the demo did not mean to happen. */
+export async function ask(user: User, call: Call, { bursar, openai, tally, peaks }: Desk): Promise<EnforcementAction> {
   const decision = await bursar.check({
     userId: user.id,
     userTier: user.tier,
@@ -34,7 +34,10 @@ export async function ask(user: User, call: Call, { bursar, openai, tally, peaks
   tally.actions[decision.action] += 1
   peaks.note(decision)
   // Who is refused waits a moment: what other calls hold above their real cost comes free when they are settled.
-  if (!decision.allowed) return sleep(PAUSE_AFTER_BLOCK_MS)
+  if (!decision.allowed) {
+    await sleep(PAUSE_AFTER_BLOCK_MS)
+    return decision.action
+  }
   const model = decision.model ?? MODEL
   try {
     const usage = await callModel(openai, model, user.id, call)
@@ -45,6 +48,7 @@ export async function ask(user: User, call: Call, { bursar, openai, tally, peaks
     tally.failed += 1
     await decision.release()
   }
+  return decision.action
 }
 
 async function callModel(openai: OpenAI, model: string, user: string, call: Call): Promise<OpenAI.CompletionUsage> {

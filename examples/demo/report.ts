@@ -1,9 +1,9 @@
-// How the demo looks: its head, its progress and its table. Knows numbers, decides nothing.
+// How the demo looks: its head, its progress, its table and what it concludes. Knows numbers, decides nothing.
 
 import { formatUsd, type EnforcementAction } from 'bursar'
 import type { Audit, Row } from './audit.js'
 import { IN_WORDS } from './budgets.js'
-import type { Tally } from './tally.js'
+import { callsIn, Tally, type Counts } from './tally.js'
 
 const ACTIONS: readonly EnforcementAction[] = ['ALLOW', 'WARN', 'DEGRADE', 'BLOCK']
 const HEADINGS = ['user', 'tier', 'calls', ...ACTIONS, 'failed', 'spent $', 'limit $', 'peak', 'stand-in $', '']
@@ -19,6 +19,7 @@ export function head(): string {
 /** Shows how far the demo is: one line that is written over on a terminal, else a line for every quarter. */
 export class Progress {
   readonly #total: number
+  readonly #actions = { ALLOW: 0, WARN: 0, DEGRADE: 0, BLOCK: 0 }
   #quarters = 0
 
   constructor(total: number) {
@@ -26,11 +27,12 @@ export class Progress {
   }
 
   /** Called when a call has ended. */
-  show(tallies: Iterable<Tally>): void {
-    const { requests, actions } = sumOf(tallies)
-    const counted = ACTIONS.map((action) => `${action} ${actions[action]}`).join('  ')
-    const line = `  ${String(requests).padStart(String(this.#total).length)} of ${this.#total} calls  ${counted}`
-    const quarters = Math.floor((4 * requests) / this.#total)
+  count(action: EnforcementAction): void {
+    this.#actions[action] += 1
+    const calls = callsIn({ actions: this.#actions })
+    const counted = ACTIONS.map((each) => `${each} ${this.#actions[each]}`).join('  ')
+    const line = `  ${String(calls).padStart(String(this.#total).length)} of ${this.#total} calls  ${counted}`
+    const quarters = Math.floor((4 * calls) / this.#total)
     if (process.stdout.isTTY) process.stdout.write(`\r${line}`)
     else if (quarters > this.#quarters) console.log(line)
     this.#quarters = quarters
@@ -44,7 +46,7 @@ export class Progress {
 
 /** The table: the users, all of them together, and the shared budgets. */
 export function table({ users, shared }: Audit): string {
-  const all = sumOf(users.flatMap(({ tally }) => tally ?? []))
+  const all = sumOf(users)
   const cells = [...users, ...shared].map((row) => cellsOf(row, row.name === 'everybody' ? all : row.tally))
   const lines = aligned([HEADINGS, ...cells], (column) => LEFT_ALIGNED.has(column)).split('\n')
   const rule = `  ${'-'.repeat(Math.max(...lines.map((line) => line.length)) - 2)}`
@@ -54,29 +56,50 @@ export function table({ users, shared }: Audit): string {
 }
 
 function cellsOf({ name, tier, spent, limit, peak, served, agrees }: Row, tally: Counts | undefined): string[] {
-  const counts = tally === undefined ? [] : [tally.requests, ...ACTIONS.map((action) => tally.actions[action]), tally.failed]
+  const counts = tally === undefined ? [] : [callsIn(tally), ...ACTIONS.map((action) => tally.actions[action]), tally.failed]
   const cells = Array.from({ length: COUNTS }, (_, column) => String(counts[column] ?? ''))
   // Rounded down: 100.0 % is the limit itself, and never a little less.
   const percent = `${(Math.floor((peak * 1_000) / limit) / 10).toFixed(1)} %`
   return [name, tier, ...cells, usd(spent), formatUsd(limit), percent, usd(served), agrees ? 'agree' : 'DIFFER']
 }
 
-type Counts = Pick<Tally, 'requests' | 'actions' | 'failed' | 'microcents'>
-
 /** The counts of several users together. */
-export function sumOf(tallies: Iterable<Counts>): Counts {
-  const sum = { requests: 0, failed: 0, microcents: 0, actions: { ALLOW: 0, WARN: 0, DEGRADE: 0, BLOCK: 0 } }
-  for (const { requests, failed, microcents, actions } of tallies) {
-    sum.requests += requests
-    sum.failed += failed
-    sum.microcents += microcents
-    for (const action of ACTIONS) sum.actions[action] += actions[action]
-  }
+function sumOf(users: readonly Row[]): Counts {
+  const sum = new Tally()
+  for (const { tally } of users) if (tally !== undefined) sum.add(tally)
   return sum
 }
 
+/** What the comparison comes to: what was found to be true, or what differs. */
+export function conclusion({ users, alerts, storeAudit, differences }: Audit, seconds: number): string {
+  const { actions, settled, failed, microcents } = sumOf(users)
+  const lines = [
+    'failed: calls that the stand-in answered with 500',
+    'peak: the most that was ever spent and held at once, in percent of the limit',
+    '',
+  ]
+  const took = `(${seconds.toFixed(1)} s)`
+  if (differences.length > 0) {
+    const verdict = `DIFFER: the counts do not agree, see the ${differences.length} lines above ${took}`
+    return [...[...lines, ...differences].map(indented), '', verdict].join('\n')
+  }
+  lines.push(
+    `no limit that blocks was passed: at each of ${actions.ALLOW + actions.WARN + actions.DEGRADE} admissions, spent + held stayed within it`,
+    `no call cost more than was held for it: ${settled} calls were settled, none with an overage`,
+    `nothing is left held: the holds of ${failed} failed calls were released, the others settled`,
+    `${alerts} thresholds were crossed, each announced once`,
+    storeAudit,
+  )
+  const verdict = `agree: settlements, budgets, ledger and the stand-in counted the same $${usd(microcents)}, user by user ${took}`
+  return [...lines.map(indented), '', verdict].join('\n')
+}
+
+function indented(line: string): string {
+  return line === '' ? '' : `  ${line}`
+}
+
 /** Microcents with all eight decimals, so that columns line up to the microcent. */
-export function usd(microcents: number): string {
+function usd(microcents: number): string {
   const [whole = '', decimals = ''] = formatUsd(microcents).split('.')
   return `${whole}.${decimals.padEnd(8, '0')}`
 }

@@ -1,24 +1,45 @@
-// What the application itself saw of one user: how its calls were answered and what they cost. One of the counts to compare.
+// What the application itself saw: how each user's calls were answered and what they cost, how full the limits were, and what was
+// announced. One of the counts to compare; several processes count apart, and their counts are added up.
 
-import type { Decision, EnforcementAction, Settlement, WindowView } from 'bursar'
+import type { Decision, EnforcementAction, Settlement, ThresholdEvent, WindowView } from 'bursar'
 
 /** The counts of one user. Money is microcents. */
-export class Tally {
+export interface Counts {
+  readonly actions: Readonly<Record<EnforcementAction, number>>
+  readonly settled: number
+  readonly failed: number
+  readonly microcents: number
+  readonly overageMicrocents: number
+}
+
+/** Counts one user's calls. */
+export class Tally implements Counts {
   readonly actions: Record<EnforcementAction, number> = { ALLOW: 0, WARN: 0, DEGRADE: 0, BLOCK: 0 }
   settled = 0
   failed = 0
   microcents = 0
   overageMicrocents = 0
 
-  get requests(): number {
-    return Object.values(this.actions).reduce((sum, count) => sum + count, 0)
-  }
-
   settle({ exact }: Settlement): void {
     this.settled += 1
     this.microcents += exact.costMicrocents
     this.overageMicrocents += exact.overageMicrocents
   }
+
+  /** Adds what somebody else has counted. */
+  add({ actions, settled, failed, microcents, overageMicrocents }: Counts): this {
+    for (const [action, count] of Object.entries(actions)) this.actions[action as EnforcementAction] += count
+    this.settled += settled
+    this.failed += failed
+    this.microcents += microcents
+    this.overageMicrocents += overageMicrocents
+    return this
+  }
+}
+
+/** How many calls were decided on. */
+export function callsIn({ actions }: Pick<Counts, 'actions'>): number {
+  return Object.values(actions).reduce((sum, count) => sum + count, 0)
 }
 
 /** The most that was ever spent and held at once under each limit, by {@link limitKey}. */
@@ -30,17 +51,66 @@ export class Peaks {
     if (!allowed) return
     for (const window of windows) {
       const { spent, held, estimate } = window.exact
-      if (window.limit !== null) this.#peaks.set(limitKey(window), Math.max(this.of(limitKey(window)), spent + held + estimate))
+      if (window.limit !== null) this.raise(limitKey(window), spent + held + estimate)
     }
+  }
+
+  raise(key: string, microcents: number): void {
+    this.#peaks.set(key, Math.max(this.of(key), microcents))
   }
 
   /** In microcents. */
   of(key: string): number {
     return this.#peaks.get(key) ?? 0
   }
+
+  entries(): [key: string, microcents: number][] {
+    return [...this.#peaks]
+  }
 }
 
 /** Names a limit: the kind of its scope and the id. */
 export function limitKey({ scope }: Pick<WindowView, 'scope'>): string {
   return `${scope.kind}/${scope.id}`
+}
+
+/** A threshold that was announced: the limit that it belongs to, and the id that says which crossing it was. */
+export interface Alert {
+  readonly limit: string
+  readonly id: string
+}
+
+/** All that one process has counted, as plain data. */
+export interface Report {
+  readonly tallies: readonly (readonly [userId: string, counts: Counts])[]
+  readonly peaks: readonly (readonly [key: string, microcents: number])[]
+  readonly alerts: readonly Alert[]
+}
+
+/** Counts for one process; reports of others can be added. */
+export class Books {
+  readonly peaks = new Peaks()
+  readonly alerts: Alert[] = []
+  readonly #tallies = new Map<string, Tally>()
+
+  /** The tally of a user. */
+  of(userId: string): Tally {
+    const tally = this.#tallies.get(userId) ?? new Tally()
+    this.#tallies.set(userId, tally)
+    return tally
+  }
+
+  announced(event: ThresholdEvent): void {
+    this.alerts.push({ limit: limitKey(event), id: event.alertId })
+  }
+
+  report(): Report {
+    return { tallies: [...this.#tallies], peaks: this.peaks.entries(), alerts: this.alerts }
+  }
+
+  add({ tallies, peaks, alerts }: Report): void {
+    for (const [userId, counts] of tallies) this.of(userId).add(counts)
+    for (const [key, microcents] of peaks) this.peaks.raise(key, microcents)
+    this.alerts.push(...alerts)
+  }
 }

@@ -1,51 +1,21 @@
-// The demo, run as a newcomer runs it. Its agreement is worth something only if a microcent too many breaks it: that is run, too.
+// The demo in memory, and its command line. Its agreement is worth something only if a microcent too many breaks it: that is run
+// with the stores.
 
-import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
-import { beforeAll, expect, test } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
+import { readArguments } from '../../examples/demo/arguments.js'
+import { leftRunning, rowOf, runDemo, stopDemos } from './demo-run.js'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-
-function runDemo(...args: string[]): Promise<{ code: number; output: string; errors: string }> {
-  return new Promise((resolve) => {
-    execFile(process.execPath, ['--import', 'tsx', 'examples/demo.ts', ...args], { cwd: root, timeout: 90_000 }, (error, output, errors) => {
-      resolve({ code: error === null ? 0 : Number(error.code ?? 1), output, errors })
-    })
-  })
-}
-
-/** The numbers of a user's row: calls, ALLOW, WARN, DEGRADE, BLOCK, failed. */
-function rowOf(output: string, user: string): { calls: number; allow: number; warn: number; degrade: number; block: number; failed: number } {
-  const cells = new RegExp(`^ {2}${user} +\\w+ +(\\d+) +(\\d+) +(\\d+) +(\\d+) +(\\d+) +(\\d+) `, 'm').exec(output)
-  const [calls = -1, allow = -1, warn = -1, degrade = -1, block = -1, failed = -1] = (cells ?? []).slice(1).map(Number)
-  return { calls, allow, warn, degrade, block, failed }
-}
-
-/** True while a process with this id runs. */
-function runs(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-
-const standInPid = (output: string): number => Number(/process (\d+)/.exec(output)?.[1])
-
-beforeAll(() => {
-  if (!existsSync(`${root}/dist/src/index.js`)) throw new Error('dist/ is missing, and the demo imports the built package. Run npm run build first.')
-})
+afterEach(stopDemos)
 
 test('bursar and the stand-in agree to the microcent, no limit is passed, and the stand-in is stopped', async () => {
-  const { code, output, errors } = await runDemo()
+  const { code, output, errors } = await runDemo([])
   expect(errors).toBe('')
   expect(output).toMatch(/^agree: settlements, budgets, ledger and the stand-in counted the same \$\d+\.\d{8}, user by user/m)
   expect(code).toBe(0)
   expect(output).toContain('no limit that blocks was passed')
+  expect(output).toMatch(/the store's own audit is clean: \d+ ledger entries, 0 open holds/)
   expect(output).not.toMatch(/DIFFER/)
-  expect(runs(standInPid(output))).toBe(false)
+  expect(leftRunning(output)).toEqual([])
 
   const all = rowOf(output, 'everybody')
   expect(all.allow + all.warn + all.degrade + all.block).toBe(all.calls)
@@ -59,13 +29,42 @@ test('bursar and the stand-in agree to the microcent, no limit is passed, and th
   expect(rowOf(output, 'kim').block).toBeGreaterThan(0)
 })
 
-test('a stand-in that counts one microcent too many for one user is found out, by name and amount', async () => {
-  const { code, output } = await runDemo('--miscount', 'ben')
-  expect(code).toBe(1)
-  expect(output).toMatch(/^ {2}ben: the stand-in counted [\d,]+ microcents, 1 more than settlements/m)
-  expect(output).toMatch(/^ {2}ben .*DIFFER$/m)
-  expect(output).toMatch(/^DIFFER: /m)
-  expect(output).not.toMatch(/^agree/m)
-  expect(output.match(/ agree$/gm)).toHaveLength(11)
-  expect(runs(standInPid(output))).toBe(false)
+test('an argument that makes no sense ends it with one line, exit code 2, and nothing started', async () => {
+  const { code, output, errors } = await runDemo(['--store', 'postgres://127.0.0.1'])
+  expect({ code, output }).toEqual({ code: 2, output: '' })
+  expect(errors).toBe('bursar demo: --store: "postgres://127.0.0.1" is no store of the demo. Use memory, sqlite:<file> or redis://<host>:<port>.\n')
+})
+
+test.each([
+  [['--store', 'sqlite:'], /^--store: "sqlite:" is no store/],
+  [['--store', 'redis://'], /^--store: "redis:\/\/" is no store/],
+  [['--store', 'redis:///0'], /^--store: "redis:\/\/\/0" is no store/],
+  [['--store', ''], /^--store: "" is no store/],
+  [['--processes', '4'], /^--processes: with the memory store each process would have budgets of its own\. Add --store /],
+  [['--store', 'sqlite:x.db', '--processes', '0'], /^--processes: "0" is no number of processes\. Give a whole number from 1 to 16\./],
+  [['--store', 'sqlite:x.db', '--processes', '17'], /^--processes: "17" is no/],
+  [['--store', 'sqlite:x.db', '--processes', '2.5'], /^--processes: "2.5" is no/],
+  [['--keep'], /^--keep: the memory store ends with its process\./],
+  [['--miscount', 'nobody'], /^--miscount: "nobody" is no user of the demo\. Use ada, ben, /],
+  [['--stroe', 'memory'], /^Unknown option '--stroe'\. The demo takes --store, --processes, --keep and --miscount\.$/],
+  [['sqlite:x.db'], /^Unexpected argument 'sqlite:x.db'/],
+])('refuses %j', (args, message) => {
+  let refusal: unknown
+  try {
+    readArguments(args)
+  } catch (error) {
+    refusal = error
+  }
+  expect(refusal).toMatchObject({ exitCode: 2, message: expect.stringMatching(message) as unknown })
+})
+
+test('reads what makes sense', () => {
+  const plain = { processes: 1, keep: false, miscount: undefined }
+  expect(readArguments([])).toEqual({ ...plain, store: { kind: 'memory' } })
+  expect(readArguments(['--store', 'sqlite:./demo.db', '--keep'])).toEqual({ ...plain, store: { kind: 'sqlite', path: './demo.db' }, keep: true })
+  expect(readArguments(['--store', 'rediss://:secret@host:6380/2', '--processes', '16'])).toEqual({
+    ...plain,
+    store: { kind: 'redis', url: 'rediss://:secret@host:6380/2' },
+    processes: 16,
+  })
 })

@@ -1,0 +1,59 @@
+// One worker's share of the calls: of every user's calls each worker makes some, so that workers meet at every limit. Knows
+// nothing of processes.
+
+import type { EnforcementAction } from 'bursar'
+import OpenAI from 'openai'
+import type { DemoBursar } from './budgets.js'
+import { ask } from './client.js'
+import { Books, type Report } from './tally.js'
+import { callsOf, USERS, type Call, type User } from './traffic.js'
+
+/** Which share: worker `index`, from 0, of so many. */
+export interface Share {
+  readonly index: number
+  readonly of: number
+  /** The stand-in's address. */
+  readonly url: string
+}
+
+/** What else a worker needs. */
+export interface Workplace {
+  readonly bursar: DemoBursar
+  /** Called when a call has ended. */
+  readonly onCall: (action: EnforcementAction) => void
+  /** Makes the worker stop after the calls that are running. */
+  readonly signal: AbortSignal
+}
+
+/** Makes a share of the calls. Rejects, once no call is running any more, for whatever the demo did not mean to happen. */
+export async function work({ index, of, url }: Share, { bursar, onCall, signal }: Workplace): Promise<Report> {
+  const openai = new OpenAI({ baseURL: url, apiKey: 'demo', maxRetries: 0 })
+  const books = new Books()
+  const failing = new AbortController()
+  const stopped = AbortSignal.any([signal, failing.signal])
+  bursar.on('threshold', (event) => books.announced(event))
+  // Budgets without their store are another story than this one.
+  bursar.on('store-error', ({ error }) => failing.abort(error))
+  await Promise.all(USERS.map((user) => sendAll(user)))
+  stopped.throwIfAborted()
+  return books.report()
+
+  async function sendAll(user: User): Promise<void> {
+    const waiting = callsOf(user)
+      .filter((_, number) => number % of === index)
+      .values()
+    // Lines that share one iterator: each takes the next call as soon as its last one has ended.
+    await Promise.all(Array.from({ length: Math.ceil(user.inFlight / of) }, () => sendNext(user, waiting)))
+  }
+
+  async function sendNext(user: User, waiting: Iterable<Call>): Promise<void> {
+    for (const call of waiting) {
+      if (stopped.aborted) return
+      try {
+        onCall(await ask(user, call, { bursar, openai, tally: books.of(user.id), peaks: books.peaks }))
+      } catch (error) {
+        failing.abort(error)
+      }
+    }
+  }
+}
