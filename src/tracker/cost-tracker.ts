@@ -248,6 +248,15 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     await writeFile(path, toJson(this.entries()))
   }
 
+  /**
+   * Writes the kept entries as an SQLite file for other programs: the table `entry`, USD as exact decimal text, times in ISO 8601. A
+   * file that is there is replaced. Needs Node 22.13 or later, or the package @photostructure/sqlite.
+   */
+  async exportToSqlite(path: string): Promise<void> {
+    const { exportToSqlite } = await import('../store/sqlite/index.js')
+    await exportToSqlite(path, this.entries())
+  }
+
   #account(user: UserRef, tier: string | undefined, scopes?: Spender['scopes']): MaybePromise<Account> {
     return this.#foundation.accounts.find({ user, tier, scopes })
   }

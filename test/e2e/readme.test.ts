@@ -19,6 +19,7 @@ const PRINTS: readonly (readonly RegExp[])[] = [
   [/^ALLOW 30 %$/m, /^ALLOW 60 %$/m, /^WARN 90 %$/m, /^BLOCK .*window: 'daily'/ms, /cost: 0\.09/],
   [/^DEGRADE gpt-4o-mini /m],
   [/^402 The monthly budget of tenant acme is \$0\.05; \$0\.04 is used .*'Retry-After': '\d+'/m],
+  [/^false$/m, /^0\.6$/m, /^clean$/m],
   [/^ada has used 80 % of the monthly budget$/m, /'gpt-4o': \{\s+cost: 15,/],
 ]
 
@@ -43,9 +44,11 @@ describe('the README', () => {
 
   it('installs as printed', () => {
     const install = commands.find(({ code }) => code.includes('npm install'))
-    // The package that was just packed stands in for the published one.
-    const printed = (install?.code.trim() ?? '').split(' ').map((word) => (word === 'bursar' ? tarball : word))
-    run(printed[0] ?? '', [...printed.slice(1), '--no-audit', '--no-fund'], folder)
+    for (const line of (install?.code.trim() ?? '').split('\n')) {
+      // The package that was just packed stands in for the published one.
+      const [program = '', ...args] = line.replace(/ +#.*/, '').split(' ').map((word) => (word === 'bursar' ? tarball : word))
+      run(program, [...args, '--no-audit', '--no-fund'], folder)
+    }
     expect(readFileSync(join(folder, 'node_modules/bursar/LICENSE'), 'utf8')).toContain('MIT')
   })
 
