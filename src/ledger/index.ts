@@ -1,3 +1,3 @@
 export type { ChargedWindow, LedgerEntry, LedgerKind, LedgerTotals, ModelTotals } from './entry.js'
-export { RunningTotals } from './totals.js'
+export { MAX_NAMES, OTHERS, RunningTotals, UNKNOWN } from './totals.js'
 export { toCsv, toJson, writeFile } from './export.js'

@@ -3,10 +3,12 @@
 
 import type { LedgerTotals, ModelTotals } from './entry.js'
 
-/** How many different names are summed apart; later ones count under `(others)`. */
-const MAX_NAMES = 1_000
-const OTHERS = '(others)'
-const UNKNOWN = 'unknown'
+/** How many different names are summed apart; later ones count under {@link OTHERS}. */
+export const MAX_NAMES = 1_000
+/** The name of the sum of all further names. */
+export const OTHERS = '(others)'
+/** The name of the sum of what was charged without a name. */
+export const UNKNOWN = 'unknown'
 
 interface Sum {
   microcents: number

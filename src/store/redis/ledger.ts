@@ -2,7 +2,7 @@
 // An entry leaves a stream only once the sink has it; what a crash leaves in both, the sink keeps once.
 
 import { StoreUnavailableError } from '../../errors/index.js'
-import type { LedgerEntry, LedgerTotals, ModelTotals } from '../../ledger/index.js'
+import { MAX_NAMES, OTHERS, UNKNOWN, type LedgerEntry, type LedgerTotals, type ModelTotals } from '../../ledger/index.js'
 import type { EntrySink } from '../auditing.js'
 import type { LedgerSink } from '../contract.js'
 import type { Connection } from './connection.js'
@@ -11,7 +11,6 @@ import { Unpacker } from './packing.js'
 
 const PAGE = 500
 const DRAIN_EVERY_MS = 200
-const OTHERS_NAMES = 1_000
 
 /** One item of a stream. */
 interface Item {
@@ -167,8 +166,8 @@ function namesIn(bytes: Buffer): string[] {
 }
 
 function addTo(sums: Map<string, ModelTotals>, given: string | undefined, sum: ModelTotals): void {
-  const named = given === undefined || given === '' ? 'unknown' : given
-  const name = sums.has(named) || sums.size < OTHERS_NAMES ? named : '(others)'
+  const named = given === undefined || given === '' ? UNKNOWN : given
+  const name = sums.has(named) || sums.size < MAX_NAMES ? named : OTHERS
   const before = sums.get(name) ?? { microcents: 0, tokens: 0, entries: 0 }
   sums.set(name, { microcents: before.microcents + sum.microcents, tokens: before.tokens + sum.tokens, entries: before.entries + sum.entries })
 }

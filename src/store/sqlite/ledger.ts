@@ -1,7 +1,7 @@
 // The ledger of a store: entries as rows, written in the transaction that changes the money, and running sums that are brought up to
 // date every so often, so that neither a request nor a summary pays for all that ever was.
 
-import type { LedgerEntry, LedgerKind, LedgerTotals, ModelTotals } from '../../ledger/index.js'
+import { MAX_NAMES, OTHERS, UNKNOWN, type LedgerEntry, type LedgerKind, type LedgerTotals, type ModelTotals } from '../../ledger/index.js'
 import { READING_SIZE, type LedgerSink, type ScopeTerms, type WindowTerms } from '../contract.js'
 import type { ChargeLedger } from '../counting/life.js'
 import type { ChargeTable, StoredCharge } from './charges.js'
@@ -12,9 +12,6 @@ import { entryInsert, EntryReader, jsonOf, valuesOf } from './entries.js'
 
 /** How many entries may stand outside the sums, and outside the index of endings. */
 const MOST_UNSUMMED = 4_096
-/** As in {@link RunningTotals}: how many names are summed apart; later ones count under `(others)`. */
-const MOST_NAMES = 1_000
-const OTHERS = '(others)'
 const DIMENSIONS = { all: "''", model: 'model', provider: 'provider', tier: 'tier' } as const
 
 interface SumRow {
@@ -49,7 +46,7 @@ export class StoreLedger implements LedgerSink, ChargeLedger {
     this.#addSum = connection.prepare('INSERT INTO sum (dimension, name, microcents, tokens, entries) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET microcents = microcents + excluded.microcents, tokens = tokens + excluded.tokens, entries = entries + excluded.entries')
     this.#tails = Object.entries(DIMENSIONS).map(([dimension, column]) =>
       connection.prepare(`
-        SELECT '${dimension}' AS dimension, coalesce(${column}, 'unknown') AS name, total(microcents) AS microcents, total(tokens) AS tokens, count(*) AS entries
+        SELECT '${dimension}' AS dimension, coalesce(${column}, '${UNKNOWN}') AS name, total(microcents) AS microcents, total(tokens) AS tokens, count(*) AS entries
         FROM entry WHERE seq > ? AND seq <= ? AND kind IN ('settled', 'expired', 'recorded', 'corrected') GROUP BY 2 ORDER BY min(seq)`),
     )
     this.#summed = connection.prepare('SELECT summed FROM head')
@@ -140,7 +137,7 @@ class Sums {
   placed(rows: readonly SumRow[]): SumRow[] {
     return rows.map((row) => {
       const sums = this.#sums.get(row.dimension) as Map<string, { microcents: number; tokens: number; entries: number }>
-      const name = sums.has(row.name) || sums.size < MOST_NAMES ? row.name : OTHERS
+      const name = sums.has(row.name) || sums.size < MAX_NAMES ? row.name : OTHERS
       if (!sums.has(name)) sums.set(name, { microcents: 0, tokens: 0, entries: 0 })
       return { ...row, name }
     })

@@ -3,6 +3,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from '@photostructure/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Bursar, CostTracker } from '../../../src/index.js'
 import { writeFile as writePieces } from '../../../src/ledger/index.js'
@@ -121,5 +122,22 @@ describe('writing a file', () => {
 
   it('rejects where the folder does not exist', async () => {
     await expect(tracking().exportToCsv(join(folder, 'none', 'file.csv'))).rejects.toThrow('ENOENT')
+  })
+})
+
+describe('an export to SQLite', () => {
+  it('has every kept entry in one table that other programs read', async () => {
+    const tracker = new CostTracker({ tiers: { free: { daily: 1 } }, clock: manualClock('2026-01-15T12:00:00Z') })
+    await tracker.addCost({ userId: 'ann', userTier: 'free', model: 'gpt-4o', cost: '0.1', metadata: { project: 'x' } })
+    await tracker.addCost({ userId: 'bob', userTier: 'free', cost: '0.00000001' })
+    const path = join(folder, 'costs.db')
+    await tracker.exportToSqlite(path)
+    const database = new DatabaseSync(path)
+    const rows = database.prepare('SELECT user_id, kind, time, model, cost_usd, microcents, metadata FROM entry').all()
+    database.close()
+    expect(rows.map((row) => ({ ...row }))).toEqual([
+      { user_id: 'ann', kind: 'recorded', time: '2026-01-15T12:00:00.000Z', model: 'gpt-4o', cost_usd: '0.10', microcents: 10_000_000, metadata: '{"project":"x"}' },
+      { user_id: 'bob', kind: 'recorded', time: '2026-01-15T12:00:00.000Z', model: null, cost_usd: '0.00000001', microcents: 1, metadata: null },
+    ])
   })
 })
