@@ -3,11 +3,14 @@
 import type { ScopeId } from '../enforcement/index.js'
 import type { ChargedWindow, LedgerEntry } from '../ledger/index.js'
 import type { Amounts, Unit } from '../money/index.js'
+import type { Effect } from './contract.js'
 import type { MaybePromise } from './maybe-promise.js'
 
 /** Where ledger entries are kept for good. An entry that is written again, after a crash, is kept once: unique by id and time. */
 export interface EntrySink {
   write(entries: readonly LedgerEntry[]): MaybePromise<void>
+  /** Alerts that stood in the outbox: each at least once, known by its `alertId`. Absent: they are told as events alone. */
+  announce?(alerts: readonly Extract<Effect, { kind: 'threshold' }>[]): MaybePromise<void>
   /** Everything that was ever written, oldest first. */
   entries(): AsyncIterable<LedgerEntry>
 }

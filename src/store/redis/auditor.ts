@@ -13,6 +13,9 @@ import { Unpacker } from './packing.js'
 import { codeOf } from './window-codes.js'
 
 const SCOPE = 's'
+/** Where every entry is. A process without the sink of the others does not see what was drained to it. */
+const IN_OUTBOX = 1
+const WITH_SINK = 2
 /** An audit works on a data set that stands in the place of a lost one, too: it is what mends it. */
 const MENDS = { mends: true } as const
 
@@ -30,7 +33,8 @@ export class RedisAuditor implements Auditor {
     const reply = await this.#connection.run('snapshot', (to) => to, MENDS)
     this.#connection.keep(reply)
     // Without a sink the ledger was lost with the counters.
-    const complete = reply.body.u8() === 1 && (!this.#connection.isLost || this.#connection.hasSink)
+    const where = reply.body.u8()
+    const complete = where === WITH_SINK ? this.#connection.hasSink : where === IN_OUTBOX && !this.#connection.isLost
     const restarted = reply.body.u8() === 1
     const { now } = reply
     const fields = reply.more.find((item) => Array.isArray(item)) as Buffer[]

@@ -92,5 +92,10 @@ export function unavailable(error: unknown): Error {
 
 /** True where Redis does not know a script: after a restart, a failover or SCRIPT FLUSH. */
 export function isNoScript(error: unknown): boolean {
-  return error instanceof Error && /^NOSCRIPT/.test(error.message)
+  return error instanceof Error && error.message.startsWith('NOSCRIPT')
+}
+
+/** True where a Cluster says that the keys are on another node, or on their way to it. */
+export function isElsewhere(error: Error): boolean {
+  return /^MOVED|^ASK|^TRYAGAIN/.test(error.message)
 }

@@ -3,15 +3,18 @@
 
 import { randomBytes } from 'node:crypto'
 import { ClosedError, StoreResetError, StoreUnavailableError } from '../../errors/index.js'
-import { steadyClock, systemClock, type Clock } from '../../time/index.js'
+import { steadyClock, type Clock } from '../../time/index.js'
+import type { LedgerEntry } from '../../ledger/index.js'
 import type { Effect } from '../contract.js'
-import { isNoScript, unavailable, type RedisClient, type SharedClient } from './client.js'
+import { isElsewhere, isNoScript, unavailable, type RedisClient, type SharedClient } from './client.js'
 import { unpackEffect } from './entries.js'
 import type { RedisStoreOptions } from './options.js'
 import { Packer, Unpacker } from './packing.js'
 import { scriptFor, type ScriptName } from './scripts.js'
 
-const NO_EPOCH = Buffer.alloc(8)
+const EPOCH_BYTES = 8
+const ANOTHER_DATA_SET = 'X'.charCodeAt(0)
+const NO_EPOCH = Buffer.alloc(EPOCH_BYTES)
 const MODES = { join: 0, accept: 1, mend: 2 } as const
 /** How often a script is repeated because of what it said: a wrong clock, or more holds due than one call ends. */
 const MOST_REPEATS = 1_000
@@ -38,6 +41,7 @@ export class Connection {
   readonly #clock: Clock
   readonly #packer = new Packer()
   readonly #client: SharedClient
+  readonly #isOfThis: (entry: LedgerEntry) => boolean
   #entering: Promise<RedisClient> | undefined
   /** The client, once the data set is joined. */
   #joined: RedisClient | undefined
@@ -55,13 +59,14 @@ export class Connection {
   /** Effects of operations that failed by a rule: told with the next that succeeds. */
   #undelivered: Effect[] = []
 
-  /** `tag`: the hash tag that all of its keys begin with. */
-  constructor(options: RedisStoreOptions, client: SharedClient, tag: string) {
+  /** `tag`: the hash tag that all of its keys begin with. `isOfThis`: which entries of a sink are of this data set. */
+  constructor(options: RedisStoreOptions, client: SharedClient, tag: string, isOfThis: (entry: LedgerEntry) => boolean) {
+    this.#isOfThis = isOfThis
     this.#options = options
     this.#client = client
     this.hasSink = options.sink !== undefined
     this.#capacity = this.hasSink ? 0 : (options.outboxCapacity ?? 10_000)
-    this.#clock = options.storeClock ?? options.clock ?? systemClock
+    this.#clock = options.clock ?? steadyClock
     this.keys = ['state', 'due', 'moved', 'short', 'long', 'outbox', 'notes'].map((name) => `${tag}:${name}`)
   }
 
@@ -70,11 +75,14 @@ export class Connection {
    * What mends runs all the same.
    */
   async run(name: ScriptName, packBody: PackBody, { waitMs, mends = false }: { readonly waitMs?: number | undefined; readonly mends?: boolean } = {}): Promise<Reply> {
+    const startedAt = steadyClock()
     let client = this.#joined ?? (mends && this.#isLost ? await this.#mend() : await this.join())
     let corrections = 0
     for (let repeat = 0; repeat < MOST_REPEATS; repeat += 1) {
       const guess = this.guessNow()
-      const reply = await this.#ask(client, name, packBody(this.#header(waitMs === undefined ? 0 : guess + waitMs, this.#epoch), guess).take())
+      const leftMs = waitMs === undefined ? undefined : Math.floor(waitMs - (steadyClock() - startedAt))
+      if (leftMs !== undefined && leftMs <= 0 && repeat > 0) throw new StoreUnavailableError(`redis: the answer came after the ${waitMs} ms that the caller waits, and nothing was done. Ask again.`)
+      const reply = await this.#ask(client, name, packBody(this.#header(leftMs === undefined ? 0 : guess + leftMs, this.#epoch), guess).take())
       if (reply.code === 'X') {
         // Somebody may have said already how to go on.
         this.#joined = undefined
@@ -88,8 +96,18 @@ export class Connection {
         corrections += 1
         if (corrections > MOST_CORRECTIONS) throw new StoreUnavailableError(`redis: store time runs away from this process's clock (${new Date(reply.now).toISOString()}). Repeat the operation with the same id.`)
       } else if (reply.code !== 'D') return reply
+      this.keep(reply)
     }
     throw new StoreUnavailableError('redis: more holds are due than can be ended now. Repeat the operation with the same id.')
+  }
+
+  /** Fields of the state, of the data set that this process counts in. */
+  async fields(...names: readonly string[]): Promise<readonly (Buffer | null)[]> {
+    const [meta, ...values] = (await this.command('HMGET', this.keys[0] as string, 'm', ...names)) as (Buffer | null)[]
+    if (meta?.subarray(0, EPOCH_BYTES).equals(this.#epoch) === true || this.#isLost) return values
+    this.#joined = undefined
+    await this.join()
+    return this.fields(...names)
   }
 
   /** A command outside the scripts. */
@@ -118,8 +136,9 @@ export class Connection {
 
   /** Store time as far as this process can tell: the last reply's, and what has passed since. */
   guessNow(): number {
-    if (this.#options.storeClock !== undefined) return Math.max(this.#knownNow, this.#options.storeClock())
-    return this.#knownNow === 0 ? this.#clock() : this.#knownNow + Math.floor(steadyClock() - this.#knownAt)
+    const { storeClock, clock } = this.#options
+    if (storeClock !== undefined && clock === undefined) return Math.max(this.#knownNow, storeClock())
+    return this.#knownNow + Math.max(0, Math.floor(this.#clock() - this.#knownAt))
   }
 
   /** True where the data set that this process counted in was lost, and nobody has said how to go on. */
@@ -157,9 +176,9 @@ export class Connection {
     try {
       const client = await this.#client.get()
       if (mode === 'join' && this.#known === NO_EPOCH && (await this.#standsForALostOne(client))) this.#lose()
-      const reply = await this.#ask(client, 'hello', this.#header(0, randomBytes(8)).bytes(this.#known).u8(this.hasSink ? 1 : 0).u8(MODES[mode]).take())
+      const reply = await this.#ask(client, 'hello', this.#header(0, randomBytes(EPOCH_BYTES)).bytes(this.#known).u8(this.hasSink ? 1 : 0).u8(MODES[mode]).take())
       if (reply.code === 'X') this.#lose()
-      this.#epoch = Buffer.from(reply.body.bytes(8))
+      this.#epoch = Buffer.from(reply.body.bytes(EPOCH_BYTES))
       this.keep(reply)
       if (mode === 'mend') return client
       this.#known = this.#epoch
@@ -178,7 +197,7 @@ export class Connection {
   }
 
   async #sinkHasEntries(): Promise<boolean> {
-    for await (const entry of this.#options.sink?.entries() ?? []) if (entry.kind !== 'configured') return true
+    for await (const entry of this.#options.sink?.entries() ?? []) if (entry.charged.length > 0 && this.#isOfThis(entry)) return true
     return false
   }
 
@@ -206,15 +225,17 @@ export class Connection {
     const bytes = list[0] as Buffer
     const body = new Unpacker(bytes, 1)
     const now = body.u56()
-    this.#noteWrites(body.u56(), acknowledged)
+    const writes = body.u56()
+    if (bytes[0] !== ANOTHER_DATA_SET) this.#noteWrites(Math.floor(writes / 2), writes % 2, acknowledged)
     this.#knownNow = now
-    this.#knownAt = 0
+    this.#knownAt = this.#clock()
     return { code: String.fromCharCode(bytes[0] as number), now, body, more: list.slice(1) }
   }
 
   #send(client: RedisClient, command: string, script: string, keys: readonly string[], message: Buffer): Promise<unknown> {
     const { wait } = this.#options
-    if (wait === undefined) return client.callBuffer(command, script, keys.length, ...keys, message)
+    // Joining changes nothing that a failover could lose.
+    if (wait === undefined || this.#joined === undefined) return client.callBuffer(command, script, keys.length, ...keys, message)
     return this.#sendAndWait(client, wait, [command, script, keys.length, ...keys, message])
   }
 
@@ -224,6 +245,8 @@ export class Connection {
     pipeline.callBuffer(command, ...args)
     pipeline.call('WAIT', wait.replicas, wait.timeoutMs)
     const [ran, waited] = (await pipeline.exec()) ?? []
+    // A client follows a slot that has moved for a command by itself, not for one of several: afterwards it knows the way again.
+    if (ran?.[0] != null && isElsewhere(ran[0])) await client.call('EXISTS', this.keys[0] as string)
     if (ran === undefined || waited === undefined) throw new StoreUnavailableError('redis: the connection closed before the reply. Repeat the operation with the same id.')
     if (ran[0] !== null) throw ran[0]
     if (waited[0] !== null) throw waited[0]
@@ -235,10 +258,10 @@ export class Connection {
   }
 
   /** What was acknowledged before a request was sent is there when it runs, unless a failover lost it. */
-  #noteWrites(writes: number, acknowledged: number): void {
-    if (writes >= acknowledged) this.#writes = Math.max(this.#writes, writes)
+  #noteWrites(writes: number, own: number, acknowledged: number): void {
+    if (writes - own >= acknowledged) this.#writes = Math.max(this.#writes, writes)
     else {
-      if (this.#writes >= acknowledged) this.#undelivered.push({ kind: 'writes-lost', atLeast: acknowledged - writes })
+      if (this.#writes >= acknowledged) this.#undelivered.push({ kind: 'writes-lost', atLeast: acknowledged - (writes - own) })
       this.#writes = writes
     }
   }

@@ -6,6 +6,7 @@ import { windowOfCode } from './window-codes.js'
 
 const RING = 21
 const PERCENTAGE_BYTES = 2
+const MARK_BYTES = 4
 
 /** What a scope counts. */
 export interface Counters {
@@ -34,6 +35,7 @@ export function unpackCounters(value: Buffer): Counters {
   const microcents = from.u56()
   const entries = from.u56()
   column()
+  from.bytes(MARK_BYTES * count)
   column()
   from.bytes(PERCENTAGE_BYTES * count)
   const rollingAt = from.at

@@ -4,6 +4,7 @@
 import type { UserRef } from '../../budget/index.js'
 import type { ScopeId } from '../../enforcement/index.js'
 import { InvalidConfigError } from '../../errors/index.js'
+import type { LedgerEntry } from '../../ledger/index.js'
 import type { ScopeTerms } from '../contract.js'
 import { RedisAuditor } from './auditor.js'
 import { SharedClient } from './client.js'
@@ -83,7 +84,8 @@ export class DataSets {
     let set = this.#sets[index]
     if (set === undefined) {
       const prefix = this.#options.prefix ?? 'bursar'
-      const connection = new Connection(this.#options, this.#client, this.#isSplit ? `{${prefix}:${index}}` : `{${prefix}}`)
+      const isOfThis = ({ tenant, userId }: LedgerEntry): boolean => !this.#isSplit || partitionOf(tenant ?? userId) === index
+      const connection = new Connection(this.#options, this.#client, this.#isSplit ? `{${prefix}:${index}}` : `{${prefix}}`, isOfThis)
       const ledger = new RedisLedger(connection, this.#options.sink)
       set = { connection, directory: new RedisDirectory(connection), ledger, auditor: new RedisAuditor(connection, ledger) }
       this.#sets[index] = set

@@ -10,7 +10,7 @@ import type { Connection } from './connection.js'
 import { Unpacker } from './packing.js'
 
 const MOST_REMEMBERED = 10_000
-const MOST_ATTEMPTS = 20
+const MOST_ATTEMPTS = 500
 const NOTHING: DirectoryEntry = Object.freeze({})
 
 interface Known {
@@ -40,9 +40,8 @@ export class RedisDirectory implements Directory {
   }
 
   async get(user: UserRef): Promise<DirectoryEntry | undefined> {
-    const [state] = this.#connection.keys
-    const bytes = await this.#connection.command('HGET', state as string, `d${keyOf(user)}`)
-    return this.learn(user, (bytes as Buffer | null) ?? undefined)
+    const [bytes] = await this.#connection.fields(`d${keyOf(user)}`)
+    return this.learn(user, bytes ?? undefined)
   }
 
   async change(user: UserRef, change: DirectoryChange): Promise<{ before: DirectoryEntry; after: DirectoryEntry }> {

@@ -13,6 +13,7 @@ const UNCOUNTED = 6
 
 /** The first byte of what is in the outbox: an entry as a script writes it, an alert, or an entry as JSON. */
 const ENTRY = 0x65
+const ALERT = 0x61
 const JSON_ENTRY = 0x6a
 
 /** The ledger entry of an item of the outbox; `undefined` for an alert. */
@@ -51,6 +52,12 @@ export function unpackEntry(item: Buffer): LedgerEntry | undefined {
     reason: reason === '' ? undefined : reason,
     metadata: facts.metadata,
   })
+}
+
+/** The alert of an item of the outbox; `undefined` for an entry. */
+export function unpackAlert(item: Buffer): Extract<Effect, { kind: 'threshold' }> | undefined {
+  const effect = item[0] === ALERT ? unpackEffect(item) : undefined
+  return effect?.kind === 'threshold' ? effect : undefined
 }
 
 /** Packs an entry that no hold stands behind. */

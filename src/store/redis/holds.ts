@@ -9,6 +9,7 @@ import { unpackFacts } from './requests.js'
 import { FIRST_ROLLING, windowOfCode } from './window-codes.js'
 
 const OTHER_MODEL = 16
+const MARK_BYTES = 4
 const STATES: readonly HoldState[] = ['open', 'settled', 'released', 'expired']
 
 /** A window instance in which a hold was placed. */
@@ -70,6 +71,7 @@ function unpackScope(from: Unpacker): PlacedScope {
   const key = from.text16()
   const codes = Array.from({ length: from.u8() }, () => 0).map(() => from.u8())
   const limits = codes.map(() => from.u56())
+  from.bytes(MARK_BYTES * codes.length)
   const windows = codes.map((code, index) => {
     const { window, unit } = windowOfCode(code, code >= FIRST_ROLLING ? from.u56() : 0)
     const limit = limits[index] as number

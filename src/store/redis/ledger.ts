@@ -4,9 +4,9 @@
 import { StoreUnavailableError } from '../../errors/index.js'
 import { MAX_NAMES, OTHERS, UNKNOWN, type LedgerEntry, type LedgerTotals, type ModelTotals } from '../../ledger/index.js'
 import type { EntrySink } from '../auditing.js'
-import type { LedgerSink } from '../contract.js'
+import type { Effect, LedgerSink } from '../contract.js'
 import type { Connection } from './connection.js'
-import { packJsonEntry, unpackEntry } from './entries.js'
+import { packJsonEntry, unpackAlert, unpackEntry } from './entries.js'
 import { Unpacker } from './packing.js'
 
 const PAGE = 500
@@ -16,6 +16,7 @@ const DRAIN_EVERY_MS = 200
 interface Item {
   readonly id: string
   readonly entry: LedgerEntry | undefined
+  readonly alert: Extract<Effect, { kind: 'threshold' }> | undefined
   /** Of a note: the item of the outbox after which it was written. */
   readonly after: string
 }
@@ -50,6 +51,7 @@ export class RedisLedger implements LedgerSink {
 
   /** What stands in the streams, by the time of writing. */
   async *#inStreams(): AsyncIterable<LedgerEntry> {
+    await this.#connection.fields()
     const outbox = this.#pages(this.#outbox)
     const notes = this.#pages(this.#notes)
     let [first, second] = [await outbox.next(), await notes.next()]
@@ -63,9 +65,9 @@ export class RedisLedger implements LedgerSink {
   }
 
   async totals(): Promise<LedgerTotals> {
-    const [state] = this.#connection.keys as [string]
-    const names = namesIn(((await this.#connection.command('HGET', state, 'T')) as Buffer | null) ?? Buffer.alloc(0))
-    const sums = names.length === 0 ? [] : ((await this.#connection.command('HMGET', state, ...names.map((name) => `t${name}`))) as (Buffer | null)[])
+    const [list] = await this.#connection.fields('T')
+    const names = namesIn(list ?? Buffer.alloc(0))
+    const sums = await this.#connection.fields(...names.map((name) => `t${name}`))
     const all = { microcents: 0, tokens: 0, entries: 0 }
     const [byModel, byProvider, byTier] = [new Map<string, ModelTotals>(), new Map<string, ModelTotals>(), new Map<string, ModelTotals>()]
     sums.forEach((bytes, index) => {
@@ -121,6 +123,8 @@ export class RedisLedger implements LedgerSink {
         if (items.length === 0) break
         try {
           await this.#sink.write(items.flatMap(({ entry }) => (entry === undefined ? [] : [entry])))
+          const alerts = items.flatMap(({ alert }) => alert ?? [])
+          if (alerts.length > 0) await this.#sink.announce?.(alerts)
         } catch (cause) {
           throw new StoreUnavailableError('redis: the sink does not take the ledger entries; they stay in the outbox. See the cause.', { cause })
         }
@@ -141,7 +145,7 @@ export class RedisLedger implements LedgerSink {
 
   async #page(stream: string, from: string): Promise<Item[]> {
     const items = (await this.#connection.command('XRANGE', stream, from, '+', 'COUNT', PAGE)) as [Buffer, Buffer[]][]
-    return items.map(([id, fields]) => ({ id: id.toString(), entry: unpackEntry(fields[1] as Buffer), after: fields[3]?.toString() ?? '' }))
+    return items.map(([id, fields]) => ({ id: id.toString(), entry: unpackEntry(fields[1] as Buffer), alert: unpackAlert(fields[1] as Buffer), after: fields[3]?.toString() ?? '' }))
   }
 
   get #outbox(): string {

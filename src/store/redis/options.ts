@@ -25,7 +25,7 @@ export interface RedisStoreOptions {
   readonly sink?: EntrySink | undefined
   /** How many ledger entries are kept where there is no sink, about. Default 10,000. */
   readonly outboxCapacity?: number | undefined
-  /** This process's own clock: only a first guess of store time, corrected by the first reply. Default: the system's. */
+  /** By which clock this process guesses how long the last reply is ago; a wrong guess is corrected. Default: one that nobody can set. */
   readonly clock?: Clock | undefined
   /** For tests: store time itself, instead of the server's clock. */
   readonly storeClock?: Clock | undefined
@@ -45,11 +45,19 @@ export function checkRedisOptions(options: RedisStoreOptions): void {
   if (url !== undefined && !/^rediss?:\/\//.test(String(url))) throw wrong('url', url, 'is no address. Give redis://host:port or rediss://host:port.')
   if (prefix !== undefined && !(typeof prefix === 'string' && /^[^{}\s]{1,100}$/.test(prefix))) throw wrong('prefix', prefix, 'is no prefix. Give 1 to 100 characters without spaces and braces.')
   if (partition !== undefined && partition !== 'all' && partition !== 'tenant') throw wrong('partition', partition, "is unknown. Use 'all' or 'tenant'.")
-  if (wait !== undefined && !(isCount(wait.replicas) && isCount(wait.timeoutMs))) throw wrong('wait', wait, 'is incomplete. Give { replicas, timeoutMs }, whole numbers of at least 1.')
+  if (wait !== undefined && !(isCount(wait?.replicas) && isCount(wait?.timeoutMs))) throw wrong('wait', wait, 'is incomplete. Give { replicas, timeoutMs }, whole numbers of at least 1.')
   if (sink !== undefined && !(typeof sink?.write === 'function' && typeof sink.entries === 'function')) throw wrong('sink', sink, 'is no sink. Give one such as sqliteLedger().')
   if (outboxCapacity !== undefined && !(isCount(outboxCapacity) && outboxCapacity < 2 ** 32)) throw wrong('outboxCapacity', outboxCapacity, 'is no count. Give a whole number of at least 1.')
   for (const [field, value] of Object.entries({ clock, storeClock })) {
     if (value !== undefined && typeof value !== 'function') throw wrong(field, value, 'is no function. Give one that returns milliseconds since the epoch.')
+  }
+}
+
+function inspected(value: object | null): string {
+  try {
+    return JSON.stringify(value)
+  } catch {
+    return 'an object'
   }
 }
 
@@ -58,5 +66,5 @@ function isCount(value: unknown): boolean {
 }
 
 function describe(value: unknown): string {
-  return typeof value === 'object' ? JSON.stringify(value) : typeof value === 'string' ? `"${value}"` : String(value)
+  return Array.isArray(value) || (typeof value === 'object' && value?.constructor !== Object) ? Object.prototype.toString.call(value) : typeof value === 'object' ? inspected(value) : typeof value === 'string' ? `"${value}"` : String(value)
 }

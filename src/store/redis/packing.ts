@@ -16,6 +16,7 @@ export class Packer {
   }
 
   u8(value: number): this {
+    if (!(value <= 0xff)) throw new RangeError(`a count of ${value} does not fit the store's message`)
     const at = this.#grow(1)
     this.#bytes[at] = value
     return this

@@ -76,10 +76,13 @@ export class RedisStore implements Store {
   async reserve(request: ReserveRequest): Promise<Admitted | Refused | Outdated | Failure> {
     const set = this.#sets.ofScopes(request.scopes)
     const version = set.directory.versionOf(request.entry)
+    // Before it is sent: whoever gives up on the reply must know where to leave a tombstone.
+    this.#sets.noteHold(request.id, set)
     const reply = await set.connection.run('reserve', (to, now) => packReserve(to, request, version, now), { waitMs: request.waitMs })
     const { code, now, body } = reply
+    // What expired before it is in the outbox.
+    if (reply.more.length > 0) set.ledger.drainSoon()
     if (code === 'A') {
-      this.#sets.noteHold(request.id, set)
       const rung = body.u8()
       const degrade = body.u8() === 1
       const dueAt = body.u56()
@@ -157,8 +160,8 @@ export class RedisStore implements Store {
 
   async totals(user: UserRef): Promise<UserTotals> {
     const { connection } = this.#sets.ofUser(user)
-    const bytes = (await connection.command('HGET', connection.keys[0] as string, `s${keyOf(user)}`)) as Buffer | null
-    if (bytes === null) return { microcents: 0, entries: 0 }
+    const [bytes] = await connection.fields(`s${keyOf(user)}`)
+    if (bytes == null) return { microcents: 0, entries: 0 }
     const { microcents, entries } = unpackCounters(bytes)
     return { microcents, entries }
   }
@@ -185,6 +188,7 @@ function joined(sets: DataSets): { directory: Directory; ledger: LedgerSink; aud
 
 async function* usersIn({ connection, directory }: DataSet): AsyncIterable<KnownUser> {
   const state = connection.keys[0] as string
+  await connection.fields()
   const seen = new Set<string>()
   let cursor = '0'
   do {
@@ -202,12 +206,13 @@ async function* usersIn({ connection, directory }: DataSet): AsyncIterable<Known
 
 /** The tier with which a user's counters were last changed. */
 async function tierSeen(connection: Connection, key: string): Promise<string | undefined> {
-  const counters = (await connection.command('HGET', connection.keys[0] as string, `s${key}`)) as Buffer | null
-  return counters === null ? undefined : unpackCounters(counters).tier
+  const [counters] = await connection.fields(`s${key}`)
+  return counters == null ? undefined : unpackCounters(counters).tier
 }
 
-function outdated({ directory }: DataSet, user: UserRef, { body }: Reply): Outdated {
-  directory.learn(user, body.rest())
+function outdated({ connection, directory }: DataSet, user: UserRef, reply: Reply): Outdated {
+  connection.keep(reply)
+  directory.learn(user, reply.body.rest())
   return OUTDATED
 }
 

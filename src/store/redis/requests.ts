@@ -165,7 +165,7 @@ function packedAt(windows: readonly WindowTerms[], now: number): PackedWindows {
       from = Math.max(from, running.startsAt)
       until = Math.min(until, running.endsAt)
     }
-    packAlerts(whole, window, limit, alerts)
+    packAlerts(whole.u32(markOf(alerts)), window, limit, alerts)
   }
   const codes = Buffer.from(windows.map(({ window }) => codeOf(window).code))
   const isPlain = windows.every(({ source, unit }) => source.kind === 'calendar' && unit !== 'requests')
@@ -175,9 +175,15 @@ function packedAt(windows: readonly WindowTerms[], now: number): PackedWindows {
 function placedWindows(windows: readonly WindowTerms[], codes: Buffer): Buffer {
   const placed = new Packer().u8(windows.length).bytes(codes)
   for (const { limit } of windows) placed.u56(limit === null ? 0 : limit + 1)
+  for (const { alerts } of windows) placed.u32(markOf(alerts))
   for (const { window, source } of windows) if (source.kind === 'rolling') placed.u56(codeOf(window).lengthMs)
   for (const { window, limit, alerts } of windows) packAlerts(placed, window, limit, alerts)
   return placed.take()
+}
+
+/** Tells lists of percentages apart (FNV-1a); 0 for an empty one. */
+function markOf(alerts: WindowTerms['alerts']): number {
+  return alerts.reduce((hash, { thresholdPct }) => Math.imul(hash ^ Math.round(thresholdPct * 100), 0x01000193) >>> 0, alerts.length === 0 ? 0 : 0x811c9dc5)
 }
 
 function packAlerts(to: Packer, window: string, limit: number | null, alerts: WindowTerms['alerts']): void {

@@ -1,7 +1,7 @@
 // Where the Redis server of the tests comes from: one on the PATH, else Debian's package where it can be installed, else an error
 // that says what to install. Knows nothing of ports or data.
 
-import { execFile, spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -18,19 +18,19 @@ export function redisProgram(): Promise<string> {
 }
 
 async function find(): Promise<string> {
-  const present = onPath()
+  const present = onPath(PROGRAMS)
   if (present !== undefined) return present
   const isRoot = process.getuid?.() === 0
-  if (!isRoot || spawnSync('apt-get', ['--version']).error !== undefined) throw new Error(`No redis-server is on the PATH. ${REMEDY}`)
+  if (!isRoot || onPath(['apt-get']) === undefined) throw new Error(`No redis-server is on the PATH. ${REMEDY}`)
   await install()
-  const installed = onPath()
+  const installed = onPath(PROGRAMS)
   if (installed === undefined) throw new Error(`apt-get installed redis-server, but it is not on the PATH (${process.env['PATH'] ?? ''}). ${REMEDY}`)
   return installed
 }
 
-function onPath(): string | undefined {
+function onPath(names: readonly string[]): string | undefined {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin', '/usr/local/bin']
-  const paths = folders.filter((folder) => folder !== '').flatMap((folder) => PROGRAMS.map((name) => join(folder, name)))
+  const paths = folders.filter((folder) => folder !== '').flatMap((folder) => names.map((name) => join(folder, name)))
   return paths.find(isExecutable)
 }
 

@@ -129,7 +129,10 @@ export class RedisServer {
       ...config,
     }
     const file = rewritten === undefined ? [] : [rewritten(this.#folder), '--sentinel']
-    const args = rewritten === undefined ? Object.entries(directives).flatMap(([name, value]) => [`--${name}`, value]) : ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder]
+    // A sentinel takes the rest of its directives from its file.
+    const { port, bind, dir } = directives
+    const given = Object.entries(rewritten === undefined ? directives : { port, bind, dir })
+    const args = given.flatMap(([name, value]) => [`--${name}`, value as string])
     const child = spawn(program, [...file, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
     let said = ''
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (said = (said + text.toString()).slice(-2_000)))

@@ -8,7 +8,8 @@
 --       6 outbox   stream of ledger entries and alerts, field e           7 notes   stream of entries without money, field e
 -- ARGV  1 the request: c8 epoch | I7 test time + 1, or 0 | I7 deadline, or 0 | I4 capacity of the outbox, or 0 | the script's own
 -- Times are ms since the epoch, amounts integers of the window's unit; both are at most 2^53 - 1 and pass through struct alone.
--- Returns one string, or a list of it and effects. The string: c1 code | I7 store time | I7 number of writes | the script's own.
+-- Returns one string, or a list of it and effects. The string: c1 code | I7 store time | I7 twice the number of writes so far, and 1 where
+-- this call was one of them | the script's own.
 --       X another data set (lost, or a new one)   L past the deadline   D more holds are due than one call ends: repeat
 local STATE, DUE, MOVED, SHORT, LONG, OUTBOX = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local call, pack, punpack = redis.call, struct.pack, struct.unpack
@@ -60,8 +61,16 @@ local function add_to_outbox(entry)
   appended = appended + 1
 end
 
+-- Takes back what was appended by a call that cannot go on.
+local function undo_outbox()
+  for _, id in ipairs(added) do call('XDEL', OUTBOX, id) end
+  if call('XLEN', OUTBOX) == 0 then call('DEL', OUTBOX) end
+end
+
+local has_written = 0
+
 local function reply(code, rest)
-  local main = pack('<c1I7I7', code, now, seq or 0) .. (rest or '')
+  local main = pack('<c1I7I7', code, now, 2 * (seq or 0) + has_written) .. (rest or '')
   if #effects == 0 then return main end
   insert(effects, 1, main)
   return effects
@@ -70,6 +79,7 @@ end
 -- Writes everything at once. A slot that is moving has failed the script before: every key was read.
 local function save()
   seq = seq + 1
+  has_written = 1
   write('m', pack(META, epoch, now, seq, next_due, next_forget, appended, flags, last_due, last_id))
   call('HSET', STATE, unpack(writes))
 end
@@ -79,13 +89,14 @@ local function finish(code, rest)
   return reply(code, rest)
 end
 
--- A scope: 1 microcents and 2 entries ever charged, 3 open holds, 4 tier; `version`; then windows of 9 numbers each:
+-- A scope: 1 microcents and 2 entries ever charged, 3 open holds, 4 tier; `version`; then windows of 10 numbers each:
 -- code (under 16: a calendar's; its last two bits: 0 usd, 1 tokens, 2 requests), length, startsAt, endsAt, spent, held,
--- highest percentage announced x 100, highest limit seen + 1, what must be spent under that limit for the next announcement.
--- A rolling one: code, length, last announcement, newest bucket + 1, its 21 buckets, held, and the last three.
+-- highest percentage announced x 100, highest limit seen + 1, what must be spent for the next announcement under that limit and the
+-- percentages with this mark, and that mark.
+-- A rolling one: code, length, last announcement, newest bucket + 1, its 21 buckets, held, and the last four.
 -- Stored: B calendar windows | I4 open holds | for each of them I7 held | I7 spent | I7 the first end of them | I7 version of the user's
 -- directory entry | their codes | s tier | for each I7 startsAt | I7 endsAt | I7 microcents | I7 entries | for each I7 limit + 1
--- | I7 next | I2 percentage | then rolling ones, each in the order above. What changes most stands in front, and what stays behind.
+-- | I4 mark | I7 next | I2 percentage | then rolling ones, each in the order above. What changes most stands in front, and what stays behind.
 local function parse_scope(value)
   local s, count, p = {}, byte(value)
   local columns = string.rep('I7', count)
@@ -96,14 +107,16 @@ local function parse_scope(value)
   s[4], p = punpack('<s', value, codes + count)
   local starts, ends = {punpack('<' .. columns, value, p)}, {punpack('<' .. columns, value, p + 7 * count)}
   s[1], s[2], p = punpack('<I7I7', value, p + 14 * count)
-  local seen, next_at = {punpack('<' .. columns, value, p)}, {punpack('<' .. columns, value, p + 7 * count)}
-  p = p + 14 * count
+  local seen, next_at = {punpack('<' .. columns, value, p)}, {punpack('<' .. columns, value, p + 11 * count)}
+  local marks = p + 7 * count
+  p = p + 18 * count
   local i = 5
   for k = 1, count do
     s[i], s[i + 1], s[i + 2], s[i + 3], s[i + 4], s[i + 5] = byte(value, codes + k - 1), 0, starts[k], ends[k], spent[k], held[k]
     s[i + 6] = punpack('<I2', value, p + 2 * k - 2)
     s[i + 7], s[i + 8] = seen[k], next_at[k]
-    i = i + 9
+    s[i + 9] = punpack('<I4', value, marks + 4 * k - 4)
+    i = i + 10
   end
   p = p + 2 * count
   while p <= #value do
@@ -111,20 +124,26 @@ local function parse_scope(value)
     local ring = {punpack(RING, value, p)}
     p = ring[22]
     ring[22] = nil
-    s[i + 4], s[i + 8] = ring, 0
-    i = i + 9
+    s[i + 4], s[i + 8], s[i + 9] = ring, 0, 0
+    i = i + 10
   end
   return s
 end
 
+-- A scope in which nothing was counted yet. It knows the version of its user's directory entry from the start.
+local function new_scope(key)
+  local entry = call('HGET', STATE, 'd' .. key)
+  return {0, 0, 0, '', version = entry and punpack('<I7', entry) or 0}
+end
+
 local function pack_scope(s)
-  local codes, held, spent, starts, ends, seen, next_at, percents, rolling = {}, {}, {}, {}, {}, {}, {}, {}, {}
+  local codes, held, spent, starts, ends, seen, marks, next_at, percents, rolling = {}, {}, {}, {}, {}, {}, {}, {}, {}, {}
   local n, turn = 0, MOST
-  for i = 5, #s, 9 do
+  for i = 5, #s, 10 do
     if s[i] < 16 then
       n = n + 1
       codes[n], starts[n], ends[n], spent[n], held[n] = char(s[i]), s[i + 2], s[i + 3], s[i + 4], s[i + 5]
-      percents[n], seen[n], next_at[n] = pack('<I2', s[i + 6]), s[i + 7], s[i + 8]
+      percents[n], seen[n], next_at[n], marks[n] = pack('<I2', s[i + 6]), s[i + 7], s[i + 8], pack('<I4', s[i + 9])
       if s[i + 3] < turn then turn = s[i + 3] end
     else
       rolling[#rolling + 1] = pack('<BI7I7I7I7I2I7', s[i], s[i + 1], s[i + 2], s[i + 3], s[i + 5], s[i + 6], s[i + 7]) .. pack(RING, unpack(s[i + 4]))
@@ -134,21 +153,21 @@ local function pack_scope(s)
   local function column(numbers) return n == 0 and '' or pack(columns, unpack(numbers)) end
   return concat({
     pack('<BI4', n, s[3]), column(held), column(spent), pack('<I7I7', turn, s.version or 0), concat(codes), s[4], '\0', column(starts), column(ends),
-    pack('<I7I7', s[1], s[2]), column(seen), column(next_at), concat(percents), concat(rolling),
+    pack('<I7I7', s[1], s[2]), column(seen), concat(marks), column(next_at), concat(percents), concat(rolling),
   })
 end
 
 -- Where a window stands in its scope, or nil. It mostly stands where the one before leads to.
 local function find(s, code, length, guess)
   if s[guess] == code and s[guess + 1] == length then return guess end
-  for i = 5, #s, 9 do
+  for i = 5, #s, 10 do
     if s[i] == code and s[i + 1] == length then return i end
   end
 end
 
 local function add_window(s, code, length)
   local i = #s + 1
-  s[i], s[i + 1], s[i + 2], s[i + 3], s[i + 5], s[i + 6], s[i + 7], s[i + 8] = code, length, 0, 0, 0, 0, 0, 0
+  s[i], s[i + 1], s[i + 2], s[i + 3], s[i + 5], s[i + 6], s[i + 7], s[i + 8], s[i + 9] = code, length, 0, 0, 0, 0, 0, 0, 0
   s[i + 4] = code < 16 and 0 or {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
   return i
 end
@@ -195,7 +214,7 @@ end
 
 -- INVARIANT (ALERT-ONCE): each threshold once for each instance of a window; only a limit above the highest that it has seen
 -- arms them again, and for a rolling window its length without an alert. `count` percentages x 100 stand in `text` from `p` on.
-local function raise_alerts(key, s, i, limit, count, text, p, spent, instant)
+local function raise_alerts(key, s, i, limit, mark, count, text, p, spent, instant)
   local rolling = s[i] >= 16
   if limit < 0 or (not rolling and instant >= s[i + 3]) then return end
   if limit + 1 > s[i + 7] then
@@ -209,10 +228,12 @@ local function raise_alerts(key, s, i, limit, count, text, p, spent, instant)
     local percent = punpack('<I2', text, p + 2 * index)
     local amount = percent == 10000 and limit or percent * q + ceil(percent * r / 10000)
     if spent < amount then
-      next_at = amount
-      break
-    end
-    if percent > s[i + 6] then
+      -- One that was announced before a refund is not announced again.
+      if percent > s[i + 6] then
+        next_at = amount
+        break
+      end
+    elseif percent > s[i + 6] then
       s[i + 6] = percent
       local starts_at, ends_at = s[i + 2], s[i + 3]
       if rolling then
@@ -224,15 +245,15 @@ local function raise_alerts(key, s, i, limit, count, text, p, spent, instant)
       add_to_outbox(alert)
     end
   end
-  if limit + 1 == s[i + 7] then s[i + 8] = next_at end
+  if limit + 1 == s[i + 7] then s[i + 8], s[i + 9] = next_at, mark end
 end
 
-local function spend(key, s, i, amount, instant, limit, count, text, p)
+local function spend(key, s, i, amount, instant, limit, mark, count, text, p)
   if s[i] < 16 then
     s[i + 4] = within(s[i + 4] + amount)
-    if count > 0 then raise_alerts(key, s, i, limit, count, text, p, s[i + 4], instant) end
+    if count > 0 then raise_alerts(key, s, i, limit, mark, count, text, p, s[i + 4], instant) end
   else
     add_to_bucket(s, i, instant, amount)
-    if count > 0 then raise_alerts(key, s, i, limit, count, text, p, rolling_spent(s, i, instant), instant) end
+    if count > 0 then raise_alerts(key, s, i, limit, mark, count, text, p, rolling_spent(s, i, instant), instant) end
   end
 end

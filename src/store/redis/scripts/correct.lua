@@ -19,14 +19,14 @@ end
 local key, is_window, code, length, starts_at, ends_at, spent, held, entries = punpack('<sBBI7I7I7i8i8i8', A, at)
 local value = call('HGET', STATE, 's' .. key)
 if not value and ends_at == 0 then return finish('K') end
-local s = value and parse_scope(value) or {0, 0, 0, ''}
+local s = value and parse_scope(value) or new_scope(key)
 if is_window == 0 then
   s[1], s[2] = within(s[1] + spent), within(s[2] + entries)
 else
   local i = find(s, code, length, 5)
   if ends_at > 0 and (not i or (code < 16 and s[i + 3] <= starts_at)) then
     i = i or add_window(s, code, length)
-    if code < 16 then s[i + 2], s[i + 3], s[i + 4], s[i + 5], s[i + 6], s[i + 7], s[i + 8] = starts_at, ends_at - 1, 0, 0, 0, 0, 0 end
+    if code < 16 then s[i + 2], s[i + 3], s[i + 4], s[i + 5], s[i + 6], s[i + 7], s[i + 8], s[i + 9] = starts_at, ends_at - 1, 0, 0, 0, 0, 0, 0 end
   end
   if i and code >= 16 then
     if spent ~= 0 then add_to_bucket(s, i, starts_at, spent) end

@@ -6,8 +6,8 @@
 -- | what never changes: I7 opened, B rung, B degrade, I7 held microcents, I7 held tokens, c8 fingerprint, I4 facts,
 --   B rungs (0 for one) with I7 microcents and I7 tokens each, I2 placements, and the readings: how the windows stood, scope by scope
 --   for each window I7 held | I7 spent | I7 startsAt | I7 endsAt, as columns
--- Placements: B scopes with I2 key, B windows, their codes, for each I7 limit + 1, for each rolling one I7 length, and for each
---   B alerts with I2 percent x 100 each
+-- Placements: B scopes with I2 key, B windows, their codes, for each I7 limit + 1 | I4 mark of its alerts, for each rolling one I7 length,
+--   and for each B alerts with I2 percent x 100 each
 -- The facts begin with s tier, s provider, s user key, B, s model; the rest is the client's.
 local function parse_hold(id, value)
   local h = {id = id}
@@ -55,7 +55,8 @@ local function is_remembered(h)
   return now < h.ended + (short and SHORT_KEPT_MS or LONG_KEPT_MS)
 end
 
--- The windows that a hold was placed in: a flat list of scope key, then for each window code, length, limit, startsAt, alerts, place.
+-- The windows that a hold was placed in: a flat list of scope key, then for each window code, length, limit, startsAt, alerts, their place,
+-- their mark.
 local function placements(h)
   local list, text, p = {}, h.static, h.after_facts
   local rungs, scopes, size, reading
@@ -67,20 +68,21 @@ local function placements(h)
     local key, count, codes = punpack('<I2c0B', text, p)
     local scope, n = {key}, 1
     local limits = codes + count
-    p = limits + 7 * count
+    p = limits + 11 * count
     for index = 0, count - 1 do
       local code = byte(text, codes + index)
       scope[n + 1], scope[n + 2], scope[n + 3] = code, 0, punpack('<I7', text, limits + 7 * index) - 1
       if code >= 16 then scope[n + 2], p = punpack('<I7', text, p) end
       scope[n + 4] = punpack('<I7', text, reading + 7 * (2 * count + index))
-      n = n + 6
+      scope[n + 7] = punpack('<I4', text, limits + 7 * count + 4 * index)
+      n = n + 7
     end
     n = 1
     for _ = 1, count do
       scope[n + 5], p = punpack('<B', text, p)
       scope[n + 6] = p
       p = p + 2 * scope[n + 5]
-      n = n + 6
+      n = n + 7
     end
     reading = reading + 28 * count
     list[#list + 1] = scope
@@ -100,7 +102,7 @@ local function load_scopes(list)
   end
   if #keys == 0 then return end
   local values = call('HMGET', STATE, unpack(fields))
-  for index, key in ipairs(keys) do loaded[key] = values[index] and parse_scope(values[index]) or {0, 0, 0, ''} end
+  for index, key in ipairs(keys) do loaded[key] = values[index] and parse_scope(values[index]) or new_scope(key) end
 end
 
 local function save_scopes()
@@ -120,16 +122,16 @@ local function change(h, released, released_tokens, ended, entries, microcents, 
     s[2] = s[2] + entries
     s[3] = s[3] - ended
     local guess = 5
-    for n = 2, #scope, 6 do
+    for n = 2, #scope, 7 do
       local code, length = scope[n], scope[n + 1]
       local unit = code % 4
       local i = find(s, code, length, guess) or add_window(s, code, length)
-      guess = i + 9
+      guess = i + 10
       if unit ~= 2 and (code >= 16 or s[i + 2] == scope[n + 3]) then
         local amount = unit == 0 and microcents or tokens
         s[i + 5] = within(s[i + 5] - (unit == 0 and released or released_tokens))
         if amount >= 0 then
-          spend(key, s, i, amount, instant, scope[n + 2], scope[n + 4], h.static, scope[n + 5])
+          spend(key, s, i, amount, instant, scope[n + 2], scope[n + 6], scope[n + 4], h.static, scope[n + 5])
         elseif code >= 16 then
           add_to_bucket(s, i, counted, amount)
         else
@@ -177,7 +179,7 @@ end
 local function remember(h, list, kept)
   local pushed = redis.pcall('RPUSH', list, pack('<I7', h.ended) .. h.id)
   if type(pushed) == 'table' and pushed.err then
-    for _, entry in ipairs(added) do call('XDEL', OUTBOX, entry) end
+    undo_outbox()
     error(pushed.err, 0)
   end
   if h.ended + kept < next_forget then next_forget = h.ended + kept end
@@ -209,9 +211,29 @@ local function correct_expired(h, microcents, tokens)
   write('h' .. h.id, pack_hold(h))
 end
 
+-- Forgets what leads the list of what is due without being open any more, ahead of its time: were it left there, every operation after
+-- it is due would have to look.
+local function skip_ended()
+  while true do
+    local first = call('LRANGE', DUE, 0, 99)
+    if #first == 0 then return end
+    local fields = {}
+    for index, one in ipairs(first) do fields[index] = 'h' .. sub(one, 8) end
+    local holds, ended = call('HMGET', STATE, unpack(fields)), 0
+    for index, one in ipairs(first) do
+      local hold = holds[index]
+      if hold and byte(hold) == 0 and punpack('<I7', hold, 3) == punpack('<I7', one) then break end
+      ended = ended + 1
+    end
+    if ended > 0 then call('LTRIM', DUE, ended, -1) end
+    if ended < 100 or punpack('<I7', first[100]) > now then return end
+  end
+end
+
 -- Ends every hold that is due by now, in (due, id) order. False where more are due than one call should end.
 local function end_due()
   for _ = 1, 1000 do
+    skip_ended()
     local first, moved = call('LINDEX', DUE, 0), call('ZRANGE', MOVED, 0, 0, 'WITHSCORES')
     local due, id
     if first then
@@ -230,7 +252,6 @@ local function end_due()
       next_due = due
       return true
     end
-    if first then call('LPOP', DUE) else call('ZREM', MOVED, id) end
     local value = call('HGET', STATE, 'h' .. id)
     local h = value and parse_hold(id, value)
     if h and h.state == 0 and h.due == due then
@@ -243,6 +264,8 @@ local function end_due()
       call('HSET', STATE, unpack(writes))
       writes, added = {}, {}
     end
+    -- Only now: had its ending failed, it would still be due.
+    if first then call('LPOP', DUE) else call('ZREM', MOVED, id) end
   end
   return false
 end

@@ -2,7 +2,7 @@
 -- stored is bounded by the scopes with a running window. Included where a scope was made.
 local function is_lapsed(s)
   if s[3] > 0 then return false end
-  for i = 5, #s, 9 do
+  for i = 5, #s, 10 do
     if s[i] < 16 then
       if now < s[i + 3] then return false end
     elseif (s[i + 3] > 0 and now < (s[i + 3] + 20) * ceil(s[i + 1] / 20)) or (s[i + 6] > 0 and now < s[i + 2] + s[i + 1]) then

@@ -36,7 +36,7 @@ if not read_windows(scopes) then return finish('S') end
 local is_new = false
 for index = 1, #keys do
   if not scopes[index] then
-    scopes[index] = {0, 0, 0, '', version = keys[index] == user and version or 0}
+    scopes[index] = new_scope(keys[index])
     is_new = true
   end
   loaded[keys[index]] = scopes[index]

@@ -19,7 +19,7 @@ if before == 0 then
     local list = placements(h)
     load_scopes(list)
     for _, scope in ipairs(list) do
-      for n = 2, #scope, 6 do
+      for n = 2, #scope, 7 do
         local code, s = scope[n], loaded[scope[1]]
         local i = code % 4 == 2 and find(s, code, scope[n + 1], 5)
         if i and code >= 16 then

@@ -43,8 +43,8 @@ do
         end
         local columns = string.rep('I7', 2 * count)
         local s = {punpack('<BI4' .. columns .. 'I7I7c' .. count .. 's', value)}
-        -- The user's own scope knows the version of the user's directory entry.
-        if now >= s[3 + 2 * count] or s[5 + 2 * count] ~= codes[index] or s[6 + 2 * count] ~= tier or (index == 1 and s[4 + 2 * count] ~= version) then
+        -- The user's own scope, which is the first, knows the version of the user's directory entry, and their tier.
+        if now >= s[3 + 2 * count] or s[5 + 2 * count] ~= codes[index] or (index == 1 and (s[4 + 2 * count] ~= version or s[6 + 2 * count] ~= tier)) then
           fits = false
           break
         end
@@ -71,7 +71,7 @@ do
         local hold = pack('<BBI7I7BBI7I7c8', 0, bits % 4, due, now, 0, 0, microcents, tokens, fingerprint) .. kept .. readings
         meta = pack('<c8I7I7I7I7I7BI7s', epoch, now, seq + 1, next_due, next_forget, appended, flags, last_due, last_id)
         call('HSET', STATE, 'm', meta, fields[2], hold, unpack(written))
-        return pack('<c1I7I7BBI7', 'A', now, seq + 1, 0, 0, due) .. readings
+        return pack('<c1I7I7BBI7', 'A', now, 2 * seq + 3, 0, 0, due) .. readings
       end
     end
   end
@@ -161,7 +161,7 @@ if chosen == 0 then return finish('R', pack_readings() .. pack_freeing(scopes)) 
 
 for index = 1, #keys do
   if not scopes[index] then
-    scopes[index] = {0, 0, 0, '', version = keys[index] == user and version or 0}
+    scopes[index] = new_scope(keys[index])
     is_new = true
   end
 end

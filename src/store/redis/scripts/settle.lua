@@ -41,7 +41,7 @@ do
       if index < scopes then
         local rolling = 0
         for n = 0, count - 1 do if byte(hold, p + n) >= 16 then rolling = rolling + 1 end end
-        p = p + 8 * count + 7 * rolling
+        p = p + 12 * count + 7 * rolling
         for _ = 1, count do p = p + 1 + 2 * byte(hold, p) end
       end
     end
@@ -68,14 +68,18 @@ do
       end
       local sums = starts + 14 * count
       local charged, entries, alerts = punpack('<I7I7', value, sums)
-      local limits, seen = {punpack('<' .. string.rep('I7', count), hold, place + count)}, {punpack('<' .. columns, value, alerts)}
+      -- INVARIANT (ALERT-ONCE): what the last announcement left to be reached is true for its limit and its list of percentages.
+      if sub(value, alerts, alerts + 11 * count - 1) ~= sub(hold, place + count, place + 12 * count - 1) then
+        fits = false
+        break
+      end
+      local next_at = {punpack('<' .. string.rep('I7', count), value, alerts + 11 * count)}
       for n = 1, count do
         local unit = byte(codes, n) % 4
         if unit ~= 2 then
           local spent = s[2 + count + n] + (unit == 0 and microcents or tokens)
           local rest = s[2 + n] - (unit == 0 and held or held_tokens)
-          -- INVARIANT (ALERT-ONCE): what the last announcement left to be reached is true for the limit that it was made under.
-          if spent > 9007199254740991 or (limits[n] > 0 and (seen[n] ~= limits[n] or spent >= seen[count + n])) then fits = false end
+          if spent > 9007199254740991 or (next_at[n] > 0 and spent >= next_at[n]) then fits = false end
           s[2 + count + n] = spent
           s[2 + n] = rest < 0 and 0 or rest
         end
@@ -102,6 +106,7 @@ do
       local pushed = redis.pcall('RPUSH', KEYS[is_given and 5 or 4], pack('<I7', now) .. id)
       if type(pushed) == 'table' and pushed.err then
         call('XDEL', KEYS[6], entry_id)
+        if call('XLEN', KEYS[6]) == 0 then call('DEL', KEYS[6]) end
         return pushed
       end
       local forget = now + (is_given and 86400000 or 60000)
@@ -109,7 +114,7 @@ do
       local sum, used, count = punpack('<ddd', found[scopes + 1])
       meta = pack('<c8I7I7I7I7I7BI7s', epoch, now, seq + 1, next_due, next_forget, appended + 1, flags, last_due, last_id)
       call('HSET', STATE, 'm', meta, 'h' .. id, ended, total_field, pack('<ddd', sum + microcents, used + tokens, count + 1), unpack(written))
-      return pack('<c1I7I7BBI7', 'K', now, seq + 1, 0, 0, held) .. sub(hold, facts_at, facts_at + facts_size - 1)
+      return pack('<c1I7I7BBI7', 'K', now, 2 * seq + 3, 0, 0, held) .. sub(hold, facts_at, facts_at + facts_size - 1)
     end
   end
 end

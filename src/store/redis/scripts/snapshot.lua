@@ -2,7 +2,7 @@
 --
 -- Store time moves on by 1 ms: whatever is written afterwards is later than this.
 --
--- Returns  K B 1 where the outbox (or the sink) has every entry | B 1 where scopes have been forgotten, and a list: the fields and values of all scopes and open holds
+-- Returns  K B 1 where the outbox has every entry, 2 where it has with the sink, else 0 | B 1 where scopes have been forgotten, and a list: the fields and values of all scopes and open holds
 --include common
 --include endings
 local meta = call('HGET', STATE, 'm')
@@ -19,9 +19,9 @@ for index = 1, #all, 2 do
   end
 end
 insert(effects, result)
-local complete = flags % 4 == 1 or (flags % 4 == 0 and appended == call('XLEN', OUTBOX))
+local complete = flags % 4 == 1 and 2 or flags % 4 == 0 and appended == call('XLEN', OUTBOX) and 1 or 0
 local moment = now
 now = now + 1
 save()
 now = moment
-return reply('K', pack('<BB', complete and 1 or 0, flags >= 4 and 1 or 0))
+return reply('K', pack('<BB', complete, flags >= 4 and 1 or 0))

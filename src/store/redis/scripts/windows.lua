@@ -1,13 +1,14 @@
 -- The windows that a request names, as they stand. Included by what tests or reads them.
 --
 -- In ARGV: B scopes, each I2 key, B windows; each B code | I7 length | I7 limit + 1 | I7 block max | I7 block pre | I7 degrade max + 1
--- | I7 degrade pre | I7 x 4 the boundaries of three consecutive windows around the client's idea of now | B alerts, I2 percent x 100 each
+-- | I7 degrade pre | I7 x 4 the boundaries of three consecutive windows around the client's idea of now | I4 mark of the alerts
+-- | B alerts, I2 percent x 100 each
 -- Replies hold the readings, scope by scope: for each window I7 held | I7 spent | I7 startsAt | I7 endsAt, as columns. More codes:
 --   S none of the three windows contains store time: correct the clock and repeat
 local keys, firsts, terms, count = {}, {}, {}, 0
 -- Of each window, from n on: code, length, limit, block max, block pre, degrade max, degrade pre, 4 boundaries, alerts, their place,
--- then startsAt, endsAt, spent, held, and where it stands in its scope.
-local STRIDE = 18
+-- then startsAt, endsAt, spent, held, where it stands in its scope, and the mark of its alerts.
+local STRIDE = 19
 
 local function parse_windows()
   local scopes, length, windows
@@ -19,9 +20,10 @@ local function parse_windows()
     windows, at = punpack('<B', A, at + length)
     firsts[index] = n
     for _ = 1, windows do
-      local t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, t12, after = punpack('<BI7I7I7I7I7I7I7I7I7I7B', A, at)
+      local t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11, mark, t12, after = punpack('<BI7I7I7I7I7I7I7I7I7I7I4B', A, at)
       terms[n + 1], terms[n + 2], terms[n + 3], terms[n + 4], terms[n + 5], terms[n + 6], terms[n + 7] = t1, t2, t3 - 1, t4, t5, t6 - 1, t7
       terms[n + 8], terms[n + 9], terms[n + 10], terms[n + 11], terms[n + 12], terms[n + 13] = t8, t9, t10, t11, t12, after
+      terms[n + 14], terms[n + 15], terms[n + 16], terms[n + 17], terms[n + 18], terms[n + 19] = 0, 0, 0, 0, 0, mark
       at = after + 2 * t12
       n = n + STRIDE
     end
@@ -37,7 +39,7 @@ local function read_windows(scopes)
     for n = firsts[index], firsts[index + 1] - STRIDE, STRIDE do
       local code, length = terms[n + 1], terms[n + 2]
       local i = s and find(s, code, length, guess) or 0
-      guess = i > 0 and i + 9 or guess
+      guess = i > 0 and i + 10 or guess
       terms[n + 18] = i
       if code >= 16 then
         local size, bucket = ceil(length / 20), bucket_of(length, now)
@@ -98,7 +100,8 @@ local function place(scopes, tier, microcents, tokens)
   for index = 1, #keys do
     local s = scopes[index]
     s[3] = s[3] + 1
-    s[4] = tier
+    -- Only a user's own scope, which is the first, is asked for its tier.
+    if index == 1 then s[4] = tier end
     for n = firsts[index], firsts[index + 1] - STRIDE, STRIDE do
       local code, i = terms[n + 1], terms[n + 18]
       if i == 0 then
@@ -107,10 +110,10 @@ local function place(scopes, tier, microcents, tokens)
       end
       if code < 16 and (s[i + 2] ~= terms[n + 14] or s[i + 3] ~= terms[n + 15]) then
         if s[i + 3] > 0 then insert(effects, 'w' .. pack('<BI7I7', code, terms[n + 14], terms[n + 15]) .. keys[index]) end
-        s[i + 2], s[i + 3], s[i + 4], s[i + 5], s[i + 6], s[i + 7], s[i + 8] = terms[n + 14], terms[n + 15], 0, 0, 0, 0, 0
+        s[i + 2], s[i + 3], s[i + 4], s[i + 5], s[i + 6], s[i + 7], s[i + 8], s[i + 9] = terms[n + 14], terms[n + 15], 0, 0, 0, 0, 0, 0
       end
       if code % 4 == 2 then
-        spend(keys[index], s, i, 1, now, terms[n + 3], terms[n + 12], A, terms[n + 13])
+        spend(keys[index], s, i, 1, now, terms[n + 3], terms[n + 19], terms[n + 12], A, terms[n + 13])
       else
         s[i + 5] = within(s[i + 5] + (code % 4 == 0 and microcents or tokens))
       end
