@@ -1,7 +1,7 @@
 // What once went wrong in the Redis store, each as the shortest story that showed it.
 
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { Bench, DAY, HOUR, MINUTE, SECOND, teamOf, userOf, windowOf } from '../../../../src/testing/contract/kit.js'
+import { Bench, DAY, MINUTE, SECOND, teamOf, userOf, windowOf } from '../../../../src/testing/contract/kit.js'
 import { manualClock } from '../../../../src/testing/index.js'
 import { Ground, keyOf, reserveOf, TestSink, through } from './setting.js'
 
