@@ -15,7 +15,7 @@ export interface ChargedWindow {
 
 /** One entry of the ledger. */
 export interface LedgerEntry {
-  /** The hold's id, the kind, and for corrections their number. Unique with `at`: an id of the caller's may be used again once it is forgotten. */
+  /** The hold's id, the kind, and for corrections their number. Unique with `at` and `openedAt`: an id of the caller's may be used again once it is forgotten. */
   readonly id: string
   readonly kind: LedgerKind
   /** ms since the epoch, in store time. */

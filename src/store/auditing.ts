@@ -6,7 +6,10 @@ import type { Amounts, Unit } from '../money/index.js'
 import type { Effect } from './contract.js'
 import type { MaybePromise } from './maybe-promise.js'
 
-/** Where ledger entries are kept for good. An entry that is written again, after a crash, is kept once: unique by id and time. */
+/**
+ * Where ledger entries are kept for good. An entry that is written again, after a crash, is kept once: unique by `id`, `at`
+ * and `openedAt` (a key that was used again after its 24 h can have two corrections of one number at one instant).
+ */
 export interface EntrySink {
   write(entries: readonly LedgerEntry[]): MaybePromise<void>
   /** Alerts that stood in the outbox: each at least once, known by its `alertId`. Absent: they are told as events alone. */

@@ -63,7 +63,7 @@ describe('CONSERVATION, audited', () => {
         let wrong: LedgerEntry | undefined
         // An id of the caller's can stand for another hold after its retention.
         const { stage, tracker } = await played(world, commands, (snapshot) =>
-          seen(snapshot, (entry) => (entry.id !== wrong?.id || entry.at !== wrong.at ? [entry] : twice ? [entry, { ...entry }] : [{ ...entry, microcents: entry.microcents + 5, tokens: entry.tokens + 3 }])),
+          seen(snapshot, (entry) => (entry.id !== wrong?.id || entry.at !== wrong.at || entry.openedAt !== wrong.openedAt ? [entry] : twice ? [entry, { ...entry }] : [{ ...entry, microcents: entry.microcents + 5, tokens: entry.tokens + 3 }])),
         )
         const snapshot = await (stage.store.auditor as Auditor).snapshot()
         const candidates: LedgerEntry[] = []

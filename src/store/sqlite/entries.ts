@@ -35,10 +35,10 @@ const COLUMNS = [
 /** How many entries are read at once. */
 const PAGE = 500
 
-/** A statement that writes one entry, whose values {@link valuesOf} gives; with `once`, unless its id and time are there. */
+/** A statement that writes one entry, whose values {@link valuesOf} gives; with `once`, unless it is there already. */
 export function entryInsert(connection: Connection, once = false): SqliteStatement {
   // Not "OR IGNORE": that would also swallow an entry that is incomplete.
-  return connection.prepare(`INSERT INTO entry (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})${once ? ' ON CONFLICT (id, at) DO NOTHING' : ''}`)
+  return connection.prepare(`INSERT INTO entry (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})${once ? ' ON CONFLICT (id, at, coalesce(opened_at, 0)) DO NOTHING' : ''}`)
 }
 
 /** The values of an entry in the order of the columns. */

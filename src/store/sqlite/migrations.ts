@@ -75,7 +75,7 @@ export const STORE_FILE: FileKind = {
 export const LEDGER_FILE: FileKind = {
   what: 'a bursar ledger',
   applicationId: 0x6275726c,
-  migrations: [`CREATE TABLE entry (${ENTRY}); CREATE UNIQUE INDEX entry_once ON entry (id, at);`],
+  migrations: [`CREATE TABLE entry (${ENTRY}); CREATE UNIQUE INDEX entry_once ON entry (id, at, coalesce(opened_at, 0));`],
 }
 
 /**
