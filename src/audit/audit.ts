@@ -51,13 +51,16 @@ export interface AuditReport {
   readonly repaired: readonly AuditDifference[]
 }
 
+/** How often a repair is tried where others repair at the same time. */
+const MOST_PASSES = 5
+
 /** As much of a store as an audit looks at. */
 export type AuditedStore = Pick<Store, 'name' | 'auditor'>
 
 /**
  * Compares the counters of a store with its ledger and its open holds; mends one of them if told to, then compares again. Throws
  * `InvalidConfigError` for a store that cannot be audited, and `InvalidRequestError` for a repair that is none and for one from an
- * incomplete ledger: nothing has changed then. Safe while others use the store; two repairs at once mend twice.
+ * incomplete ledger: nothing has changed then. Safe while others use the store, or repair it.
  */
 export async function audit(store: AuditedStore, { repair }: AuditOptions, newId: () => string, endingOf?: EndingOf): Promise<AuditReport> {
   const { auditor } = store
@@ -70,18 +73,20 @@ export async function audit(store: AuditedStore, { repair }: AuditOptions, newId
   }
   const repaired = repair === 'counters' ? found.differences : found.differences.filter(({ what }) => what !== 'held')
   let left = found
-  // Twice at most: the lifetime of a scope that was lost whole can be compared only once its windows are there again.
-  for (let pass = 0; pass < 2 && left.differences.length > 0; pass += 1) {
-    await mend(auditor, repair, left.differences, left.at, newId)
+  // Again where somebody else has repaired meanwhile; and the lifetime of a scope that was lost whole can be compared only once its
+  // windows are there again.
+  for (let pass = 0; pass < MOST_PASSES && left.differences.length > 0; pass += 1) {
+    await mend(auditor, repair, left, newId)
     left = await compare(await auditor.snapshot(), endingOf)
   }
   if (repair === 'counters' && left.differences.length === 0) await auditor.repaired?.()
   return reportOf(left, repaired)
 }
 
-async function mend(auditor: Auditor, repair: 'counters' | 'ledger', differences: readonly Difference[], at: number, newId: () => string): Promise<void> {
-  if (repair === 'counters') await auditor.correct(correctionsOf(differences))
-  else await auditor.append(entriesFor(differences, at, newId))
+async function mend(auditor: Auditor, repair: 'counters' | 'ledger', { differences, at, repairs }: Comparison, newId: () => string): Promise<void> {
+  // INVARIANT (CONSERVATION): a repair is made only if no other was made since its snapshot; else it would mend twice.
+  if (repair === 'counters') await auditor.correct(correctionsOf(differences), repairs)
+  else await auditor.append(entriesFor(differences, at, newId), repairs)
 }
 
 function reportOf({ at, complete, entries, holds, scopes, differences }: Comparison, repaired: readonly Difference[]): AuditReport {

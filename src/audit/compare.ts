@@ -39,6 +39,8 @@ export interface Comparison {
   readonly holds: number
   readonly scopes: number
   readonly differences: readonly Difference[]
+  /** As in the snapshot. */
+  readonly repairs: number
 }
 
 /** When the instance of a calendar window ends that started then, at the earliest; `undefined` where nobody can say. */
@@ -58,8 +60,8 @@ export async function compare(snapshot: AuditSnapshot, endingOf: EndingOf = () =
     }
   }
   for (const hold of snapshot.holds) sums.addHold(hold)
-  const { now: at, complete, holds, scopes } = snapshot
-  return { at, complete, entries, holds: holds.length, scopes: scopes.length, differences: sums.differences(complete) }
+  const { now: at, complete, holds, scopes, repairs } = snapshot
+  return { at, complete, entries, holds: holds.length, scopes: scopes.length, differences: sums.differences(complete), repairs }
 }
 
 interface WindowSums {

@@ -58,6 +58,8 @@ export interface AuditSnapshot {
   readonly complete: boolean
   readonly scopes: readonly CountedScope[]
   readonly holds: readonly OpenHold[]
+  /** How many repairs were made before: one that is worked out from this snapshot is made only if none came in between. */
+  readonly repairs: number
   /** The ledger up to that moment, oldest first, with what audits have appended; what was written later is not in it. */
   entries(): AsyncIterable<LedgerEntry>
 }
@@ -84,14 +86,14 @@ export interface Auditor {
   snapshot(): MaybePromise<AuditSnapshot>
   /**
    * Adds to counters what the ledger says that they lack, or takes what they have too much; never below 0 nor above 2^53 − 1.
-   * Announces nothing.
+   * Announces nothing. False, and nothing is changed, where another repair was made since the snapshot of that number.
    */
-  correct(corrections: readonly CounterCorrection[]): MaybePromise<void>
+  correct(corrections: readonly CounterCorrection[], repairs?: number): MaybePromise<boolean>
   /**
    * Appends entries that charge money without touching counters: what the counters say that the ledger lacks. They are in
-   * `ledger.totals()` as all others are, and are kept as long.
+   * `ledger.totals()` as all others are, and are kept as long. False as in {@link correct}.
    */
-  append(entries: readonly LedgerEntry[]): MaybePromise<void>
+  append(entries: readonly LedgerEntry[], repairs?: number): MaybePromise<boolean>
   /** The counters are what a complete ledger says: a store that had lost its data takes requests again. */
   repaired?(): MaybePromise<void>
 }

@@ -14,6 +14,7 @@ export class MemoryAuditor implements Auditor {
   readonly #scopes: Scopes
   readonly #due: DueQueue
   readonly #ledger: MemoryLedger
+  #repairs = 0
 
   constructor(advance: () => number, scopes: Scopes, due: DueQueue, ledger: MemoryLedger) {
     this.#advance = advance
@@ -32,19 +33,25 @@ export class MemoryAuditor implements Auditor {
     })
     const { complete } = this.#ledger
     const entries = this.#ledger.written()
-    return { now, complete, scopes, holds: this.#due.holds.map(openHold), entries: () => each(entries) }
+    return { now, complete, scopes, holds: this.#due.holds.map(openHold), repairs: this.#repairs, entries: () => each(entries) }
   }
 
-  correct(corrections: readonly CounterCorrection[]): void {
+  correct(corrections: readonly CounterCorrection[], repairs = this.#repairs): boolean {
+    if (repairs !== this.#repairs) return false
+    this.#repairs += 1
     this.#advance()
     for (const correction of corrections) {
       const record = this.#scopes.get(correction)
       if (record !== undefined) correctCounters(record, correction)
     }
+    return true
   }
 
-  append(entries: readonly LedgerEntry[]): void {
+  append(entries: readonly LedgerEntry[], repairs = this.#repairs): boolean {
+    if (repairs !== this.#repairs) return false
+    this.#repairs += 1
     for (const entry of entries) this.#ledger.charge(entry)
+    return true
   }
 }
 

@@ -9,7 +9,7 @@ import { unpackCounters } from './counters.js'
 import { chargedBy, packJsonEntry } from './entries.js'
 import { unpackHold } from './holds.js'
 import type { RedisLedger } from './ledger.js'
-import { Unpacker } from './packing.js'
+import { Unpacker, type Packer } from './packing.js'
 import { codeOf } from './window-codes.js'
 
 const SCOPE = 's'
@@ -36,6 +36,7 @@ export class RedisAuditor implements Auditor {
     const where = reply.body.u8()
     const complete = where === WITH_SINK ? this.#connection.hasSink : where === IN_OUTBOX && !this.#connection.isLost
     const restarted = reply.body.u8() === 1
+    const repairs = reply.body.u56()
     const { now } = reply
     const fields = reply.more.find((item) => Array.isArray(item)) as Buffer[]
     const scopes: CountedScope[] = []
@@ -50,22 +51,15 @@ export class RedisAuditor implements Auditor {
     async function* entries(): AsyncIterable<LedgerEntry> {
       for await (const entry of ledger.entries()) if (entry.at <= now) yield entry
     }
-    return { now, complete, scopes, holds, entries }
+    return { now, complete, scopes, holds, repairs, entries }
   }
 
-  async correct(corrections: readonly CounterCorrection[]): Promise<void> {
-    for (const { scope, window, startsAt, endsAt, spent, held, entries } of corrections) {
-      const { code, lengthMs } = window === undefined ? { code: 0, lengthMs: 0 } : codeOf(window)
-      const reply = await this.#connection.run(
-        'correct',
-        (to) => {
-          to.u8(1).textZ(scopeKey(scope)).u8(window === undefined ? 0 : 1).u8(code).u56(lengthMs).u56(startsAt)
-          return to.u56(endsAt === undefined ? 0 : endsAt + 1).i64(spent).i64(held).i64(entries)
-        },
-        MENDS,
-      )
-      this.#connection.keep(reply)
-    }
+  correct(corrections: readonly CounterCorrection[], repairs?: number): Promise<boolean> {
+    return this.#mend(corrections, [], repairs)
+  }
+
+  append(entries: readonly LedgerEntry[], repairs?: number): Promise<boolean> {
+    return this.#mend([], entries, repairs)
   }
 
   /** Lets every process go on that knew the lost data set. */
@@ -73,16 +67,30 @@ export class RedisAuditor implements Auditor {
     if (this.#connection.isLost) await this.#connection.accept()
   }
 
-  async append(entries: readonly LedgerEntry[]): Promise<void> {
-    for (const entry of entries) {
-      const reply = await this.#connection.run('correct', (to) => {
-        const names = [entry.model, entry.provider, entry.tier].map((name) => (name ?? '').replaceAll('\0', '\ufffd'))
-        names.reduce((message, name) => message.textZ(name), to.u8(2))
-        return to.i64(entry.microcents).i64(entry.tokens).bytes(packJsonEntry(entry))
-      })
-      this.#connection.keep(reply)
-    }
+  async #mend(corrections: readonly CounterCorrection[], entries: readonly LedgerEntry[], repairs: number | undefined): Promise<boolean> {
+    const reply = await this.#connection.run('correct', (to) => packEntries(packCorrections(to.u56(repairs === undefined ? 0 : repairs + 1), corrections), entries), MENDS)
+    this.#connection.keep(reply)
+    return reply.code === 'K'
   }
+}
+
+function packCorrections(to: Packer, corrections: readonly CounterCorrection[]): Packer {
+  to.u32(corrections.length)
+  for (const { scope, window, startsAt, endsAt, spent, held, entries } of corrections) {
+    const { code, lengthMs } = window === undefined ? { code: 0, lengthMs: 0 } : codeOf(window)
+    to.textZ(scopeKey(scope)).u8(window === undefined ? 0 : 1).u8(code).u56(lengthMs).u56(startsAt)
+    to.u56(endsAt === undefined ? 0 : endsAt + 1).i64(spent).i64(held).i64(entries)
+  }
+  return to
+}
+
+function packEntries(to: Packer, entries: readonly LedgerEntry[]): Packer {
+  to.u32(entries.length)
+  for (const entry of entries) {
+    for (const name of [entry.model, entry.provider, entry.tier]) to.textZ((name ?? '').replaceAll('\0', '\ufffd'))
+    to.i64(entry.microcents).i64(entry.tokens).sized32(() => to.bytes(packJsonEntry(entry)))
+  }
+  return to
 }
 
 function countedScope(scope: ScopeId, value: Buffer, now: number, restarted: boolean): CountedScope {

@@ -18,6 +18,9 @@ export interface RedisClient {
   pipeline(): RedisPipeline
   on(event: 'error', listener: (error: Error) => void): unknown
   disconnect(): void
+  once?(event: 'ready' | 'end', listener: () => void): unknown
+  readonly status?: string
+  readonly options?: { readonly enableAutoPipelining?: boolean | undefined; readonly enableOfflineQueue?: boolean | undefined }
 }
 
 /** True for what can be a client. */
@@ -66,12 +69,23 @@ export class SharedClient {
       // Failures reach whoever waits for a reply: nobody need be told twice.
       if (this.#options.client === undefined) this.#client.on('error', () => {})
     }
+    await untilReady(this.#client)
     const policy = /maxmemory_policy:(\S+)/.exec(String(await this.#client.call('INFO', 'memory')))?.[1]
     if (policy?.startsWith('allkeys') === true) {
       throw new InvalidConfigError(`redisStore: the server's maxmemory-policy is ${policy}, which may evict budgets while they are in use. Set it to noeviction.`)
     }
     return this.#client
   }
+}
+
+/** A client that refuses commands until it is connected is waited for: the caller's own time limit ends it. */
+async function untilReady(client: RedisClient): Promise<void> {
+  const isConnecting = client.status === 'connecting' || client.status === 'connect' || client.status === 'reconnecting'
+  if (client.options?.enableOfflineQueue !== false || !isConnecting || client.once === undefined) return
+  await new Promise<void>((resolve) => {
+    client.once?.('ready', resolve)
+    client.once?.('end', resolve)
+  })
 }
 
 const MEANINGS: readonly (readonly [pattern: RegExp, meaning: string])[] = [

@@ -178,7 +178,9 @@ export class Connection {
       if (mode === 'join' && this.#known === NO_EPOCH && (await this.#standsForALostOne(client))) this.#lose()
       const reply = await this.#ask(client, 'hello', this.#header(0, randomBytes(EPOCH_BYTES)).bytes(this.#known).u8(this.hasSink ? 1 : 0).u8(MODES[mode]).take())
       if (reply.code === 'X') this.#lose()
-      this.#epoch = Buffer.from(reply.body.bytes(EPOCH_BYTES))
+      const epoch = Buffer.from(reply.body.bytes(EPOCH_BYTES))
+      if (!epoch.equals(this.#epoch)) this.#writes = 0
+      this.#epoch = epoch
       this.keep(reply)
       if (mode === 'mend') return client
       this.#known = this.#epoch

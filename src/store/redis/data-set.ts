@@ -15,6 +15,8 @@ import type { RedisStoreOptions } from './options.js'
 
 const PARTITIONS = 256
 const MOST_KNOWN_HOLDS = 100_000
+/** How long closing may take. */
+const CLOSING_MS = 1_000
 
 /** A data set: the keys under one hash tag. */
 export interface DataSet {
@@ -75,7 +77,13 @@ export class DataSets {
 
   async close(): Promise<void> {
     const made = this.#sets.filter((set) => set !== undefined)
-    await Promise.all(made.map(({ ledger }) => ledger.close()))
+    let timer: ReturnType<typeof setTimeout> | undefined
+    // What cannot be drained now stays in the outbox; a client that waits for a server would keep the process from ending.
+    const enough = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, CLOSING_MS)
+    })
+    await Promise.race([Promise.all(made.map(({ ledger }) => ledger.close())), enough])
+    clearTimeout(timer)
     for (const { connection } of made) connection.close()
     this.#client.close()
   }

@@ -4,7 +4,7 @@ import { scopeKey, type UserRef } from '../../budget/index.js'
 import type { ScopeId } from '../../enforcement/index.js'
 import type { LedgerEntry, LedgerTotals, ModelTotals } from '../../ledger/index.js'
 import type { Auditor, AuditSnapshot, CounterCorrection } from '../auditing.js'
-import type { LedgerSink } from '../contract.js'
+import type { LedgerSink, MaybePromise } from '../index.js'
 import type { Directory, DirectoryChange, DirectoryEntry } from '../directory.js'
 import type { DataSet, DataSets } from './data-set.js'
 
@@ -65,9 +65,14 @@ export class JoinedLedger implements LedgerSink {
   }
 }
 
+const MOST_SNAPSHOTS = 10
+
 /** Audits one data set after the other: each as it stood at a moment of its own. */
 export class JoinedAuditor implements Auditor {
   readonly #sets: DataSets
+  /** How many repairs each data set had at each of the last snapshots, which are numbered here. */
+  readonly #made = new Map<number, ReadonlyMap<DataSet, number>>()
+  #snapshots = 0
 
   constructor(sets: DataSets) {
     this.#sets = sets
@@ -78,6 +83,9 @@ export class JoinedAuditor implements Auditor {
     for (const { auditor } of this.#sets.all()) snapshots.push(await auditor.snapshot())
     const hasSink = this.#sets.all()[0]?.connection.hasSink === true
     const own = new Map(this.#sets.all().map((set, index) => [set, snapshots[index] as AuditSnapshot]))
+    const repairs = (this.#snapshots += 1)
+    this.#made.set(repairs, new Map([...own].map(([set, snapshot]) => [set, snapshot.repairs])))
+    this.#made.delete(repairs - MOST_SNAPSHOTS)
     const sets = this.#sets
     async function* entries(): AsyncIterable<LedgerEntry> {
       if (!hasSink) {
@@ -95,20 +103,34 @@ export class JoinedAuditor implements Auditor {
       complete: snapshots.every(({ complete }) => complete),
       scopes: snapshots.flatMap(({ scopes }) => scopes),
       holds: snapshots.flatMap(({ holds }) => holds),
+      repairs,
       entries,
     }
   }
 
-  async correct(corrections: readonly CounterCorrection[]): Promise<void> {
-    for (const correction of corrections) await this.#of(correction.scope).auditor.correct([correction])
+  /** Each data set is mended by itself: where one was repaired meanwhile, the others are, and an audit finds what is left. */
+  async correct(corrections: readonly CounterCorrection[], repairs?: number): Promise<boolean> {
+    return this.#each(corrections, ({ scope }) => this.#of(scope), repairs, (auditor, own, made) => auditor.correct(own, made))
+  }
+
+  async append(entries: readonly LedgerEntry[], repairs?: number): Promise<boolean> {
+    return this.#each(entries, (entry) => this.#sets.ofUser(userOfEntry(entry)), repairs, (auditor, own, made) => auditor.append(own, made))
   }
 
   async repaired(): Promise<void> {
     for (const { auditor } of this.#sets.all()) await auditor.repaired()
   }
 
-  async append(entries: readonly LedgerEntry[]): Promise<void> {
-    for (const entry of entries) await this.#sets.ofUser(userOfEntry(entry)).auditor.append([entry])
+  async #each<T>(all: readonly T[], setOf: (one: T) => DataSet, repairs: number | undefined, mend: (auditor: Auditor, own: readonly T[], made: number | undefined) => MaybePromise<boolean>): Promise<boolean> {
+    const groups = new Map<DataSet, T[]>()
+    for (const one of all) groups.set(setOf(one), [...(groups.get(setOf(one)) ?? []), one])
+    let isDone = true
+    for (const [set, own] of groups) {
+      const made = repairs === undefined ? undefined : this.#made.get(repairs)?.get(set)
+      if (repairs !== undefined && made === undefined) return false
+      if (!(await mend(set.auditor, own, made))) isDone = false
+    }
+    return isDone
   }
 
   #of(scope: ScopeId): DataSet {

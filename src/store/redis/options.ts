@@ -42,6 +42,7 @@ export function checkRedisOptions(options: RedisStoreOptions): void {
   const { client, url, prefix, partition, wait, sink, outboxCapacity, clock, storeClock } = options
   if ((client === undefined) === (url === undefined)) throw new InvalidConfigError('redisStore.client: give either a client of ioredis or a url.')
   if (client !== undefined && !isRedisClient(client)) throw wrong('client', client, 'is no client of ioredis. Give new Redis(…) or new Cluster(…).')
+  if (client?.options?.enableAutoPipelining === true) throw new InvalidConfigError('redisStore.client: has enableAutoPipelining: true, under which its scripts fail, and which halves their throughput. Make the client without it.')
   if (url !== undefined && !/^rediss?:\/\//.test(String(url))) throw wrong('url', url, 'is no address. Give redis://host:port or rediss://host:port.')
   if (prefix !== undefined && !(typeof prefix === 'string' && /^[^{}\s]{1,100}$/.test(prefix))) throw wrong('prefix', prefix, 'is no prefix. Give 1 to 100 characters without spaces and braces.')
   if (partition !== undefined && partition !== 'all' && partition !== 'tenant') throw wrong('partition', partition, "is unknown. Use 'all' or 'tenant'.")

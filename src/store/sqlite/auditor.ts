@@ -29,6 +29,8 @@ export class SqliteAuditor implements Auditor {
   readonly #ledger: StoreLedger
   readonly #operate: <T>(work: (now: number) => T) => T
   readonly #page: SqliteStatement
+  readonly #repairs: SqliteStatement
+  readonly #nextRepair: SqliteStatement
 
   constructor(connection: Connection, scopes: ScopeTable, charges: ChargeTable, ledger: StoreLedger, operate: <T>(work: (now: number) => T) => T) {
     this.#connection = connection
@@ -37,6 +39,8 @@ export class SqliteAuditor implements Auditor {
     this.#ledger = ledger
     this.#operate = operate
     this.#page = connection.prepare(`SELECT key, kind, tenant, id, tier, layout, cells FROM scope WHERE key > ? ORDER BY key LIMIT ${PAGE}`)
+    this.#repairs = connection.prepare('SELECT repairs FROM head')
+    this.#nextRepair = connection.prepare('UPDATE head SET repairs = repairs + 1')
   }
 
   snapshot(): AuditSnapshot {
@@ -46,12 +50,13 @@ export class SqliteAuditor implements Auditor {
       const until = this.#ledger.last()
       const scopes = [...this.#countedScopes(now)]
       const holds = this.#charges.open().map(openHold)
-      return { now, complete: true, scopes, holds, entries: () => this.#ledger.entries(until) }
+      return { now, complete: true, scopes, holds, repairs: this.#made(), entries: () => this.#ledger.entries(until) }
     })
   }
 
-  correct(corrections: readonly CounterCorrection[]): void {
-    this.#operate(() => {
+  correct(corrections: readonly CounterCorrection[], repairs?: number): boolean {
+    return this.#operate(() => {
+      if (!this.#isNext(repairs)) return false
       for (const correction of corrections) {
         const { scope } = correction
         const loaded = this.#scopes.get({ scope, key: scopeKey(scope) })
@@ -59,13 +64,27 @@ export class SqliteAuditor implements Auditor {
         this.#scopes.changing(loaded)
         correctCounters(loaded, correction)
       }
+      return true
     })
   }
 
-  append(entries: readonly LedgerEntry[]): void {
-    this.#operate(() => {
+  append(entries: readonly LedgerEntry[], repairs?: number): boolean {
+    return this.#operate(() => {
+      if (!this.#isNext(repairs)) return false
       for (const entry of entries) this.#ledger.add(entry)
+      return true
     })
+  }
+
+  #made(): number {
+    return (this.#repairs.get() as { readonly repairs: number }).repairs
+  }
+
+  /** Counts a repair, if none was made since. */
+  #isNext(repairs: number | undefined): boolean {
+    if (repairs !== undefined && repairs !== this.#made()) return false
+    this.#nextRepair.get()
+    return true
   }
 
   *#countedScopes(now: number): Generator<CountedScope> {

@@ -42,9 +42,9 @@ export const STORE_FILE: FileKind = {
   applicationId: 0x62757273,
   migrations: [
     `
-    -- One row: store time; up to which entry "sum" has summed, and up to which generated and given ids were forgotten.
-    CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), now INTEGER NOT NULL, summed INTEGER NOT NULL, forgot_generated INTEGER NOT NULL, forgot_given INTEGER NOT NULL);
-    INSERT INTO head VALUES (1, 0, 0, 0, 0);
+    -- One row: store time; up to which entry "sum" has summed, up to which generated and given ids were forgotten; how many repairs were made.
+    CREATE TABLE head (id INTEGER PRIMARY KEY CHECK (id = 1), now INTEGER NOT NULL, summed INTEGER NOT NULL, forgot_generated INTEGER NOT NULL, forgot_given INTEGER NOT NULL, repairs INTEGER NOT NULL);
+    INSERT INTO head VALUES (1, 0, 0, 0, 0, 0);
     -- Which windows stand in which order in a scope's cells: JSON, a list of names.
     CREATE TABLE layout (id INTEGER PRIMARY KEY, windows TEXT NOT NULL UNIQUE);
     -- What was limited when something was placed: JSON, a list of { window, unit, limit, alerts }.

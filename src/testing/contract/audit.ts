@@ -218,6 +218,27 @@ const snapshotCases: readonly StoreContractCase[] = [
     },
   },
   {
+    name: 'makes a repair only where no other was made since its snapshot',
+    async run(open) {
+      const setting = await afterMuch(open)
+      if (setting === undefined) return
+      const { bench, auditor } = setting
+      const wrong = { scope: ann.scope, window: 'daily/usd', startsAt: TODAY, spent: 7, held: 0, entries: 0 }
+      await auditor.correct([wrong])
+      const { repairs } = await auditor.snapshot()
+      equal(await auditor.correct([{ ...wrong, spent: -7 }], repairs), true, 'the first repair of a snapshot')
+      const [mended] = await bench.counted(ann)
+      equal(await auditor.correct([{ ...wrong, spent: -7 }], repairs), false, 'the second')
+      equal(await auditor.append([], repairs), false, 'a repair of the ledger after it')
+      equal((await bench.counted(ann))[0], mended, 'the counter')
+      equal((await audited(bench)).status, 'clean', 'an audit afterwards')
+      await auditor.correct([wrong])
+      const reports = await Promise.all([1, 2, 3].map(() => audited(bench, { repair: 'counters' })))
+      equal(reports.filter(({ differences }) => differences.length > 0), [], 'what three repairs at once have left')
+      equal((await bench.counted(ann))[0], mended, 'the counter after them')
+    },
+  },
+  {
     name: 'sums what an audit has appended with all that was charged',
     async run(open) {
       const setting = await afterMuch(open)

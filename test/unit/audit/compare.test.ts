@@ -28,7 +28,7 @@ describe('spent', () => {
       entry('d', 'denied', 0, []),
     ]
     const scopes = [scopeOf(ann, 115, 3, counted('daily/usd', [[TODAY, 15]])), scopeOf(team, 5, 1, counted('daily/usd', [[TODAY, 5]]))]
-    expect(await compare(snapshot(scopes, entries))).toEqual({ at: NOON, complete: true, entries: 5, holds: 0, scopes: 2, differences: [] })
+    expect(await compare(snapshot(scopes, entries))).toEqual({ at: NOON, complete: true, entries: 5, holds: 0, scopes: 2, differences: [], repairs: 0 })
     const wrong = [scopeOf(ann, 115, 3, counted('daily/usd', [[TODAY, 14]])), scopeOf(team, 5, 1, counted('daily/usd', [[TODAY, 6]]))]
     expect(await found(snapshot(wrong, entries))).toEqual(['ann daily/usd spent 14 not 15 @-12h', 'search daily/usd spent 6 not 5 @-12h'])
   })

@@ -35,7 +35,7 @@ export function hold(id: string, microcents: number, placed: readonly [ScopeId, 
 
 /** A snapshot at noon with a complete ledger. */
 export function snapshot(scopes: readonly CountedScope[], entries: readonly LedgerEntry[], more: Partial<AuditSnapshot> = {}): AuditSnapshot {
-  return { now: NOON, complete: true, scopes, holds: [], entries: () => each(entries), ...more }
+  return { now: NOON, complete: true, scopes, holds: [], repairs: 0, entries: () => each(entries), ...more }
 }
 
 async function* each<T>(items: readonly T[]): AsyncIterable<T> {

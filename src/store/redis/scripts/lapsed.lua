@@ -1,10 +1,13 @@
--- Forgets some scopes whose windows have all ended: looked for only when a new one comes, more than one each time, so that what is
--- stored is bounded by the scopes with a running window. Included where a scope was made.
+-- Forgets some scopes whose windows ended so long ago that no calendar's running one can have begun before that end: the next window
+-- starts no earlier than the stored one ended, whatever its zone says by then. Looked for only when a new scope comes, more than one
+-- each time, so that what is stored is bounded. Included where a scope was made.
+-- Of a day, a week and a month, with the hours of a change of zone or clocks; what never ends is never forgotten.
+local LONGEST = {2 * 86400000, 8 * 86400000, 33 * 86400000, 0}
 local function is_lapsed(s)
   if s[3] > 0 then return false end
   for i = 5, #s, 10 do
     if s[i] < 16 then
-      if now < s[i + 3] then return false end
+      if now < s[i + 3] + LONGEST[floor(s[i] / 4) + 1] then return false end
     elseif (s[i + 3] > 0 and now < (s[i + 3] + 20) * ceil(s[i + 1] / 20)) or (s[i + 6] > 0 and now < s[i + 2] + s[i + 1]) then
       return false
     end

@@ -2,11 +2,11 @@
 --
 -- Store time moves on by 1 ms: whatever is written afterwards is later than this.
 --
--- Returns  K B 1 where the outbox has every entry, 2 where it has with the sink, else 0 | B 1 where scopes have been forgotten, and a list: the fields and values of all scopes and open holds
+-- Returns  K B 1 where the outbox has every entry, 2 where it has with the sink, else 0 | B 1 where scopes have been forgotten | I7 how many repairs were made, and a list: the fields and values of all scopes and open holds
 --include common
 --include endings
-local meta = call('HGET', STATE, 'm')
-local stopped = begin(meta)
+local found = call('HMGET', STATE, 'm', 'R')
+local stopped = begin(found[1])
 if stopped then return reply(stopped) end
 if next_due <= now and not end_due() then return finish('D') end
 local all, result = call('HGETALL', STATE), {}
@@ -24,4 +24,4 @@ local moment = now
 now = now + 1
 save()
 now = moment
-return reply('K', pack('<BB', complete, flags >= 4 and 1 or 0))
+return reply('K', pack('<BBI7', complete, flags >= 4 and 1 or 0, tonumber(found[2] or '0')))

@@ -57,6 +57,12 @@ const WRONG: readonly [field: string, options: Record<string, unknown>][] = [
 ]
 
 describe('the options of the Redis store', () => {
+  it('refuse a client that pipelines by itself: its scripts fail', () => {
+    const pipelining = new Redis({ lazyConnect: true, enableAutoPipelining: true })
+    expect(() => redisStore({ client: pipelining })).toThrow(/redisStore\.client: has enableAutoPipelining: true/)
+    pipelining.disconnect()
+  })
+
   it.each(WRONG)('names %s in %o', (field, options) => {
     const make = (): unknown => redisStore(options as unknown as RedisStoreOptions)
     expect(make).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG', message: expect.stringMatching(new RegExp(`^redisStore\\.${field}: .*(Give|give|Use) `)) }))

@@ -269,23 +269,4 @@ describe('what once went wrong', () => {
       expect(reserves + settles, `${tiers.join(' and ')}, ${ttlMs} ms`).toBeLessThan(100)
     }
   })
-
-  it('knows the version of the directory in a scope that came back through a late settle', async () => {
-    const prefix = ground.prefix(), clock = manualClock('2026-01-15T12:00:00Z')
-    const [a, stale] = [ground.store(prefix, { storeClock: clock }), ground.store(prefix, { storeClock: clock })]
-    const user = { userId: 'ann' }, daily = [userOf('ann', windowOf(1000))]
-    await stale.read(daily)
-    await a.directory.change(user, { overrides: { daily: 'x' as never } })
-    const entry = await a.directory.get(user)
-    expect((await a.reserve(reserveOf('late', daily, { entry, ttlMs: SECOND }))).outcome).toBe('admitted')
-    clock.set(Date.UTC(2026, 0, 15, 23, 59, 59))
-    await a.read(daily)
-    await a.reserve(reserveOf('second', daily, { entry, ttlMs: 1 }))
-    clock.set(Date.UTC(2026, 0, 16, 0, 0, 1))
-    for (let i = 0; i < 50; i += 1) await a.reserve(reserveOf(`n${i}`, [userOf(`n${i}`, windowOf(1000))], { facts: { user: { userId: `n${i}` }, tier: 'free' } }))
-    expect(await ground.fields(prefix, 'suser//ann')).toEqual([])
-    expect((await a.settle({ id: 'late', microcents: 2 })).outcome).toBe('settled')
-    expect((await a.record({ id: 'r', fingerprint: 'r', idGiven: true, scopes: daily, amounts: { microcents: 1, tokens: 0 }, facts: { user, tier: 'free', model: 'large' }, entry })).outcome).toBe('recorded')
-    expect((await stale.reserve(reserveOf('x', daily))).outcome).toBe('outdated')
-  })
 })
