@@ -32,10 +32,10 @@ import {
   type Settlement,
 } from './decision/index.js'
 import { EnforcementCallbacks, frozenCopy, type Policy } from './enforcement/index.js'
-import { ClosedError, DuplicateRequestError, InvalidRequestError, MissingCostError } from './errors/index.js'
+import { ClosedError, DuplicateRequestError, InvalidRequestError, isBursarError, MissingCostError } from './errors/index.js'
 import type { EventHub } from './events/index.js'
 import { formatUsd } from './money/index.js'
-import { isStoresFailure } from './outage/index.js'
+import { isStoresFailure, mayHaveChanged } from './outage/index.js'
 import { Ladder } from './pricing/index.js'
 import { PoliciesInForce } from './policies-in-force.js'
 import { failureError, isPromise, type Admitted, type Failure, type MaybePromise, type Outdated, type Refused, type ReserveRequest } from './store/index.js'
@@ -141,7 +141,8 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
         throw error.code === 'MISSING_COST' ? new MissingCostError('cost: the guarded call returned neither cost nor usage, so its estimate was charged. Return { result, cost }.') : error
       }
       assertStoreFailed(error)
-      // The answer is paid for: it is not lost with the store. The hold stays, and is charged when it expires.
+      // The answer is paid for: it is not lost with the store. A hold stays, and expires; without one, or with a queue that is full,
+      // the error says what was not counted.
       this.#failed('settle', error)
     }
     return result
@@ -240,6 +241,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
 
   async #askAgain(error: unknown, question: Question, asked: ReserveRequest, asksFunctions: boolean, signal: AbortSignal | undefined): Promise<Decision> {
     assertStoreFailed(error)
+    if (!mayHaveChanged(error)) return this.#withoutStore(error, 'reserve', question, undefined, asksFunctions, signal)
     let reply: Reply
     try {
       reply = await this.#foundation.store.reserve(asked)
@@ -306,10 +308,10 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     return decision
   }
 
-  #denied(assessment: Assessment, known: DenialCode | undefined): DeniedDecision {
+  #denied(assessment: Assessment, known: DenialCode | undefined, storeWasReset = false): DeniedDecision {
     if (this.callbacks.verbose) assessment.verdicts()
     const code = known ?? assessment.code()
-    const decision = new DeniedDecision(assessment, code, () => assessment.denial(code, this.#config.upgradeUrl))
+    const decision = new DeniedDecision(assessment, code, () => assessment.denial(code, this.#config.upgradeUrl, storeWasReset))
     this.#noteDenial(decision)
     this.#announce(decision)
     return decision
@@ -354,7 +356,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     signal?.throwIfAborted()
     const answer = answerWithoutStore(this.#foundation, this.#config.onStoreError ?? 'block', error, question, asked, asksFunctions)
     const { assessment } = answer
-    if (!answer.allowed) return this.#denied(assessment, answer.code)
+    if (!answer.allowed) return this.#denied(assessment, answer.code, answer.storeWasReset)
     return this.#allowed(assessment, answer.action, answer.expiresAt, undefined, new Unheld(this.#foundation, this.#holds, question.request, assessment, answer.local))
   }
 
@@ -373,6 +375,8 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   }
 
   #failed(operation: string, error: unknown): void {
+    // What comes too late for a closed store is nobody's failure.
+    if (isBursarError(error) && error.code === 'CLOSED') return
     if (this.#foundation.guard?.hasAnnounced(error) === true) return
     this.#failing = true
     this.#events.emit('store-error', { operation, error })
@@ -380,6 +384,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
 
   #recovered(): void {
     this.#failing = false
+    if (this.#closed) return
     this.#events.emit('store-recovered', { operation: 'reserve' })
   }
 

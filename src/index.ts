@@ -5,6 +5,7 @@ export type { AmountConfig, BudgetConfig, CalendarConfig, PolicyConfig, ScopeGro
 export { bursarConfig, defineConfig, type BursarConfig, type Enrich } from './config.js'
 export {
   BudgetExceededError,
+  UncountedCostError,
   type AllowedDecision,
   type BursarEvents,
   type CheckOptions,

@@ -16,6 +16,8 @@ import type { Rung } from './rungs.js'
 import { collectVerdicts } from './verdicts.js'
 
 const BY_SHARE = 'The budget store is away: this process decides by its share of what was left, and counts the rest as used.'
+const UNAVAILABLE = 'The budget store is not available, and this request is not allowed without it (onStoreError). Try again, with a new idempotencyKey if one was given.'
+const RESET = "The budget store has lost its data, and no request is allowed until it is repaired from the ledger with tracker.audit({ repair: 'counters' }), or the loss is accepted with store.acceptReset()."
 const NO_FREEING: ReadonlyMap<number, readonly Freeing[]> = new Map()
 
 /** A request with the store's answer. What may be asked of it is worked out when it is asked for. */
@@ -106,11 +108,11 @@ export class Assessment implements Basis {
     return refusals.every(({ terms }) => terms.unit === 'requests') ? 'rate' : 'budget'
   }
 
-  /** The refusal as plain data. */
-  denial(code: DenialCode, upgradeUrl: string | undefined): Denial {
+  /** The refusal as plain data. `storeWasReset`: the store was asked, and has lost its data. */
+  denial(code: DenialCode, upgradeUrl: string | undefined, storeWasReset = false): Denial {
     const general = { error: errorWord(code), code, status: DENIAL_STATUS[code], decisionId: this.id, ...(upgradeUrl !== undefined && { upgradeUrl }) }
     if (code === 'store-unavailable') {
-      return Object.freeze({ ...general, message: 'The budget store is not available, and this request is not allowed without it (onStoreError). Try again.', retryAfterMs: null })
+      return Object.freeze({ ...general, message: storeWasReset ? RESET : UNAVAILABLE, retryAfterMs: null })
     }
     if (code !== 'budget' && code !== 'rate') {
       const blocking = this.verdicts().find((verdict) => verdict.action === 'BLOCK')

@@ -13,6 +13,7 @@ import { parseDuration, type Duration } from '../time/index.js'
 import { parseStrictly, totalTokens, type Foundation } from '../tracker/index.js'
 import type { BursarEvents } from './events.js'
 import type { Decided, Endings, Outcome, Settlement } from './decision.js'
+import { uncounted } from './uncounted-cost.js'
 
 /** What a call cost, in integers. */
 export interface Actual {
@@ -103,7 +104,10 @@ export class Holds implements Endings {
   async #kept(id: string, { microcents, tokens, model }: Actual, decided: Decided | undefined, error: unknown): Promise<Settlement> {
     const guard = this.#guardFor(error)
     const rung = decided?.rung
-    const kept = await guard.keep({ id, kind: 'settle', microcents, tokens: tokens ?? rung?.amounts.tokens, model, placed: placementOn(decided, model) }, error)
+    const ending = { id, kind: 'settle', microcents, tokens: tokens ?? rung?.amounts.tokens, model, placed: placementOn(decided, model) } as const
+    const kept = await guard.keep(ending, error).catch((lost: unknown) => {
+      throw uncounted(id, microcents, 'settle its id when the store is back, else its hold is charged with its estimate when it expires (onHoldExpiry)', lost)
+    })
     const overage = rung === undefined ? 0 : Math.max(0, microcents - rung.amounts.microcents)
     const settlement: Settlement = { ...settlementOf(microcents, overage, kept === 'repeated'), queued: true }
     if (decided !== undefined && kept === 'kept') this.#announce(id, settlement, decided.placement().facts, rung?.model, model, false)

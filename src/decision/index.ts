@@ -1,5 +1,6 @@
 export { assertStoreFailed, isUnusableOutcome } from './failing.js'
 export { answerWithoutStore } from './store-away.js'
+export { UncountedCostError } from './uncounted-cost.js'
 export { Unheld } from './unheld.js'
 export { Assessment } from './assessment.js'
 export { AllowedDecision, DeniedDecision, type Decision, type Endings, type EnforcedBy, type Outcome, type RungView, type Settlement } from './decision.js'

@@ -15,7 +15,7 @@ export type OnStoreError = 'block' | 'allow' | 'local'
 /** The answer without the store; `code` is why it is refused, where the assessment does not know better. */
 export type AwayAnswer =
   | { readonly allowed: true; readonly assessment: Assessment; readonly action: Exclude<EnforcementAction, 'BLOCK'>; readonly expiresAt: number; readonly local: LocalHold | undefined }
-  | { readonly allowed: false; readonly assessment: Assessment; readonly code: DenialCode | undefined }
+  | { readonly allowed: false; readonly assessment: Assessment; readonly code: DenialCode | undefined; readonly storeWasReset?: boolean | undefined }
 
 const storeUnavailable: Policy<string> = () => ({ action: 'BLOCK', reason: 'the store is not available' })
 
@@ -24,13 +24,14 @@ const storeUnavailable: Policy<string> = () => ({ action: 'BLOCK', reason: 'the 
  * not even who spends is known. A store that has lost its data refuses, whatever is configured.
  */
 export function answerWithoutStore(foundation: Foundation, mode: OnStoreError, error: unknown, question: Question, asked: ReserveRequest | undefined, asksFunctions: boolean): AwayAnswer {
-  if (!isStoreReset(error)) {
+  const storeWasReset = isStoreReset(error)
+  if (!storeWasReset) {
     if (mode === 'allow') return unheld(foundation, question, asksFunctions)
     const local = mode === 'local' && asked !== undefined ? byShare(foundation, question, asked, asksFunctions) : undefined
     if (local !== undefined) return local
   }
   const refused: Refused = { outcome: 'refused', now: foundation.clock(), readings: [], freeing: new Map(), effects: [] }
-  return { allowed: false, assessment: new Assessment({ ...windowless(question), policies: [storeUnavailable] }, refused, 'none'), code: 'store-unavailable' }
+  return { allowed: false, assessment: new Assessment({ ...windowless(question), policies: [storeUnavailable] }, refused, 'none'), code: 'store-unavailable', storeWasReset }
 }
 
 /** Only money is let through unheld: what policies say of the request itself still counts. */

@@ -2,13 +2,14 @@
 // back. Knows nothing of why it was allowed.
 
 import type { Spender } from '../budget/index.js'
-import { isStoresFailure, recordFingerprint, type LocalHold } from '../outage/index.js'
+import { isStoresFailure, mayHaveChanged, recordFingerprint, type LocalHold } from '../outage/index.js'
 import type { UsageMeter } from '../session/index.js'
 import { failureError, type Failure, type Recorded } from '../store/index.js'
 import type { Duration } from '../time/index.js'
 import { newId, type Foundation } from '../tracker/index.js'
 import type { Decided, Endings, Outcome, Settlement } from './decision.js'
 import { placementOn, readOutcome, settlementOf, type Holds } from './holds.js'
+import { uncounted } from './uncounted-cost.js'
 
 /** Endings of one decision without a hold; `local` is what was taken of this process's share for it. */
 export class Unheld implements Endings {
@@ -29,7 +30,7 @@ export class Unheld implements Endings {
     this.#local = local
   }
 
-  async settle(_id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined): Promise<Settlement> {
+  async settle(decisionId: string, outcome: Outcome | undefined, meter: UsageMeter | undefined): Promise<Settlement> {
     const { microcents, tokens = 0, model } = readOutcome(outcome, meter)
     const id = this.#id
     this.#exceed(microcents)
@@ -42,7 +43,7 @@ export class Unheld implements Endings {
         return store.record({ id, fingerprint: recordFingerprint(microcents, tokens), idGiven: true, scopes, amounts: { microcents, tokens }, facts: { ...facts, tier }, entry })
       })
     } catch (error) {
-      return this.#kept(microcents, tokens, model, error)
+      return this.#kept(decisionId, microcents, tokens, model, error)
     }
     if (reply.outcome !== 'recorded') throw failureError(reply, id, 'record')
     effects.announce(reply.effects)
@@ -62,12 +63,16 @@ export class Unheld implements Endings {
     this.#holds.usageError(id, error)
   }
 
-  async #kept(microcents: number, tokens: number, model: string | undefined, error: unknown): Promise<Settlement> {
+  async #kept(decisionId: string, microcents: number, tokens: number, model: string | undefined, error: unknown): Promise<Settlement> {
     const { guard } = this.#foundation
     const placed = placementOn(this.#decided, model)
+    if (!isStoresFailure(error)) throw error
+    const notKept = (cause: unknown): never => {
+      throw uncounted(decisionId, microcents, `count them with tracker.addCost() when the store is back${mayHaveChanged(cause) ? ', if its ledger does not have them' : ''}`, cause)
+    }
     // Where nobody could say which budgets it belongs to, the caller keeps it.
-    if (guard === undefined || !isStoresFailure(error) || placed === undefined || placed.scopes.length === 0) throw error
-    const kept = await guard.keep({ id: this.#id, kind: 'record', microcents, tokens, model, placed }, error, () => this.#local?.told())
+    if (guard === undefined || placed === undefined || placed.scopes.length === 0) return notKept(error)
+    const kept = await guard.keep({ id: this.#id, kind: 'record', microcents, tokens, model, placed }, error, () => this.#local?.told()).catch(notKept)
     return { ...settlementOf(microcents, microcents, kept === 'repeated'), queued: true }
   }
 

@@ -160,7 +160,7 @@ export class ClosedError extends BursarError {
 
 /** The store could not be reached, or failed. Repeat the operation with the same id. */
 export class StoreUnavailableError extends BursarError {
-  /** True: whether the operation took effect is unknown. False: the store was known to be away and was not asked, so nothing has changed. */
+  /** True: whether the operation took effect is unknown. False: the store was known to be away and was not asked, or said that it changed nothing (a lock that it did not get). */
   readonly asked: boolean
 
   constructor(message: string, { asked = true, ...options }: { cause?: unknown; asked?: boolean } = {}) {

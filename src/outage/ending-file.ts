@@ -115,7 +115,7 @@ export class EndingFile {
     const end = this.#size + bytes.length
     try {
       let at = 0
-      while (at < bytes.length) at += await called<number>((back) => this.#fs.write(this.#file, bytes, at, bytes.length - at, this.#size + at, back))
+      while (at < bytes.length) at += progress(await called<number>((back) => this.#fs.write(this.#file, bytes, at, bytes.length - at, this.#size + at, back)))
       if (durable) await called<void>((back) => this.#fs.fdatasync(this.#file, back))
       this.#size = end
     } catch (error) {
@@ -166,17 +166,30 @@ function parsed(written: string, where: string): Line {
   throw new InvalidConfigError(`${where}: is damaged. Move the file away to start without it; what it holds has not been charged.`)
 }
 
-/** A new content, whole or not at all. */
+/** How much was written. A file system that takes nothing, and says no reason, would be asked for ever. */
+function progress(written: number): number {
+  if (written > 0) return written
+  throw new Error('the disk takes no more bytes')
+}
+
+/** A new content, whole or not at all: until all of it is on the disk, the file of before stays. */
 function replaceFile(fs: NodeFs, file: string, folder: string, text: string): void {
   const draft = `${file}.${crypto.randomUUID()}.unfinished`
-  const written = fs.openSync(draft, 'w')
   try {
-    fs.writeSync(written, text)
-    fs.fsyncSync(written)
-  } finally {
-    fs.closeSync(written)
+    const written = fs.openSync(draft, 'w')
+    try {
+      const bytes = Buffer.from(text)
+      // A disk that becomes full takes a part, and says so only when asked for the rest.
+      for (let at = 0; at < bytes.length; ) at += progress(fs.writeSync(written, bytes, at, bytes.length - at))
+      fs.fsyncSync(written)
+    } finally {
+      fs.closeSync(written)
+    }
+    fs.renameSync(draft, file)
+  } catch (error) {
+    fs.rmSync(draft, { force: true })
+    throw error
   }
-  fs.renameSync(draft, file)
   // The name is safe only with the folder. Windows cannot sync folders, and needs not.
   if (process.platform === 'win32') return
   const listing = fs.openSync(folder, 'r')
@@ -186,5 +199,5 @@ function replaceFile(fs: NodeFs, file: string, folder: string, text: string): vo
 
 function unusable(path: string, error: unknown): InvalidConfigError {
   if (error instanceof InvalidConfigError) return error
-  return new InvalidConfigError(`settleQueue.path: ${path} cannot be used (${(error as Error).message}). Give a path in a folder that exists and that this process may write to.`, { cause: error })
+  return new InvalidConfigError(`settleQueue.path: ${path} cannot be used (${(error as Error).message}). Give a path in a folder that exists, that this process may write to, and whose disk has room.`, { cause: error })
 }

@@ -33,6 +33,7 @@ import {
   type UserTotals,
 } from '../store/index.js'
 import type { Clock } from '../time/index.js'
+import { guardedAuditor } from './auditor.js'
 import { elapsedMs, within } from './deadline.js'
 import { GuardedDirectory } from './directory.js'
 import type { Ending } from './ending.js'
@@ -41,7 +42,7 @@ import { guardedLedger, stepwise, type Ask } from './ledger.js'
 import { KnownWindows, type LocalAnswer } from './known-windows.js'
 import { MissedEndings } from './missed-endings.js'
 import { Recovery, stepTimeout, type Step } from './recovery.js'
-import { isReset, isStoresFailure } from './replay.js'
+import { isReset, isStoresFailure, mayHaveChanged } from './replay.js'
 
 /** What an {@link OutageGuard} is told. */
 export interface OutageOptions {
@@ -81,6 +82,8 @@ export class OutageGuard implements Store {
   /** Goes up whenever the circuit opens or closes: what began before says nothing of now. */
   #epoch = 0
   #isReset = false
+  /** Nobody is told of anything any more. */
+  #isClosed = false
   /** The latest store time heard, and when that was by the clock and by what passes. */
   #heard: { readonly now: number; readonly at: number; readonly elapsed: number } | undefined
 
@@ -88,10 +91,11 @@ export class OutageGuard implements Store {
   constructor(store: Store, options: OutageOptions) {
     this.name = store.name
     this.#store = store
-    this.#options = options
+    const whileOpen = <Given extends readonly unknown[]>(tell: (...given: Given) => void) => (...given: Given): void => void (this.#isClosed || tell(...given))
+    this.#options = { ...options, onError: whileOpen(options.onError), onRecovered: whileOpen(options.onRecovered) }
     this.#timeoutMs = options.timeoutMs
     this.#step = stepTimeout(options.timeoutMs)
-    this.#missed = new MissedEndings(store, this.#step, options)
+    this.#missed = new MissedEndings(store, this.#step, this.#options)
     this.#known = options.localShare === undefined ? undefined : new KnownWindows(options.localShare)
     const ask: Ask = (operation, asked) => this.#ask(operation, asked)
     this.directory = new GuardedDirectory(store.directory, ask, this.#known !== undefined)
@@ -100,14 +104,16 @@ export class OutageGuard implements Store {
     if (this.#missed.size > 0) this.#recovery.start()
   }
 
-  /** An audit takes its time, and is not limited. */
+  /** An audit takes its time, and is not limited; while the store is known to be away it fails at once. */
   get auditor(): Auditor | undefined {
-    return this.#store.auditor
+    const { auditor } = this.#store
+    return auditor && guardedAuditor(auditor, () => this.#assertThere())
   }
 
   /**
-   * A reserve whose connection failed is repeated once with the same id, in the same time. One whose outcome stays unknown is
-   * withdrawn when the store is back, so that no hold stays open for a call that nobody makes (DESIGN 3.4).
+   * A reserve whose connection failed is repeated once with the same id, in the same time, unless the store says that nothing was
+   * changed. One whose outcome stays unknown is withdrawn when the store is back, so that no hold stays open for a call that nobody
+   * makes (DESIGN 3.4).
    */
   reserve(request: ReserveRequest): MaybePromise<ReserveReply> {
     this.#assertNotWaiting(request.id)
@@ -186,8 +192,10 @@ export class OutageGuard implements Store {
   async close(): Promise<void> {
     const flushed = this.#recovery.stop().then(() => (this.#missed.size > 0 ? this.#recover() : true))
     await this.#inTime(flushed).catch(() => {})
-    if (this.#missed.size > 0 && !this.#missed.isOnDisk) {
-      this.#options.warn(`bursar: ${this.#missed.size} calls ended while the store was away, and their costs are lost with this process. Give settleQueue.path a file, so that the next one tells the store.`)
+    this.#isClosed = true
+    const lost = this.#missed.isOnDisk ? 0 : this.#missed.costs
+    if (lost > 0) {
+      this.#options.warn(`bursar: ${lost} ${lost === 1 ? 'call' : 'calls'} ended while the store was away, and what they cost is lost with this process. Give settleQueue.path a file, so that the next one tells the store.`)
     }
     await this.#missed.close()
     const closing = this.#store.close()
@@ -218,8 +226,7 @@ export class OutageGuard implements Store {
    * makes it; `told` is called when the store has it. Rejects where the queue is full, or has another ending of that id.
    */
   async keep(ending: Omit<Ending, 'at' | 'sentAt'>, cause: unknown, told?: () => void): Promise<'kept' | 'repeated'> {
-    const wasAsked = !isReset(cause) && (cause as Partial<StoreUnavailableError>).asked !== false
-    const kept = await this.#missed.keep(ending, wasAsked, told)
+    const kept = await this.#missed.keep(ending, !isReset(cause) && mayHaveChanged(cause), told)
     this.#recovery.start()
     return kept
   }
@@ -270,7 +277,7 @@ export class OutageGuard implements Store {
 
   async #reserveAgain(request: ReserveRequest, error: unknown, startedAt: number): Promise<ReserveReply> {
     const waitMs = Math.floor(this.#timeoutMs - (elapsedMs() - startedAt))
-    if (waitMs < 1 || !isStoresFailure(error) || isReset(error)) throw error
+    if (waitMs < 1 || !isStoresFailure(error) || isReset(error) || !mayHaveChanged(error)) throw error
     const reply = await this.#store.reserve(waiting(request, waitMs))
     // A generated id can only have been this call's own.
     return reply.outcome === 'admitted' && !request.idGiven ? { ...reply, replay: undefined } : reply
@@ -278,7 +285,7 @@ export class OutageGuard implements Store {
 
   #reserveFailed(id: string, error: unknown, epoch: number): Error {
     const failure = this.#failed('reserve', error, epoch)
-    if (isStoresFailure(failure) && !isReset(failure) && (failure as StoreUnavailableError).asked) {
+    if (isStoresFailure(failure) && !isReset(failure) && mayHaveChanged(failure)) {
       this.keep({ id, kind: 'withdraw', microcents: 0 }, failure).catch((lost: unknown) => this.#options.onError('withdraw', lost))
     }
     return failure

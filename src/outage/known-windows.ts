@@ -85,7 +85,9 @@ export class KnownWindows {
    * What the share says of a request at store time `now`, or `undefined` where something about it is not known: a scope or a window
    * never seen, or one with a limit that has ended since.
    *
-   * INVARIANT (NO-OVERSPEND, as far as it goes without a store): all processes together admit no more than what last remained.
+   * INVARIANT (NO-OVERSPEND, as far as it goes without a store): this process admits no more than its share of what it last heard to
+   * remain. Each has heard that at another moment: what others spent between then and the outage is not taken off, so that all
+   * together may exceed what the store would still have admitted, by no more than that.
    */
   answer(request: ReserveRequest, now: number): LocalAnswer | undefined {
     const readings: number[] = []

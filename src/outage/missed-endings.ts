@@ -40,6 +40,11 @@ export class MissedEndings {
     return this.#queue.size
   }
 
+  /** How many of them cost something: the others end a hold whose call was not made. */
+  get costs(): number {
+    return this.#queue.endings().filter(({ kind }) => kind === 'settle' || kind === 'record').length
+  }
+
   /** True where they outlive this process. */
   get isOnDisk(): boolean {
     return this.#queue.isOnDisk

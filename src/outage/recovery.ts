@@ -20,9 +20,10 @@ export class Recovery {
     this.#attempt = attempt
   }
 
-  /** Begins at once, unless an attempt is under way or waited for: then that one does it. */
+  /** Begins once the caller is done, unless an attempt is under way or waited for: then that one does it. */
   start(): void {
-    if (this.#running === undefined && this.#timer === undefined) this.#run()
+    // Never within the caller: a store that answers at once would make a request wait for the attempt too.
+    if (this.#running === undefined && this.#timer === undefined) this.#runIn(0)
     else this.#again = true
   }
 
@@ -46,7 +47,6 @@ export class Recovery {
 
   #run(): void {
     this.#timer = undefined
-    if (this.#stopped) return
     this.#again = false
     this.#running = this.#attempt().then((done) => this.#ended(done && !this.#again), () => this.#ended(false))
   }
@@ -55,8 +55,12 @@ export class Recovery {
     this.#running = undefined
     if (this.#stopped) return
     this.#backoff = done ? undefined : (this.#backoff ?? BACKOFF).next(undefined)
-    if (this.#backoff === undefined) return
-    this.#timer = setTimeout(() => this.#run(), this.#backoff.duration)
+    if (this.#backoff !== undefined) this.#runIn(this.#backoff.duration)
+  }
+
+  #runIn(ms: number): void {
+    if (this.#stopped) return
+    this.#timer = setTimeout(() => this.#run(), ms)
     ;(this.#timer as { unref?: () => void }).unref?.()
   }
 }

@@ -1,7 +1,7 @@
 // Telling a store of one ending that it missed. Idempotent by id: whoever is interrupted begins again. Knows the life of a hold
 // (DESIGN 3.4); waits for nobody.
 
-import { BursarError, isBursarError, type BursarErrorCode } from '../errors/index.js'
+import { BursarError, isBursarError, type BursarErrorCode, type StoreUnavailableError } from '../errors/index.js'
 import { formatUsd } from '../money/index.js'
 import { failureError, type Effect, type Failure, type Outdated, type Recorded, type Store } from '../store/index.js'
 import type { Ending, Placement } from './ending.js'
@@ -14,9 +14,15 @@ const MOST_ATTEMPTS = 5
 const SURELY_REMEMBERED_MS = 30_000
 const AWAY: readonly BursarErrorCode[] = ['STORE_UNAVAILABLE', 'STORE_RESET']
 
-/** True for an error after which the same operation may succeed later: the store's, not a rule's. */
+/** True for an error after which the same operation may succeed later: the store's, not a rule's, and no mistake in a program. */
 export function isStoresFailure(error: unknown): boolean {
-  return !isBursarError(error) || AWAY.includes(error.code)
+  return isBursarError(error) ? AWAY.includes(error.code) : !isMistake(error)
+}
+
+/** What a runtime throws at a mistake has no cause. `fetch` says with a TypeError that nobody answered, and why is its cause. */
+function isMistake(error: unknown): boolean {
+  if (error instanceof TypeError) return error.cause === undefined
+  return error instanceof ReferenceError || error instanceof RangeError || error instanceof SyntaxError
 }
 
 /** True where the store answers, and has lost its data. */
@@ -24,16 +30,21 @@ export function isReset(error: unknown): error is BursarError {
   return isBursarError(error) && error.code === 'STORE_RESET'
 }
 
+/** False where the store was not asked, or says that it has changed nothing. */
+export function mayHaveChanged(failure: unknown): boolean {
+  return (failure as Partial<StoreUnavailableError>).asked !== false
+}
+
 /**
  * Sends an ending: a settle whose hold the store does not know comes back as a `record`, to be kept and sent `instead`. Rejects
- * where the store fails; `now` is in ms since the epoch.
+ * where the store fails, is closed or has a mistake in it: then nothing is known, and the ending stays. `now` is in ms since the epoch.
  */
 export async function replay(store: Store, ending: Ending, now: number): Promise<Replayed> {
   try {
     return await (ending.kind === 'settle' ? settle(store, ending, now) : ending.kind === 'record' ? record(store, ending) : release(store, ending))
   } catch (error) {
-    if (isStoresFailure(error)) throw error
-    return { refused: error as BursarError }
+    if (!isBursarError(error) || isStoresFailure(error) || error.code === 'CLOSED') throw error
+    return { refused: error }
   }
 }
 

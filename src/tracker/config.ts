@@ -40,6 +40,20 @@ const budgetsByTier = z.record(idSchema, budgetConfigSchema)
 /** A duration that is read later, by `parseDuration`. */
 export const durationSchema = z.custom<Duration>((value) => typeof value === 'string' || typeof value === 'number', "must be a duration such as '10m', or milliseconds")
 
+const OPERATIONS = ['reserve', 'settle', 'release', 'extend', 'record', 'refund', 'read', 'totals', 'users', 'close']
+const DIRECTORY_OPERATIONS = ['get', 'change']
+const LEDGER_OPERATIONS = ['append', 'entries', 'totals']
+
+/** What is asked of a store must be there: else each request would fail as if the store were away. */
+function isStore(value: unknown): value is Store {
+  return has(value, OPERATIONS) && has(value['directory'], DIRECTORY_OPERATIONS) && has(value['ledger'], LEDGER_OPERATIONS)
+}
+
+function has(value: unknown, operations: readonly string[]): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false
+  return operations.every((name) => typeof (value as Record<string, unknown>)[name] === 'function')
+}
+
 /** The fields of {@link BudgetsConfig}, to be spread into another object's schema. */
 export const budgetsFields = {
   tiers: budgetsByTier.optional(),
@@ -49,7 +63,7 @@ export const budgetsFields = {
   global: budgetConfigSchema.optional(),
   scopes: scopeGroupsSchema.optional(),
   alertThresholds: z.array(percent).optional(),
-  store: object<Store>('a store, such as memoryStore()').optional(),
+  store: z.custom<Store>(isStore, "must be a store: give redisStore({ client }), sqliteStore({ path }) or memoryStore(), and not a client, a URL or a promise").optional(),
   storeTimeout: durationSchema.optional(),
   clock: fn<Clock>('a function that gives milliseconds since the epoch').optional(),
   logger: object<Logger>('a logger with debug() and warn()').optional(),

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { Bursar, bursarConfig, CostTracker, definePolicy, EnforcementCallbacks, memoryStore, type BursarConfig } from '../../src/index.js'
 import { manualClock } from '../../src/testing/index.js'
 import { gracefulDegradation, strictBudgetEnforcement } from '../../policies/index.js'
-import { allowedOf, deniedOf, entriesOf } from './setting.js'
+import { allowedOf, deniedOf, entriesOf, storeWith } from './setting.js'
 
 const engine = (config: Partial<BursarConfig> = {}) => new Bursar({ tiers: { free: { daily: 1 }, pro: { daily: 10 } }, defaultTier: 'free', clock: manualClock(), ...config } as BursarConfig)
 
@@ -28,6 +28,31 @@ describe('the parts', () => {
     const tracker = new CostTracker({ tiers: { free: { daily: 1 } }, store, clock })
     await tracker.addCost({ userId: 'u', userTier: 'free', cost: 1 })
     expect((await engine({ store, clock }).check({ userId: 'u', estimatedCost: 0.1 })).action).toBe('BLOCK')
+  })
+})
+
+describe('a store', () => {
+  const memory = memoryStore()
+  const { ledger, directory } = memory
+  it.each([
+    ['nothing at all', {}],
+    ['null', null],
+    ['a promise of one', Promise.resolve(memory)],
+    ['a URL', 'redis://localhost'],
+    ['a client', { get: () => {}, set: () => {}, evalsha: () => {}, connect: () => {} }],
+    ['one without an operation', storeWith(memory, { extend: undefined as never })],
+    ['one whose directory cannot be changed', storeWith(memory, { directory: { get: () => undefined } as never })],
+    ['one without a ledger', storeWith(memory, { ledger: undefined as never })],
+    ['one whose ledger has no sums', storeWith(memory, { ledger: { append: () => {}, entries: () => ledger.entries() } as never })],
+  ])('that is %s is refused before it could let everything through', (_what, store) => {
+    for (const make of [() => engine({ store: store as never, onStoreError: 'allow' }), () => new CostTracker({ tiers: { free: {} }, store: store as never })]) {
+      expect(make).toThrow(/^config\.store: must be a store: give redisStore\(\{ client \}\), sqliteStore\(\{ path \}\) or memoryStore\(\)/)
+    }
+  })
+
+  it('that has every operation is taken, whatever made it', async () => {
+    const { directory: heard, ledger: kept } = { directory, ledger }
+    expect((await engine({ store: storeWith(memoryStore(), { directory: heard, ledger: kept }) }).check({ userId: 'u', estimatedCost: 0.1 })).enforcedBy).toBe('store')
   })
 })
 

@@ -16,7 +16,7 @@ function failing(fails: { reserve?: ('before' | 'after' | undefined)[]; release?
   const store = memoryStore({ clock: manualClock() })
   return new Proxy(store, {
     get(target, name: keyof Store) {
-      if (name === 'directory' && fails.directory === true) return { ...target.directory, get: () => Promise.reject(new Error('directory down')) }
+      if (name === 'directory' && fails.directory === true) return { change: target.directory.change.bind(target.directory), get: () => Promise.reject(new Error('directory down')) }
       const value = target[name]
       if (typeof value !== 'function') return value
       return async (...args: unknown[]) => {

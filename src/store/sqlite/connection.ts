@@ -24,6 +24,8 @@ const CORRUPT = 11
 const FULL = 13
 const CANNOT_OPEN = 14
 const NOT_A_DATABASE = 26
+/** With these, SQLite refuses before it has written anything, or the transaction could not end and is rolled back. */
+const BEFORE_ANY_CHANGE: readonly number[] = [BUSY, LOCKED, READ_ONLY, CANNOT_OPEN]
 
 /** Pages kept in memory, in KiB: the busy part of a large ledger's index. */
 const CACHE_KIB = 16_384
@@ -77,7 +79,7 @@ export class Connection {
 
   /**
    * Runs `work` as the only writer, and commits. Where anything throws, nothing has changed: `StoreUnavailableError` for a failure
-   * of the database, with its own error as the cause.
+   * of the database, with its own error as the cause, and `asked` false where the database was not got at all.
    */
   write<T>(work: () => T): T {
     if (this.#closed) throw new ClosedError(this.#what)
@@ -158,7 +160,7 @@ export class Connection {
   #described(code: number, cause: unknown): BursarError {
     const reason = cause instanceof Error ? cause.message : String(cause)
     if (code === NOT_A_DATABASE) return new InvalidConfigError(`sqlite.path: ${this.name} is no SQLite database (${reason}). Give the path of one, or of a file that does not exist yet.`, { cause })
-    return new StoreUnavailableError(`sqlite: ${this.name}: ${reason}. ${remedyFor(code)} Nothing was changed.`, { cause })
+    return new StoreUnavailableError(`sqlite: ${this.name}: ${reason}. ${remedyFor(code)} Nothing was changed.`, { cause, asked: !BEFORE_ANY_CHANGE.includes(code) })
   }
 }
 

@@ -11,7 +11,7 @@ export interface SqliteFile {
   readonly path?: string | undefined
   /** A `DatabaseSync` of `node:sqlite` or `@photostructure/sqlite` that is already open, outside any transaction. Its pragmas stay as they are, and it is not closed. */
   readonly database?: SqliteDatabase | undefined
-  /** How long to wait for another process's transaction, in ms. Default 5,000. Of a given database: its own. */
+  /** How long to wait for another process's transaction, in ms. All of the process waits with it. Default 1,000. Of a given database: its own. */
   readonly busyTimeout?: number | undefined
   /**
    * What a commit survives. `'process'` (default): `kill -9` at any moment loses nothing; a power cut may lose the last commits, but
@@ -26,7 +26,7 @@ export interface SqliteStoreOptions extends SqliteFile {
   readonly clock?: Clock | undefined
 }
 
-const BUSY_TIMEOUT_MS = 5_000
+const BUSY_TIMEOUT_MS = 1_000
 const FIELDS = ['path', 'database', 'busyTimeout', 'durability']
 
 /** The options of a connection. Throws `InvalidConfigError` for what is no option. */

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { OutageGuard } from '../../../src/outage/index.js'
 import { Bursar, CostTracker, memoryStore, StoreUnavailableError } from '../../../src/index.js'
+import type { Auditor, AuditSnapshot } from '../../../src/store/index.js'
 import { manualClock } from '../../../src/testing/index.js'
 import { modelAccess, strictBudgetEnforcement } from '../../../policies/index.js'
 import { allowedOf, deniedOf, entriesOf, START, storeWith } from '../setting.js'
@@ -20,6 +21,11 @@ async function stateOf(promise: Promise<unknown>): Promise<string> {
   )
   await settled()
   return state
+}
+
+/** Its operations, to be spread. */
+function bound(auditor: Auditor): Auditor {
+  return { snapshot: () => auditor.snapshot(), correct: (...given) => auditor.correct(...given), append: (...given) => auditor.append(...given) }
 }
 
 describe('a store that does not answer', () => {
@@ -242,6 +248,32 @@ describe('the circuit', () => {
     expect((await ask()).enforcedBy).toBe('store')
   })
 
+  it('fails an audit at once, and nothing limits the time of one otherwise', async () => {
+    const { bursar, fickle, pass, ask } = engine()
+    await ask()
+    const auditor = fickle.inner.auditor as Auditor
+    let snapshots = 0
+    const inner = storeWith(fickle.inner, { auditor: { ...bound(auditor), snapshot: () => ((snapshots += 1), new Promise<AuditSnapshot>((resolve) => setTimeout(() => resolve(auditor.snapshot()), 60_000))) } })
+    fickle.inner = inner
+    const slow = bursar.tracker.audit()
+    await pass(59_000)
+    expect(await stateOf(slow)).toBe('waits')
+    await pass(1_000)
+    expect(await slow).toMatchObject({ status: 'clean' })
+    fickle.mood = 'refuses'
+    await ask()
+    const failed = bursar.tracker.audit()
+    expect(await stateOf(failed)).toBe('failed')
+    await expect(failed).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', asked: false })
+    expect(snapshots).toBe(1)
+  })
+
+  it('says with which key to try again', async () => {
+    const { fickle, ask } = engine()
+    fickle.mood = 'refuses'
+    expect(deniedOf(await ask({ idempotencyKey: 'k' })).toDenial().message).toMatch(/not available.*Try again, with a new idempotencyKey if one was given\.$/)
+  })
+
   it('is one for an engine and its tracker', async () => {
     const { bursar, fickle, ask } = engine()
     fickle.mood = 'refuses'
@@ -309,6 +341,9 @@ describe('a store that has lost its data', () => {
     for (let call = 0; call < 3; call += 1) expect(deniedOf(await ask())).toMatchObject({ code: 'store-unavailable', enforcedBy: 'none' })
     expect(said).toHaveLength(1)
     expect(said[0]).toContain('store.acceptReset()')
+    const { message } = deniedOf(await ask()).toDenial()
+    expect(message).toMatch(/has lost its data.*tracker\.audit\(\{ repair: 'counters' \}\).*store\.acceptReset\(\)/)
+    expect(message).not.toContain('Try again')
     // Nor does it admit by what was known before, if it goes away then.
     fickle.mood = 'refuses'
     if (onStoreError === 'local') expect(deniedOf(await ask()).code).toBe('store-unavailable')

@@ -6,14 +6,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { memoryStore, type AllowedDecision, type SettleRequest } from '../../../src/index.js'
+import { ClosedError, memoryStore, type AllowedDecision, type SettleRequest } from '../../../src/index.js'
 import { EndingFile } from '../../../src/outage/ending-file.js'
 import type { Ending } from '../../../src/outage/ending.js'
+import type { Settled } from '../../../src/store/index.js'
 import { plainScopes, scopesFromPlain } from '../../../src/outage/terms-text.js'
 import { teamOf, userOf, windowOf } from '../../../src/testing/contract/kit.js'
 import { manualClock } from '../../../src/testing/index.js'
 import { strictBudgetEnforcement } from '../../../policies/index.js'
-import { allowedOf, deniedOf, entriesOf, START } from '../setting.js'
+import { allowedOf, deniedOf, entriesOf, START, storeWith } from '../setting.js'
 import { engine, fakeTimers, settled } from './fickle-store.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'bursar-queue-'))
@@ -448,6 +449,59 @@ describe('close', () => {
     await expect(decisions[0]?.settle({ cost: 0.04 })).rejects.toMatchObject({ code: 'ALREADY_ENDED' })
     await pass(60_000)
     expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('counts among what is lost no call that was not made', async () => {
+    for (const [calls, warned] of [[0, []], [1, [expect.stringMatching(/^bursar: 1 call ended/)]]] as const) {
+      const { bursar, fickle, warnings, ask, pass } = engine()
+      const [released, spent] = (await allow(2, ask)) as [AllowedDecision, AllowedDecision]
+      fickle.moods.set('reserve', 'loses replies')
+      const lost = ask()
+      await pass(1_000)
+      expect(deniedOf(await lost).code).toBe('store-unavailable')
+      fickle.mood = 'refuses'
+      await released.release()
+      if (calls === 1) await spent.settle({ cost: 0.05 })
+      await bursar.close()
+      expect(warnings).toEqual(warned)
+    }
+  })
+
+  it('is followed by no word of the store, whatever comes of what was under way', async () => {
+    const clock = manualClock(START)
+    const memory = memoryStore({ clock })
+    const late: (() => void)[] = []
+    let isAway = false
+    const waits = async <T>(does: () => T): Promise<T> => {
+      if (isAway) await new Promise<void>((resolve) => late.push(resolve))
+      return does()
+    }
+    let isClosed = false
+    const orClosed = <T>(does: () => T): T => {
+      if (isClosed) throw new ClosedError('the store')
+      return does()
+    }
+    const store = storeWith(memory, {
+      settle: (request) => waits(() => orClosed(() => memory.settle(request) as Settled)),
+      release: (request) => orClosed(() => memory.release(request)),
+      close: () => void (isClosed = true),
+    })
+    const { bursar, said, ask, pass } = engine({}, store, clock)
+    const [decision] = (await allow(1, ask)) as [AllowedDecision]
+    isAway = true
+    const settling = decision.settle({ cost: 0.05 })
+    await pass(1_000)
+    expect(await settling).toMatchObject({ queued: true })
+    const heard = said.length
+    const closing = bursar.close()
+    await settled()
+    await pass(1_000)
+    await closing
+    expect(late).toHaveLength(2)
+    for (const answer of late) answer()
+    await settled()
+    await pass(60_000)
+    expect(said.slice(heard)).toEqual([])
   })
 })
 

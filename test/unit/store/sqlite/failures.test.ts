@@ -34,7 +34,7 @@ describe('a store whose file', () => {
     other.exec('BEGIN IMMEDIATE')
     const failure = thrownBy(() => store.reserve(request('b')))
     expect(failure).toBeInstanceOf(StoreUnavailableError)
-    expect(failure).toMatchObject({ retryable: true, cause: expect.objectContaining({ errcode: 5 }) as unknown })
+    expect(failure).toMatchObject({ retryable: true, asked: false, cause: expect.objectContaining({ errcode: 5 }) as unknown })
     expect((failure as Error).message).toMatch(/bursar\.db: database is locked\. .*busyTimeout.* Nothing was changed\./)
     other.exec('ROLLBACK')
     expect(counted(store)).toEqual([0, 10])
@@ -48,7 +48,7 @@ describe('a store whose file', () => {
     database.exec('PRAGMA query_only = 1')
     for (const work of [() => store.settle({ id: 'a', microcents: 5 }), () => store.reserve(request('b')), () => store.directory.change({ userId: 'ann' }, { tier: 'pro' })]) {
       const failure = thrownBy(work)
-      expect(failure).toBeInstanceOf(StoreUnavailableError)
+      expect(failure).toMatchObject({ code: 'STORE_UNAVAILABLE', asked: false })
       expect((failure as Error).message).toMatch(/the given database: attempt to write a readonly database\. Make the file and its folder writable/)
     }
     database.exec('PRAGMA query_only = 0')
@@ -61,7 +61,7 @@ describe('a store whose file', () => {
 
   it('cannot be opened says what to do', () => {
     const failure = thrownBy(() => sqliteStore({ path: '/nowhere/at all/bursar.db' }))
-    expect(failure).toBeInstanceOf(StoreUnavailableError)
+    expect(failure).toMatchObject({ code: 'STORE_UNAVAILABLE', asked: false })
     expect((failure as Error).message).toMatch(/\/nowhere\/at all\/bursar\.db: .*unable to open database file\. Create its folder/)
   })
 

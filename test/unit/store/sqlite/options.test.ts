@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { InvalidConfigError } from '../../../../src/errors/index.js'
 import { Connection } from '../../../../src/store/sqlite/connection.js'
+import { connectionOptions } from '../../../../src/store/sqlite/options.js'
 import { sqliteLedger, sqliteStore, type SqliteStoreOptions } from '../../../../src/store/sqlite/index.js'
 import { temporaryFiles } from '../../../support/sqlite/temporary-files.js'
 
@@ -30,6 +31,10 @@ describe('options', () => {
 
   it('of a ledger have no clock', () => {
     expect(() => sqliteLedger({ path: ':memory:', clock: () => 0 } as { path: string })).toThrow('sqliteLedger.clock: is no known option. Use path, database, busyTimeout, durability.')
+  })
+
+  it('wait a second for another process, where nothing else is said: all of the process waits with it', () => {
+    expect(connectionOptions('sqliteStore', { path: ':memory:' })).toMatchObject({ busyTimeout: 1_000, durability: 'process' })
   })
 
   it('choose what a commit survives', () => {
