@@ -4,13 +4,7 @@ length, at = punpack('<I2', A, at)
 id = sub(A, at, at + length - 1)
 at = at + length
 local fields = {'m', 'h' .. id}
-local found = call('HMGET', STATE, unpack(fields))
-local stopped = begin(found[1])
-if stopped then return reply(stopped) end
-if next_due <= now then
-  if not end_due() then return finish('D') end
-  found = call('HMGET', STATE, unpack(fields))
-end
+--include fetch
 if next_forget + 250 <= now then forget_some() end
 local h = found[2] and parse_hold(id, found[2])
 if h and not is_remembered(h) then h = nil end

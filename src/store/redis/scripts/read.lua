@@ -7,13 +7,7 @@
 parse_windows()
 local fields = {'m'}
 for index = 1, #keys do fields[1 + index] = 's' .. keys[index] end
-local found = call('HMGET', STATE, unpack(fields))
-local stopped = begin(found[1])
-if stopped then return reply(stopped) end
-if next_due <= now then
-  if not end_due() then return finish('D') end
-  found = call('HMGET', STATE, unpack(fields))
-end
+--include fetch
 local scopes = {}
 for index = 1, #keys do
   local value = found[1 + index]

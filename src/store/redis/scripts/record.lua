@@ -12,13 +12,7 @@ local _, tier, provider, user = punpack('<I4sss', kept)
 parse_windows()
 local fields = {'m', 'h' .. id, 'r' .. id, 'd' .. user}
 for index = 1, #keys do fields[4 + index] = 's' .. keys[index] end
-local found = call('HMGET', STATE, unpack(fields))
-local stopped = begin(found[1])
-if stopped then return reply(stopped) end
-if next_due <= now then
-  if not end_due() then return finish('D') end
-  found = call('HMGET', STATE, unpack(fields))
-end
+--include fetch
 if next_forget + 250 <= now then forget_some() end
 local known = found[2] and parse_hold(id, found[2])
 if known and is_remembered(known) then

@@ -13,13 +13,7 @@ of = sub(A, at, at + length - 1)
 length, at = punpack('<I2', A, at + length)
 reason = sub(A, at, at + length - 1)
 local fields = {'m', 'h' .. id, 'r' .. id, 'h' .. of}
-local found = call('HMGET', STATE, unpack(fields))
-local stopped = begin(found[1])
-if stopped then return reply(stopped) end
-if next_due <= now then
-  if not end_due() then return finish('D') end
-  found = call('HMGET', STATE, unpack(fields))
-end
+--include fetch
 if next_forget + 250 <= now then forget_some() end
 if found[3] then
   local refunded_at, known, applied, unapplied = punpack('<I7c8I7I7', found[3])
