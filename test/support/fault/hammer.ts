@@ -70,9 +70,9 @@ export class Hammer {
     }
   }
 
-  /** All begin at once. */
-  go(): void {
-    for (const worker of this.workers) worker.process.stdin?.write('go\n')
+  /** All begin at once, or those that are named. */
+  go(workers: readonly Worker[] = this.workers): void {
+    for (const worker of workers) worker.process.stdin?.write('go\n')
   }
 
   /** What all have been told so far, or those that are named. */
