@@ -2,5 +2,6 @@
 
 export { gracefulDegradation } from './graceful.js'
 export { modelAccess, type ModelAccess } from './model-access.js'
+export { pastDueDegradation } from './past-due.js'
 export { strictBudgetEnforcement } from './strict.js'
 export { tierBasedEnforcement } from './tier-based.js'

@@ -1,7 +1,7 @@
 // The façade: check before the call, settle after it. One way from the request to the decision; the only file of src/ that
 // knows the built-in policies, for its default and for configurations that name them.
 
-import { gracefulDegradation, strictBudgetEnforcement, tierBasedEnforcement } from '../policies/index.js'
+import { gracefulDegradation, pastDueDegradation, strictBudgetEnforcement, tierBasedEnforcement } from '../policies/index.js'
 import { bursarConfig, type BursarConfig } from './config.js'
 import {
   AllowedDecision,
@@ -46,7 +46,7 @@ type Reply = Admitted | Refused | Outdated | Failure
 
 const DEFAULT_HOLD_TTL = '10m'
 const NO_OPTIONS: CheckOptions = Object.freeze({})
-const NAMED_POLICIES = { strict: strictBudgetEnforcement, graceful: gracefulDegradation, 'tier-based': tierBasedEnforcement }
+const NAMED_POLICIES = { strict: strictBudgetEnforcement, graceful: gracefulDegradation, 'tier-based': tierBasedEnforcement, 'past-due': pastDueDegradation }
 
 /**
  * Decides, before each LLM request, whether this user may spend, and holds the money while the call runs. Within one store no
@@ -311,7 +311,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   #denied(assessment: Assessment, known: DenialCode | undefined, storeWasReset = false): DeniedDecision {
     if (this.callbacks.verbose) assessment.verdicts()
     const code = known ?? assessment.code()
-    const decision = new DeniedDecision(assessment, code, () => assessment.denial(code, this.#config.upgradeUrl, storeWasReset))
+    const decision = new DeniedDecision(assessment, code, () => assessment.denial(code, this.#config, storeWasReset))
     this.#noteDenial(decision)
     this.#announce(decision)
     return decision

@@ -49,6 +49,11 @@ export interface BursarConfig<Tier extends string = string, Group extends string
   readonly settleQueue?: SettleQueueConfig | undefined
   /** Shown in denials. */
   readonly upgradeUrl?: string | undefined
+  /**
+   * What to offer a user of that tier whose own budget refuses, such as `'Pro ($29/mo)'`; shown in denials, and left out where it
+   * gives nothing or throws. `StripeTierMapper.getUpgradeTier` is one.
+   */
+  readonly suggestUpgrade?: ((tier: string) => string | undefined) | undefined
 }
 
 /**
@@ -79,6 +84,7 @@ export const bursarConfig = z.strictObject({
   localShare: z.number().refine((share) => share > 0 && share <= 1, 'must be above 0 and at most 1: all shares together at most 1').optional(),
   settleQueue: z.strictObject({ path: z.string().min(1).optional(), max: z.int().min(1).optional() }).optional(),
   upgradeUrl: z.string().optional(),
+  suggestUpgrade: fn<(tier: string) => string | undefined>('a function that gives what to offer to a user of a tier').optional(),
 }).refine((config) => config.onStoreError !== 'local' || config.localShare !== undefined, {
   path: ['localShare'],
   message: "is missing, and onStoreError: 'local' needs it. Give this process's share of what is left, such as 1 / number of processes",

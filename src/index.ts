@@ -1,7 +1,7 @@
 // The public door: what an application imports from 'bursar'. Named exports only.
 
 export { Bursar } from './bursar.js'
-export type { AmountConfig, BudgetConfig, CalendarConfig, PolicyConfig, ScopeGroups, UserArgument, UserRef, WindowLimits } from './budget/index.js'
+export type { AmountConfig, BudgetConfig, CalendarConfig, MonthlyAmountConfig, PolicyConfig, ScopeGroups, TierBudgetConfig, UserArgument, UserRef, WindowLimits } from './budget/index.js'
 export { bursarConfig, defineConfig, type BursarConfig, type Enrich } from './config.js'
 export {
   BudgetExceededError,
@@ -41,6 +41,7 @@ export {
   type PolicyFunction,
   type PolicyResult,
   type ScopeId,
+  type Standing,
   type ThresholdPolicy,
   type ThresholdPolicyOptions,
   type Thresholds,
@@ -58,13 +59,16 @@ export type { UsageDetails, UsageType } from './session/index.js'
 export type * from './store/auditing.js'
 export type * from './store/contract.js'
 export type * from './store/directory.js'
+export type * from './store/registry.js'
 export type { MaybePromise } from './store/maybe-promise.js'
 export { memoryStore, type MemoryStoreOptions } from './store/memory/index.js'
 export { systemClock, type Clock, type Duration } from './time/index.js'
 export {
   CostTracker,
+  type BillingUpdate,
   type BudgetOverride,
   type ContextRequest,
+  type Instant,
   type CostEntry,
   type CostSum,
   type CostTrackerConfig,
@@ -74,5 +78,6 @@ export {
   type RefundedCost,
   type Summary,
   type TokenCounts,
+  type UserBilling,
   type UserSummary,
 } from './tracker/index.js'

@@ -15,7 +15,7 @@ import {
 import type { Judges } from './tracker/index.js'
 
 /** The built-in policies as a configuration file names them. */
-export type NamedPolicies = Readonly<Record<string, ThresholdPolicy>>
+export type NamedPolicies = Readonly<Record<string, DefinedPolicy>>
 
 /** The policies that judge at this moment. Made anew when the chain changes: its identity tells. */
 export interface InForce extends Judges {
@@ -74,7 +74,12 @@ export class PoliciesInForce {
     let policies = this.#shared.get(budget)
     if (policies === undefined) {
       const given = budget.policies ?? [this.#strict]
-      policies = given.map((policy, index) => this.resolve(policy, `${budget.path}.policies.${index}`)) as ThresholdPolicy<string>[]
+      policies = given.map((policy, index) => {
+        const field = `${budget.path}.policies.${index}`
+        const resolved = this.resolve(policy, field)
+        if (!isThresholdPolicy(resolved)) throw new InvalidConfigError(`${field}: "${policyName(resolved)}" has no thresholds, and a shared budget is judged by thresholds alone. Register it under policies instead.`)
+        return resolved
+      })
       for (const policy of policies) this.#checkTiers(policy)
       this.#shared.set(budget, policies)
     }

@@ -98,6 +98,8 @@ class Recount {
   readonly #scopes = new Map<string, ScopeSums>()
   /** Of instances that run and that no counter is kept of. */
   readonly #uncounted = new Map<string, Uncounted>()
+  /** By window and scope of which no counter is kept: the start of the newest instance that anything was charged to. One that began earlier has ended, by a restart if not by the calendar. */
+  readonly #newest = new Map<string, number>()
   readonly #rules = new Map<string, RollingRule | undefined>()
 
   constructor({ now, scopes }: AuditSnapshot, endingOf: EndingOf) {
@@ -153,7 +155,10 @@ class Recount {
       if (restarted !== true || microcents > asCounter(sums.microcents.value)) compareOne(scope, LIFETIME_COST, 0, 'lifetime', microcents, sums.microcents)
       if (restarted !== true || entries > asCounter(sums.entries.value)) compareOne(scope, LIFETIME_ENTRIES, 0, 'lifetime', entries, sums.entries)
     }
-    for (const { scope, window, startsAt, endsAt, what, sum } of this.#uncounted.values()) if (complete || what === 'held') compareOne(scope, window, startsAt, what, 0, sum, endsAt)
+    for (const { scope, window, startsAt, endsAt, what, sum } of this.#uncounted.values()) {
+      if (startsAt < (this.#newest.get(`${window} ${scopeKey(scope)}`) ?? startsAt)) continue
+      if (complete || what === 'held') compareOne(scope, window, startsAt, what, 0, sum, endsAt)
+    }
     return differences
   }
 
@@ -165,9 +170,10 @@ class Recount {
   }
 
   #spend(key: string, scope: ScopeSums | undefined, charged: ChargedWindow, amount: number): void {
-    if (amount === 0) return
     const rule = this.#ruleOf(charged.window)
     const window = scope?.windows.get(charged.window)
+    if (window === undefined && rule === undefined) this.#noteStart(key, charged)
+    if (amount === 0) return
     if (rule !== undefined && !this.#counts(rule, charged.startsAt)) return
     const place = rule === undefined ? charged.startsAt : bucketIndex(rule, charged.startsAt)
     const instance = window?.spent.get(place)
@@ -183,12 +189,18 @@ class Recount {
   }
 
   #hold(key: string, scope: ScopeSums | undefined, charged: ChargedWindow, rule: RollingRule | undefined, amount: number): void {
-    if (amount === 0) return
     const window = scope?.windows.get(charged.window)
+    if (window === undefined && rule === undefined) this.#noteStart(key, charged)
+    if (amount === 0) return
     // Open holds count in a rolling window wherever it stands; in a calendar window only in the instance that they were placed in.
     if (window !== undefined && (rule !== undefined || window.spent.has(charged.startsAt))) window.held.add(amount)
     else if (rule !== undefined) this.#sumOfUncounted(key, charged, bucketIndex(rule, this.#now) * rule.bucketMs, 'held').add(amount)
     else if (this.#runsUncounted(charged, window)) this.#sumOfUncounted(key, charged, charged.startsAt, 'held').add(amount)
+  }
+
+  #noteStart(key: string, { window, startsAt }: ChargedWindow): void {
+    const name = `${window} ${key}`
+    if (startsAt > (this.#newest.get(name) ?? -1)) this.#newest.set(name, startsAt)
   }
 
   /** True for an instance of a calendar window that must have a counter and has none. */

@@ -6,10 +6,16 @@ import type { ScopeId } from '../enforcement/index.js'
 import { isBursarError } from '../errors/index.js'
 import type { EndingOf } from './compare.js'
 
-/** Asks a plan for endings. It knows none of a scope, or of a window of a user's own, that it does not have. */
+/**
+ * Asks a plan for endings. It knows none of a scope, or of a window of a user's own, that it does not have; and where some tier
+ * follows the subscription, none of a user's months: any of them may be such a one, or the rest of one after a change of tier, and
+ * end by a period that nobody remembers. A window that was begun anew ends where the one before it would have, as any instant of
+ * that one says.
+ */
 export function endingsOf(plan: BudgetPlan): EndingOf {
-  const own = [...plan.budgets()].filter(({ kind }) => kind === 'user').map(({ budget }) => budget.windows)
-  const ofUsers = windowsByName([plan.userBudget(undefined).windows, ...own])
+  const own = [...plan.budgets()].filter(({ kind }) => kind === 'user')
+  const followsSubscription = own.some(({ tier }) => plan.followsSubscription(tier))
+  const ofUsers = windowsByName([plan.userBudget(undefined).windows, ...own.map(({ budget }) => budget.windows)], (window) => !(followsSubscription && window.period === 'monthly'))
   // Users share their windows' turns: each is looked up once.
   const known = new Map<string, number | undefined>()
   return ({ scope, window, startsAt }) => {
@@ -20,9 +26,9 @@ export function endingsOf(plan: BudgetPlan): EndingOf {
   }
 }
 
-function windowsByName(budgets: readonly (readonly BudgetWindow[])[]): Map<string, BudgetWindow[]> {
+function windowsByName(budgets: readonly (readonly BudgetWindow[])[], isKnown: (window: BudgetWindow) => boolean): Map<string, BudgetWindow[]> {
   const windows = new Map<string, BudgetWindow[]>()
-  for (const each of budgets.flat()) windows.set(each.window, [...(windows.get(each.window) ?? []), each])
+  for (const each of budgets.flat().filter(isKnown)) windows.set(each.window, [...(windows.get(each.window) ?? []), each])
   return windows
 }
 

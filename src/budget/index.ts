@@ -1,3 +1,4 @@
+export { standingAt, type Billing, type BillingPeriod, type PassedOver } from './billing.js'
 export { describeIssues } from './issues.js'
 export { BudgetPlan, overrideKey, type CompiledBudget, type Override, type Overrides, type PlanConfig, type Spender } from './plan.js'
 export {
@@ -9,12 +10,15 @@ export {
   overrideSchema,
   policyConfigSchema,
   scopeGroupsSchema,
+  tierBudgetConfigSchema,
   usdSchema,
   type AmountConfig,
   type BudgetConfig,
   type CalendarConfig,
+  type MonthlyAmountConfig,
   type PolicyConfig,
   type ScopeGroups,
+  type TierBudgetConfig,
   type WindowLimits,
 } from './schema.js'
 export { assertId, parseScopeKey, parseUserKey, scopeKey, toUserRef, userScope, type UserArgument, type UserRef } from './scope.js'

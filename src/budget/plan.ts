@@ -4,9 +4,11 @@
 import { InvalidConfigError, UnknownScopeError, UnknownTierError } from '../errors/index.js'
 import type { ScopeId } from '../enforcement/index.js'
 import type { Unit } from '../money/index.js'
+import { subscriptionCalendarFor, type Tiling } from '../time/index.js'
+import type { BillingPeriod } from './billing.js'
 import type { UserRef } from './scope.js'
-import type { BudgetConfig, CalendarConfig, ScopeGroups } from './schema.js'
-import { ALWAYS_COUNTED, calendarOf, periodsOf, unlimited, windowName, windowsOf, type BudgetWindow, type Limits } from './window.js'
+import type { BudgetConfig, CalendarConfig, ScopeGroups, TierBudgetConfig } from './schema.js'
+import { ALWAYS_COUNTED, calendarOf, periodsOf, unlimited, windowName, windowsOf, withMonths, type BudgetWindow, type Calendars, type Limits } from './window.js'
 
 /** A budget as a list of windows. Its identity stands for its contents: it is frozen, and made once for equal settings. */
 export interface CompiledBudget {
@@ -33,7 +35,7 @@ export interface Spender {
 
 /** What a plan is made of. */
 export interface PlanConfig extends CalendarConfig {
-  readonly tiers: Readonly<Record<string, BudgetConfig>>
+  readonly tiers: Readonly<Record<string, TierBudgetConfig>>
   readonly defaultTier?: string | undefined
   readonly onUnknownTier?: string | undefined
   readonly global?: BudgetConfig | undefined
@@ -66,6 +68,9 @@ const RESERVED_GROUPS = ['user', 'global', 'session']
 export class BudgetPlan {
   readonly config: PlanConfig
   readonly #tiers = new Map<string, CompiledBudget>()
+  readonly #followingTiers: ReadonlySet<string>
+  /** The budgets of tiers that follow a subscription, by its months. */
+  readonly #following = new WeakMap<Tiling, Map<string, CompiledBudget>>()
   readonly #groups = new Map<string, Map<string, CompiledBudget>>()
   readonly #global: PlannedScope | undefined
   readonly #withoutTier: CompiledBudget
@@ -73,6 +78,7 @@ export class BudgetPlan {
 
   constructor(config: PlanConfig) {
     this.config = config
+    this.#followingTiers = new Set(Object.entries(config.tiers).flatMap(([tier, { monthly }]) => (typeof monthly === 'object' && 'anchor' in monthly && monthly.anchor === 'subscription' ? [tier] : [])))
     const compiled = Object.entries(config.tiers).map(([tier, budget]) => {
       if (budget.policies !== undefined) {
         throw new InvalidConfigError(`tiers.${tier}.policies: a tier's budget is judged by the registered policies. Register the policy, or name the tier in definePolicy({ tiers }).`)
@@ -116,21 +122,31 @@ export class BudgetPlan {
     throw new UnknownTierError(`userTier: the request names no tier, the directory has none for this user, and there is no defaultTier. ${this.#tierRemedy()}`, undefined)
   }
 
-  /** The user's own budget: the tier's, with those overrides over it that are still valid at `now`. */
-  userBudget(tier: string | undefined, overrides?: Overrides, now = 0): CompiledBudget {
-    const base = (tier === undefined ? undefined : this.#tiers.get(tier)) ?? this.#withoutTier
+  /** True where a tier's months are those of the user's subscription: its budget depends on the period that a user has paid for. */
+  followsSubscription(tier: string | undefined): boolean {
+    return tier !== undefined && this.#followingTiers.has(tier)
+  }
+
+  /**
+   * The user's own budget: the tier's, with those overrides over it that are still valid at `now`. Where the tier follows the
+   * subscription, its monthly windows are those of the period that the user has paid for, under the names that they have in every
+   * tier; without a period, and in every other tier, they are the calendar's.
+   */
+  userBudget(tier: string | undefined, overrides?: Overrides, now = 0, period?: BillingPeriod): CompiledBudget {
+    const months = period !== undefined && this.followsSubscription(tier) ? subscriptionCalendarFor(period) : undefined
+    const base = months === undefined ? this.#baseOf(tier) : this.#followingBase(tier as string, months)
     if (overrides === undefined) return base
     const valid = Object.entries(overrides).filter(([, override]) => override.until === null || override.until > now)
     if (valid.length === 0) return base
-    const calendar = calendarOf((tier === undefined ? undefined : this.config.tiers[tier]) ?? {}, this.config)
+    const calendars = { ...calendarOf((tier === undefined ? undefined : this.config.tiers[tier]) ?? {}, this.config), months }
     const own = new Map<string, BudgetWindow | undefined>()
     // Those with an end come last: they stand over the lasting ones.
     for (const [key, { limit }] of valid.sort(([a], [b]) => Number(a.endsWith(ENDS)) - Number(b.endsWith(ENDS)))) {
       const [period, unit] = key.replace(ENDS, '').split('/') as [string, Unit]
-      own.set(windowName(period, unit), limit === null ? undefined : windowsOf(new Map([[period, { [unit]: limit }]]), calendar)[0])
+      own.set(windowName(period, unit), limit === null ? undefined : windowsOf(new Map([[period, { [unit]: limit }]]), calendars)[0])
     }
     const kept = base.windows.filter(({ window }) => !own.has(window))
-    const windows = this.#complete([...kept, ...[...own.values()].filter((window) => window !== undefined)], calendar)
+    const windows = this.#complete([...kept, ...[...own.values()].filter((window) => window !== undefined)], calendars)
     return { path: `the overrides of a user of tier ${tier ?? '(none)'}`, policies: undefined, windows }
   }
 
@@ -167,9 +183,28 @@ export class BudgetPlan {
     return new Map(Object.entries(group).map(([id, budget]) => [id, compile(budget, this.config, `scopes.${kind}.${id}`)]))
   }
 
-  #complete(own: readonly BudgetWindow[], calendar: CalendarConfig): readonly BudgetWindow[] {
+  #baseOf(tier: string | undefined): CompiledBudget {
+    return (tier === undefined ? undefined : this.#tiers.get(tier)) ?? this.#withoutTier
+  }
+
+  #followingBase(tier: string, months: Tiling): CompiledBudget {
+    let byTier = this.#following.get(months)
+    if (byTier === undefined) {
+      byTier = new Map()
+      this.#following.set(months, byTier)
+    }
+    let budget = byTier.get(tier)
+    if (budget === undefined) {
+      const base = this.#baseOf(tier)
+      budget = Object.freeze({ ...base, windows: withMonths(base.windows, months) })
+      byTier.set(tier, budget)
+    }
+    return budget
+  }
+
+  #complete(own: readonly BudgetWindow[], calendars: Calendars): readonly BudgetWindow[] {
     const limited = new Map(own.map((window) => [window.window, window]))
-    const counted = [...this.#counted].map(([name, window]) => limited.get(name) ?? unlimited(window, calendar))
+    const counted = [...this.#counted].map(([name, window]) => limited.get(name) ?? unlimited(window, calendars))
     return Object.freeze([...counted, ...own.filter((window) => !this.#counted.has(window.window))])
   }
 

@@ -9,6 +9,19 @@ import { assertTimeZone, parseDuration, type Duration, type Weekday } from '../t
 /** A limit: USD, or several units at once. `{}` counts without a limit, on purpose. */
 export type AmountConfig = Usd | { readonly usd?: Usd | undefined; readonly tokens?: number | undefined; readonly requests?: number | undefined }
 
+/**
+ * A limit for each month. With `anchor: 'subscription'` a month is what the user's subscription has paid for: the period that
+ * `setUserBilling` was told, or a month of it where it is longer, from its start and at its time of day, and on by the month after its
+ * end. For a user of whom no period is known it is the calendar month. All monthly windows of the tier follow, whatever their unit.
+ *
+ * A window that has begun keeps its end. So where the anchor changes (a new subscription, another tier), what was spent counts until
+ * the running window ends, and what follows is the rest of the new month, with the whole limit. `restartWindows` begins the new month
+ * at once.
+ */
+export type MonthlyAmountConfig =
+  | AmountConfig
+  | { readonly usd?: Usd | undefined; readonly tokens?: number | undefined; readonly requests?: number | undefined; readonly anchor?: 'subscription' | undefined }
+
 /** A policy in JSON: the name of a built-in one, or a name with thresholds in percent. */
 export type PolicyConfig = string | { readonly call?: never; readonly name: string; readonly thresholds?: Thresholds | undefined; readonly tiers?: Readonly<Record<string, Thresholds>> | undefined }
 
@@ -39,6 +52,11 @@ export interface BudgetConfig extends WindowLimits, CalendarConfig {
   readonly policies?: readonly (ThresholdPolicy<string> | PolicyConfig)[] | undefined
 }
 
+/** The limits of a tier's users. */
+export interface TierBudgetConfig extends BudgetConfig {
+  readonly monthly?: MonthlyAmountConfig | undefined
+}
+
 /** Shared budgets by kind and id: `{ tenant: { acme: { monthly: 500 }, '*': {} }, team: { search: { daily: 40 } } }`. */
 export type ScopeGroups = Readonly<Record<string, Readonly<Record<string, BudgetConfig>>>>
 
@@ -58,14 +76,21 @@ export const usdSchema = z.custom<Usd>((value) => typeof value === 'number' || t
 /** A count; whether it is one is for `parseCount` to say. */
 export const countSchema = z.custom<number>((value) => typeof value === 'number', 'must be a number')
 
-const amountSchema = z
-  .union([usdSchema, z.strictObject({ usd: usdSchema.optional(), tokens: countSchema.optional(), requests: countSchema.optional() })])
-  .superRefine((amount, context) => {
-    const parts = typeof amount === 'object' ? amount : { usd: amount }
-    if (parts.usd !== undefined) reportThrown(context, () => parseUsd(parts.usd, 'amount', 'refuse'))
-    if (parts.tokens !== undefined) reportThrown(context, () => parseCount(parts.tokens, 'tokens'))
-    if (parts.requests !== undefined) reportThrown(context, () => parseCount(parts.requests, 'requests'))
-  })
+const amountShape = { usd: usdSchema.optional(), tokens: countSchema.optional(), requests: countSchema.optional() }
+const misplacedAnchor = z.custom<undefined>((value) => value === undefined, {
+  error: ({ input }) => `${JSON.stringify(input)} has no meaning here: the monthly limit of a tier's budget alone can follow a subscription. Remove the anchor`,
+})
+const anchorSchema = z.literal('subscription', { error: ({ input }) => `${JSON.stringify(input)} is no anchor. Use 'subscription', or leave it out for calendar months` })
+
+const amountSchema = z.union([usdSchema, z.strictObject({ ...amountShape, anchor: misplacedAnchor.optional() })]).superRefine(reportAmount)
+const monthlyAmountSchema = z.union([usdSchema, z.strictObject({ ...amountShape, anchor: anchorSchema.optional() })]).superRefine(reportAmount)
+
+function reportAmount(amount: AmountConfig, context: { addIssue(message: string): void }): void {
+  const parts = typeof amount === 'object' ? amount : { usd: amount }
+  if (parts.usd !== undefined) reportThrown(context, () => parseUsd(parts.usd, 'amount', 'refuse'))
+  if (parts.tokens !== undefined) reportThrown(context, () => parseCount(parts.tokens, 'tokens'))
+  if (parts.requests !== undefined) reportThrown(context, () => parseCount(parts.requests, 'requests'))
+}
 
 const lengthSchema = z.string().superRefine((length, context) => {
   reportThrown(context, () => parseDuration(length, 'rolling'))
@@ -103,6 +128,9 @@ export const budgetConfigSchema = z.strictObject({
   ...calendarShape,
   policies: z.array(z.union([policyConfigSchema, z.custom<ThresholdPolicy<string>>(isThresholdPolicy, 'must be a policy made of thresholds')])).optional(),
 })
+
+/** The schema of a {@link TierBudgetConfig}. */
+export const tierBudgetConfigSchema = budgetConfigSchema.extend({ monthly: monthlyAmountSchema.optional() })
 
 /** The schema of an override: windows only; `null` takes the override of that window away. */
 export const overrideSchema = z.strictObject({

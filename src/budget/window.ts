@@ -3,7 +3,7 @@
 import { InvalidConfigError } from '../errors/index.js'
 import { parseCount, parseUsd, UNITS, type Unit } from '../money/index.js'
 import { calendarFor, formatDuration, parseDuration, rollingRule, TOTAL, type CalendarUnit, type RollingRule, type Tiling } from '../time/index.js'
-import type { AmountConfig, BudgetConfig, CalendarConfig, WindowLimits } from './schema.js'
+import type { AmountConfig, CalendarConfig, WindowLimits } from './schema.js'
 
 /** When a window starts and ends: a calendar (or `total`, which never ends), or a trailing length. */
 export type WindowPeriod = { readonly kind: 'calendar'; readonly calendar: Tiling } | { readonly kind: 'rolling'; readonly rule: RollingRule }
@@ -20,11 +20,18 @@ export interface BudgetWindow {
   readonly source: WindowPeriod
 }
 
+/** What the calendar windows of a budget follow: its settings, or for months those of a subscription. */
+export interface Calendars extends CalendarConfig {
+  readonly months?: Tiling | undefined
+}
+
 /** A limit's integers by unit. */
 export type Limits = { readonly [unit in Unit]?: number | undefined }
 
 const CALENDAR_UNITS: Readonly<Record<string, CalendarUnit>> = { daily: 'day', weekly: 'week', monthly: 'month' }
 const NAMED_PERIODS = ['daily', 'weekly', 'monthly', 'total'] as const
+
+const MONTHLY = 'monthly'
 
 /** The calendar windows in which every user's money is counted, limited or not. */
 export const ALWAYS_COUNTED: readonly string[] = ['daily', 'weekly', 'monthly']
@@ -77,11 +84,11 @@ export function periodOf(window: string): { readonly period: string; readonly un
   return { period, unit, source: sourceOf(period, {}) }
 }
 
-/** The windows of some periods under one calendar, in a fixed order; a period without any unit counts nothing. */
-export function windowsOf(periods: ReadonlyMap<string, Limits>, calendar: CalendarConfig): BudgetWindow[] {
+/** The windows of some periods under the calendars of one budget, in a fixed order; a period without any unit counts nothing. */
+export function windowsOf(periods: ReadonlyMap<string, Limits>, calendars: Calendars): BudgetWindow[] {
   const windows: BudgetWindow[] = []
   for (const [period, limits] of periods) {
-    const source = sourceOf(period, calendar)
+    const source = sourceOf(period, calendars)
     for (const unit of UNITS) {
       const limit = limits[unit]
       if (limit !== undefined) windows.push(Object.freeze({ window: windowName(period, unit), period, unit, limit, source }))
@@ -90,21 +97,27 @@ export function windowsOf(periods: ReadonlyMap<string, Limits>, calendar: Calend
   return windows
 }
 
-/** The same window, counted without a limit, under another budget's calendar. */
-export function unlimited(window: BudgetWindow, calendar: CalendarConfig): BudgetWindow {
-  return Object.freeze({ ...window, limit: null, source: sourceOf(window.period, calendar) })
+/** The same window, counted without a limit, under another budget's calendars. */
+export function unlimited(window: BudgetWindow, calendars: Calendars): BudgetWindow {
+  return Object.freeze({ ...window, limit: null, source: sourceOf(window.period, calendars) })
 }
 
-function sourceOf(period: string, calendar: CalendarConfig): WindowPeriod {
+/** The same windows, where those for months follow other ones. */
+export function withMonths(windows: readonly BudgetWindow[], months: Tiling): readonly BudgetWindow[] {
+  return Object.freeze(windows.map((window) => (window.period === MONTHLY ? Object.freeze({ ...window, source: sourceOf(MONTHLY, { months }) }) : window)))
+}
+
+function sourceOf(period: string, calendars: Calendars): WindowPeriod {
   if (period === 'total') return { kind: 'calendar', calendar: TOTAL }
+  if (period === MONTHLY && calendars.months !== undefined) return { kind: 'calendar', calendar: calendars.months }
   const unit = CALENDAR_UNITS[period]
   if (unit === undefined) return { kind: 'rolling', rule: rollingRule(parseDuration(period.slice('rolling:'.length), period)) }
-  const { timeZone = 'UTC', weekStartsOn = 1, monthStartsOn = 1 } = calendar
+  const { timeZone = 'UTC', weekStartsOn = 1, monthStartsOn = 1 } = calendars
   return { kind: 'calendar', calendar: calendarFor({ unit, timeZone, weekStartsOn, monthStartsOn }) }
 }
 
 /** The calendar settings of a budget, over those that the whole configuration gives. */
-export function calendarOf(budget: BudgetConfig, defaults: CalendarConfig): CalendarConfig {
+export function calendarOf(budget: CalendarConfig, defaults: CalendarConfig): CalendarConfig {
   return {
     timeZone: budget.timeZone ?? defaults.timeZone,
     weekStartsOn: budget.weekStartsOn ?? defaults.weekStartsOn,

@@ -7,7 +7,7 @@ import type { Placement } from '../outage/index.js'
 import { READING_SIZE, type Admitted, type Freeing, type Refused } from '../store/index.js'
 import { NEVER } from '../time/index.js'
 import { largestFitting, windowViews, type JudgedScope, type JudgedWindow } from '../tracker/index.js'
-import { DENIAL_STATUS, errorWord, type Denial, type DenialCode } from './denial.js'
+import { DENIAL_STATUS, errorWord, offerFor, type Denial, type DenialCode, type Offers } from './denial.js'
 import type { Basis, EnforcedBy } from './decision.js'
 import { chargeFacts, type Question } from './question.js'
 import { requestContext } from './request-context.js'
@@ -109,7 +109,8 @@ export class Assessment implements Basis {
   }
 
   /** The refusal as plain data. `storeWasReset`: the store was asked, and has lost its data. */
-  denial(code: DenialCode, upgradeUrl: string | undefined, storeWasReset = false): Denial {
+  denial(code: DenialCode, offers: Offers = {}, storeWasReset = false): Denial {
+    const { upgradeUrl } = offers
     const general = { error: errorWord(code), code, status: DENIAL_STATUS[code], decisionId: this.id, ...(upgradeUrl !== undefined && { upgradeUrl }) }
     if (code === 'store-unavailable') {
       return Object.freeze({ ...general, message: storeWasReset ? RESET : UNAVAILABLE, retryAfterMs: null })
@@ -128,13 +129,15 @@ export class Assessment implements Basis {
     const { account, prepared } = this.#question
     const largest = largestFitting(account.scopes, this.#answer.readings, this.rung.amounts.tokens, prepared.degradeBlocks)
     const isLocal = this.enforcedBy === 'local'
+    const upgrade = scope.kind === 'user' ? offerFor(account.tier, offers) : undefined
     // A threshold of 100 % is the limit itself, and needs no word.
     const fromPct = terms.limit !== null && longest.ceiling.max < terms.limit ? percentOf(terms.limit, longest.ceiling.pre) : undefined
     return Object.freeze({
       ...general,
       ...(fromPct !== undefined && { refusedFromPct: fromPct }),
       ...(isLocal && { local: true as const }),
-      message: isLocal ? `${sentence(longest, rungs.at(-1) as Rung, fromPct)} ${BY_SHARE}` : sentence(longest, rungs.at(-1) as Rung, fromPct),
+      ...(upgrade !== undefined && { upgrade }),
+      message: `${sentence(longest, rungs.at(-1) as Rung, fromPct)}${isLocal ? ` ${BY_SHARE}` : ''}${upgrade === undefined ? '' : ` Upgrade to ${upgrade} for more.`}`,
       scope,
       window: terms.period,
       unit: terms.unit,

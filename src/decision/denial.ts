@@ -48,6 +48,24 @@ export interface Denial {
   /** Set where the store was away and this process's share of the budget did not suffice: the request may fit when it is back. */
   readonly local?: true | undefined
   readonly upgradeUrl?: string | undefined
+  /** What to offer the user, such as `Pro ($29/mo)`: where a budget of the user's own refused and `suggestUpgrade` knows of more. */
+  readonly upgrade?: string | undefined
+}
+
+/** What a denial offers to whoever wants more. */
+export interface Offers {
+  readonly upgradeUrl?: string | undefined
+  readonly suggestUpgrade?: ((tier: string) => string | undefined) | undefined
+}
+
+/** The offer for a user of that tier; a suggestion that fails is none: a refusal must stay a value. */
+export function offerFor(tier: string | undefined, { suggestUpgrade }: Offers): string | undefined {
+  if (tier === undefined) return undefined
+  try {
+    return suggestUpgrade?.(tier)
+  } catch {
+    return undefined
+  }
 }
 
 /** The `error` word of a denial. */

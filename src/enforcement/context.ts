@@ -6,6 +6,9 @@ import { parseUsd, toPublic, type Unit } from '../money/index.js'
 import { FixedDate } from '../time/index.js'
 import { percentOf } from './thresholds.js'
 
+/** How a user stands with the payment provider: see {@link EnforcementContext.standing}. */
+export type Standing = 'active' | 'trialing' | 'grace' | 'past_due' | 'none'
+
 /** Whose money a window counts: `kind` is `user`, `global`, `tenant`, `tier`, `session` or a name of the caller's own. */
 export interface ScopeId {
   readonly kind: string
@@ -52,6 +55,11 @@ export interface EnforcementContext {
   readonly userId: string
   readonly userTier: string | undefined
   readonly tenant: string | undefined
+  /**
+   * How the user stands with the payment provider, by the directory: `active`, `trialing`, `grace` (past due, but not yet for long
+   * enough to matter), `past_due`, or `none` (nothing is paid for); `undefined` where no provider has said anything.
+   */
+  readonly standing: Standing | undefined
   /** spent + held of the fullest window, before this request, in `unit`. */
   readonly currentCost: number
   /** What this request is expected to cost, in `unit`. */
@@ -133,6 +141,7 @@ export function completeContext(partial: PartialContext): EnforcementContext {
     userId: partial.userId ?? 'anonymous',
     userTier: partial.userTier,
     tenant: partial.tenant,
+    standing: partial.standing,
     currentCost,
     estimatedCost,
     totalCost,

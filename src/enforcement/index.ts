@@ -19,6 +19,7 @@ export {
   type EnforcementContext,
   type PartialContext,
   type ScopeId,
+  type Standing,
   type WindowView,
 } from './context.js'
 export {

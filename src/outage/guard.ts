@@ -24,8 +24,11 @@ import {
   type RefundRequest,
   type Refused,
   type Released,
+  type Registry,
   type ReleaseRequest,
   type ReserveRequest,
+  type Restarted,
+  type RestartRequest,
   type ScopeTerms,
   type Settled,
   type SettleRequest,
@@ -39,6 +42,7 @@ import { GuardedDirectory } from './directory.js'
 import type { Ending } from './ending.js'
 import type { SettleQueueConfig } from './ending-queue.js'
 import { guardedLedger, stepwise, type Ask } from './ledger.js'
+import { guardedRegistry } from './registry.js'
 import { KnownWindows, type LocalAnswer } from './known-windows.js'
 import { MissedEndings } from './missed-endings.js'
 import { Recovery, stepTimeout, type Step } from './recovery.js'
@@ -68,6 +72,7 @@ export class OutageGuard implements Store {
   readonly name: string
   readonly shared = true
   readonly directory: Directory
+  readonly registry: Registry
   readonly ledger: LedgerSink
   readonly #store: Store
   readonly #options: OutageOptions
@@ -99,6 +104,7 @@ export class OutageGuard implements Store {
     this.#known = options.localShare === undefined ? undefined : new KnownWindows(options.localShare)
     const ask: Ask = (operation, asked) => this.#ask(operation, asked)
     this.directory = new GuardedDirectory(store.directory, ask, this.#known !== undefined)
+    this.registry = guardedRegistry(store.registry, ask)
     this.ledger = guardedLedger(store.ledger, ask)
     this.#recovery = new Recovery(() => this.#recover())
     if (this.#missed.size > 0) this.#recovery.start()
@@ -175,6 +181,10 @@ export class OutageGuard implements Store {
       return answer
     }
     return isPromise(reply) ? reply.then(read) : read(reply)
+  }
+
+  restart(request: RestartRequest): MaybePromise<Restarted> {
+    return this.#ask('restart', () => this.#store.restart(request))
   }
 
   totals(user: UserRef): MaybePromise<UserTotals> {

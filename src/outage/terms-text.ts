@@ -4,9 +4,9 @@
 import { InvalidConfigError, InvalidRequestError } from '../errors/index.js'
 import type { WindowPeriod } from '../budget/index.js'
 import type { ScopeTerms, WindowTerms } from '../store/index.js'
-import { Calendar, calendarFor, rollingRule, TOTAL, type CalendarRule } from '../time/index.js'
+import { Calendar, calendarFor, rollingRule, SubscriptionCalendar, subscriptionCalendarFor, TOTAL, type CalendarRule, type Span } from '../time/index.js'
 
-type PlainPeriod = 'total' | { readonly calendar: CalendarRule } | { readonly rollingMs: number }
+type PlainPeriod = 'total' | { readonly calendar: CalendarRule } | { readonly rollingMs: number } | { readonly subscription: Span }
 
 /** One window as JSON. */
 export interface PlainWindow extends Omit<WindowTerms, 'source'> {
@@ -36,6 +36,7 @@ function plainPeriod(source: WindowPeriod, window: string): PlainPeriod {
   if (source.kind === 'rolling') return { rollingMs: source.rule.lengthMs }
   if (source.calendar === TOTAL) return 'total'
   if (source.calendar instanceof Calendar) return { calendar: source.calendar.rule }
+  if (source.calendar instanceof SubscriptionCalendar) return { subscription: source.calendar.period }
   throw new InvalidRequestError(`window: "${window}" follows a calendar that no rule describes, and cannot be written down. Use a calendar of calendarFor(), TOTAL, or a rolling length.`)
 }
 
@@ -43,5 +44,6 @@ function periodFromPlain(source: PlainPeriod): WindowPeriod {
   if (source === 'total') return { kind: 'calendar', calendar: TOTAL }
   if ('calendar' in source) return { kind: 'calendar', calendar: calendarFor(source.calendar) }
   if ('rollingMs' in source) return { kind: 'rolling', rule: rollingRule(source.rollingMs) }
-  throw new InvalidConfigError(`source: ${JSON.stringify(source)} is no period. Use 'total', { calendar } or { rollingMs }.`)
+  if ('subscription' in source) return { kind: 'calendar', calendar: subscriptionCalendarFor(source.subscription) }
+  throw new InvalidConfigError(`source: ${JSON.stringify(source)} is no period. Use 'total', { calendar }, { subscription } or { rollingMs }.`)
 }

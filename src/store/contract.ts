@@ -8,6 +8,7 @@ import type { Amounts, Unit } from '../money/index.js'
 import type { Auditor } from './auditing.js'
 import type { Directory, DirectoryEntry, KnownUser } from './directory.js'
 import type { MaybePromise } from './maybe-promise.js'
+import type { Registry } from './registry.js'
 
 /** A percentage of a limit that is announced when spent reaches `at` (DESIGN 3.5). */
 export interface AlertThreshold {
@@ -247,6 +248,20 @@ export interface Reading {
   readonly effects: readonly Effect[]
 }
 
+/** Begins the calendar windows of a scope anew. */
+export interface RestartRequest extends ScopeTerms {
+  /** Only windows that began before this instant (ms since the epoch). One that is still to come is taken as now. */
+  readonly since: number
+}
+
+/** A scope whose windows were begun anew, if any of them had to be. */
+export interface Restarted {
+  readonly now: number
+  /** How many windows were. */
+  readonly begun: number
+  readonly effects: readonly Effect[]
+}
+
 /** What a user has spent since the store began to count them, and in how many ledger entries: all but releases. */
 export interface UserTotals {
   readonly microcents: number
@@ -294,6 +309,7 @@ export interface Store {
   /** True where tenants are kept apart: a budget that several of them share is refused. */
   readonly keepsTenantsApart?: boolean | undefined
   readonly directory: Directory
+  readonly registry: Registry
   readonly ledger: LedgerSink
   readonly auditor?: Auditor | undefined
   reserve(request: ReserveRequest): MaybePromise<Admitted | Refused | Outdated | Failure>
@@ -303,6 +319,12 @@ export interface Store {
   record(request: RecordRequest): MaybePromise<Recorded | Outdated | Failure>
   refund(request: RefundRequest): MaybePromise<Refunded | Failure>
   read(scopes: readonly ScopeTerms[]): MaybePromise<Reading>
+  /**
+   * Begins anew, at store time, each calendar window of the request (`total` apart) whose running instance began before `since`, also
+   * where nothing was counted in it; it ends when the request's own window of now does. Holds and entries stay with the instance that
+   * they were placed in. A repeat finds windows that have begun since, and changes nothing. One that had been used is a `window-reset`.
+   */
+  restart(request: RestartRequest): MaybePromise<Restarted>
   /** Totals of one user, over all windows and beyond them. */
   totals(user: UserRef): MaybePromise<UserTotals>
   users(): AsyncIterable<KnownUser>

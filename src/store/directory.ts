@@ -1,21 +1,26 @@
-// What a store knows of users beside their spending: which tier they have, and which limits of their own.
+// What a store knows of users beside their spending: which tier they have, which limits of their own, and what they have paid for.
 
-import type { Overrides, UserRef } from '../budget/index.js'
+import type { Billing, Overrides, UserRef } from '../budget/index.js'
 import type { MaybePromise } from './maybe-promise.js'
 
 /** What the directory knows of a user. */
 export interface DirectoryEntry {
   readonly tier?: string | undefined
   readonly overrides?: Overrides | undefined
+  readonly billing?: Billing | undefined
 }
 
-/** A change to a directory entry: `null` takes a value away, what is absent stays. */
+/**
+ * A change to a directory entry: `null` takes a value away, what is absent stays. One with `billing` of a lower fence than the entry's
+ * changes nothing.
+ */
 export interface DirectoryChange {
   readonly tier?: string | null | undefined
   readonly overrides?: { readonly [period: string]: Overrides[string] | null } | undefined
+  readonly billing?: Billing | null | undefined
 }
 
-/** Which tier a user has, and which limits of their own. An entry is replaced, never changed: its identity tells what it says. */
+/** Which tier a user has, which limits of their own, and how they stand. An entry is replaced, never changed: its identity tells what it says. */
 export interface Directory {
   /**
    * What this process remembers of the user, without asking a distant store: `reserve` and `record` are told what was remembered

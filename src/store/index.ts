@@ -1,6 +1,7 @@
 export type * from './auditing.js'
 export * from './contract.js'
 export type * from './directory.js'
+export type * from './registry.js'
 export * from './maybe-promise.js'
 export { admit } from './admission.js'
 export { failureError } from './failures.js'

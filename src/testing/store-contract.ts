@@ -4,13 +4,17 @@
 import { admissionCases } from './contract/admission.js'
 import { alertCases } from './contract/alerts.js'
 import { auditCases } from './contract/audit.js'
+import { directoryCases } from './contract/directory.js'
 import { holdTableCases } from './contract/hold-table.js'
 import { holdCases } from './contract/holds.js'
 import type { StoreContractCase } from './contract/kit.js'
 import { moneyCases } from './contract/money.js'
+import { registryCases } from './contract/registry.js'
+import { restartCases } from './contract/restart.js'
+import { restartChargeCases } from './contract/restart-charges.js'
 import { windowCases } from './contract/windows.js'
 
 export type { OpenStore, StoreContractCase } from './contract/kit.js'
 
 /** Every case of the contract. Each opens an empty store of its own, on a clock that the case drives as store time. */
-export const storeContract: readonly StoreContractCase[] = [...admissionCases, ...holdTableCases, ...holdCases, ...windowCases, ...moneyCases, ...alertCases, ...auditCases]
+export const storeContract: readonly StoreContractCase[] = [...admissionCases, ...holdTableCases, ...holdCases, ...windowCases, ...restartCases, ...restartChargeCases, ...moneyCases, ...alertCases, ...directoryCases, ...registryCases, ...auditCases]

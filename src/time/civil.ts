@@ -43,6 +43,11 @@ export function nextPeriodStart(rule: CalendarRule, startMs: number): number {
 }
 
 function monthAnchor(rule: CalendarRule, year: number, month: number): number {
+  return dayOfMonth(year, month, rule.monthStartsOn)
+}
+
+/** The midnight at which that day of a month starts, or the month's last day where it is shorter. `month` 0 is January, −1 the one before. */
+export function dayOfMonth(year: number, month: number, day: number): number {
   const lastDay = new Date(Date.UTC(year, month + 1, 0)).getUTCDate()
-  return Date.UTC(year, month, Math.min(rule.monthStartsOn, lastDay))
+  return Date.UTC(year, month, Math.min(day, lastDay))
 }

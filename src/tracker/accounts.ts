@@ -1,8 +1,8 @@
 // From who spends to what is tested: the tier, the budget with its overrides, and the terms of every scope of a request. Knows
 // the configuration and the directory; knows no amounts.
 
-import { scopeKey, userScope, type BudgetPlan, type CompiledBudget, type Override, type Spender } from '../budget/index.js'
-import type { ScopeId } from '../enforcement/index.js'
+import { scopeKey, standingAt, userScope, type BudgetPlan, type CompiledBudget, type Override, type Spender } from '../budget/index.js'
+import type { ScopeId, Standing } from '../enforcement/index.js'
 import { StoreUnavailableError, UnknownTierError } from '../errors/index.js'
 import { isPromise, type Directory, type DirectoryEntry, type MaybePromise, type Outdated, type PlacedScope, type ScopeTerms } from '../store/index.js'
 import { assertInstant, type Clock } from '../time/index.js'
@@ -30,6 +30,8 @@ export class JudgedScope implements ScopeTerms {
 export interface Account {
   readonly tier: string | undefined
   readonly scopes: readonly JudgedScope[]
+  /** How the user stands now with the payment provider, where one has said anything. */
+  readonly standing?: Standing | undefined
   /** What the directory said of the user. */
   readonly entry: DirectoryEntry | undefined
 }
@@ -52,7 +54,7 @@ export class Accounts {
   readonly #directory: Directory
   readonly #clock: Clock
   readonly #judges: () => Judges
-  readonly #overridden = new WeakMap<DirectoryEntry, Map<string | undefined, { readonly budget: CompiledBudget; readonly from: number; readonly until: number }>>()
+  readonly #own = new WeakMap<DirectoryEntry, Map<string | undefined, { readonly budget: CompiledBudget; readonly from: number; readonly until: number }>>()
   #book: TermsBook
 
   constructor(plan: BudgetPlan, directory: Directory, clock: Clock, judges: () => Judges) {
@@ -131,25 +133,31 @@ export class Accounts {
 
   #assemble(spender: Spender, entry: DirectoryEntry | undefined): Account {
     const tier = this.plan.tierOf(spender.tier, entry?.tier)
-    const budget = entry?.overrides === undefined ? this.plan.userBudget(tier) : this.#overriddenBudget(tier, entry, assertInstant(this.#clock(), 'clock'))
+    const isPlain = entry === undefined || (entry.overrides === undefined && entry.billing === undefined)
+    const budget = isPlain ? this.plan.userBudget(tier) : this.#ownBudget(tier, entry)
     const book = this.#currentBook()
     const own = new JudgedScope(userScope(spender.user), book.termsOf(budget, true, tier))
     const shared = this.plan.sharedScopes(spender, tier)
-    if (shared.length === 0) return { tier, scopes: [own], entry }
-    return { tier, scopes: [own, ...shared.map((planned) => new JudgedScope(planned.scope, book.termsOf(planned.budget, false, tier)))], entry }
+    const standing = entry?.billing === undefined ? undefined : standingAt(entry.billing, assertInstant(this.#clock(), 'clock'))
+    if (shared.length === 0) return { tier, scopes: [own], standing, entry }
+    return { tier, standing, scopes: [own, ...shared.map((planned) => new JudgedScope(planned.scope, book.termsOf(planned.budget, false, tier)))], entry }
   }
 
-  #overriddenBudget(tier: string | undefined, entry: DirectoryEntry, now: number): CompiledBudget {
-    let byTier = this.#overridden.get(entry)
+  /** The budget of a user of whom the directory knows more than the tier: limits of their own, or the period that they have paid for. */
+  #ownBudget(tier: string | undefined, entry: DirectoryEntry): CompiledBudget {
+    const period = this.plan.followsSubscription(tier) ? entry.billing?.period : undefined
+    if (entry.overrides === undefined && period === undefined) return this.plan.userBudget(tier)
+    const now = assertInstant(this.#clock(), 'clock')
+    let byTier = this.#own.get(entry)
     if (byTier === undefined) {
       byTier = new Map()
-      this.#overridden.set(entry, byTier)
+      this.#own.set(entry, byTier)
     }
     let known = byTier.get(tier)
     if (known === undefined || now < known.from || now >= known.until) {
       const ends = Object.values(entry.overrides ?? {}).flatMap(({ until }) => until ?? [])
       const from = Math.max(-Infinity, ...ends.filter((end) => end <= now))
-      known = { budget: this.plan.userBudget(tier, entry.overrides, now), from, until: Math.min(Infinity, ...ends.filter((end) => end > now)) }
+      known = { budget: this.plan.userBudget(tier, entry.overrides, now, period), from, until: Math.min(Infinity, ...ends.filter((end) => end > now)) }
       byTier.set(tier, known)
     }
     return known.budget

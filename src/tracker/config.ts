@@ -1,7 +1,7 @@
 // What a CostTracker is configured with, validated whole before anything is built.
 
 import { z } from 'zod'
-import { budgetConfigSchema, calendarFields, describeIssues, idSchema, scopeGroupsSchema, type BudgetConfig, type CalendarConfig, type PlanConfig, type ScopeGroups } from '../budget/index.js'
+import { budgetConfigSchema, calendarFields, describeIssues, idSchema, scopeGroupsSchema, tierBudgetConfigSchema, type BudgetConfig, type CalendarConfig, type PlanConfig, type ScopeGroups, type TierBudgetConfig } from '../budget/index.js'
 import type { Logger } from '../enforcement/index.js'
 import { InvalidConfigError } from '../errors/index.js'
 import type { Store } from '../store/index.js'
@@ -10,9 +10,9 @@ import type { Clock, Duration } from '../time/index.js'
 /** The budgets of an application: what `CostTracker` and `Bursar` have in common. */
 export interface BudgetsConfig<Tier extends string = string, Group extends string = string> extends CalendarConfig {
   /** Budgets by tier. */
-  readonly tiers?: { readonly [tier in Tier]: BudgetConfig } | undefined
+  readonly tiers?: { readonly [tier in Tier]: TierBudgetConfig } | undefined
   /** The same under its other name. */
-  readonly userBudgets?: { readonly [tier in Tier]: BudgetConfig } | undefined
+  readonly userBudgets?: { readonly [tier in Tier]: TierBudgetConfig } | undefined
   /** The tier of users for whom neither the request nor the directory names one. */
   readonly defaultTier?: NoInfer<Tier> | undefined
   /** What an unknown tier means: an error (default), or one of the tiers. */
@@ -35,18 +35,19 @@ export interface BudgetsConfig<Tier extends string = string, Group extends strin
 const fn = <T>(what: string): z.ZodType<T> => z.custom<T>((value) => typeof value === 'function', `must be ${what}`)
 const object = <T>(what: string): z.ZodType<T> => z.custom<T>((value) => typeof value === 'object' && value !== null, `must be ${what}`)
 const percent = z.number().refine((value) => value > 0 && value <= 100 && Math.round(value * 100) / 100 === value, 'must be a percentage: a multiple of 0.01, above 0 and at most 100')
-const budgetsByTier = z.record(idSchema, budgetConfigSchema)
+const budgetsByTier = z.record(idSchema, tierBudgetConfigSchema)
 
 /** A duration that is read later, by `parseDuration`. */
 export const durationSchema = z.custom<Duration>((value) => typeof value === 'string' || typeof value === 'number', "must be a duration such as '10m', or milliseconds")
 
-const OPERATIONS = ['reserve', 'settle', 'release', 'extend', 'record', 'refund', 'read', 'totals', 'users', 'close']
+const OPERATIONS = ['reserve', 'settle', 'release', 'extend', 'record', 'refund', 'read', 'restart', 'totals', 'users', 'close']
 const DIRECTORY_OPERATIONS = ['get', 'change']
+const REGISTRY_OPERATIONS = ['get', 'put', 'list']
 const LEDGER_OPERATIONS = ['append', 'entries', 'totals']
 
 /** What is asked of a store must be there: else each request would fail as if the store were away. */
 function isStore(value: unknown): value is Store {
-  return has(value, OPERATIONS) && has(value['directory'], DIRECTORY_OPERATIONS) && has(value['ledger'], LEDGER_OPERATIONS)
+  return has(value, OPERATIONS) && has(value['directory'], DIRECTORY_OPERATIONS) && has(value['registry'], REGISTRY_OPERATIONS) && has(value['ledger'], LEDGER_OPERATIONS)
 }
 
 function has(value: unknown, operations: readonly string[]): value is Record<string, unknown> {

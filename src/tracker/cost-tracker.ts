@@ -8,8 +8,10 @@ import type { EventHub, TrackerEvents } from '../events/index.js'
 import { InvalidRequestError, UnknownTierError } from '../errors/index.js'
 import { toCsv, toJson, writeFile, type LedgerEntry } from '../ledger/index.js'
 import { parseCount, parseUsd, toUsd, UNITS, type Amounts, type Usd } from '../money/index.js'
-import { failureError, type Failure, type MaybePromise, type Recorded } from '../store/index.js'
+import { failureError, type Failure, type MaybePromise, type Recorded, type Registry } from '../store/index.js'
+import type { Clock } from '../time/index.js'
 import type { Account } from './accounts.js'
+import { restartWindows, userBilling, writeBilling, type BillingUpdate, type Instant, type UserBilling } from './billing.js'
 import { checkTrackerConfig, type BudgetsConfig } from './config.js'
 import { layFoundation, noJudges, type Foundation } from './foundation.js'
 import { fingerprintOf, newId } from './ids.js'
@@ -67,6 +69,16 @@ export class CostTracker<Tier extends string = string, Group extends string = st
   /** The events of windows, thresholds and tiers. A listener that throws or rejects changes nothing. */
   get events(): EventHub<TrackerEvents> {
     return this.#foundation.hub
+  }
+
+  /** The clock that it was configured with. */
+  get clock(): Clock {
+    return this.#foundation.clock
+  }
+
+  /** Small facts that processes share through the store, such as which event of a payment provider was handled. */
+  get registry(): Registry {
+    return this.#foundation.store.registry
   }
 
   /** The names of the tiers. */
@@ -198,14 +210,45 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     const ref = toUserRef(user)
     if (tier !== null) this.#knownTier(tier)
     const { before, after } = await this.#foundation.store.directory.change(ref, { tier })
-    if (before.tier === after.tier) return
-    await this.#configured(ref, 'tier', { from: before.tier, to: after.tier })
-    this.#foundation.hub.emit('tier-changed', { user: ref, from: before.tier, to: after.tier })
+    await this.#tierChanged(ref, before.tier, after.tier)
   }
 
   /** The tier that the directory has for a user. */
   async getUserTier(user: UserArgument): Promise<string | undefined> {
     return (await this.#foundation.store.directory.get(toUserRef(user)))?.tier
+  }
+
+  /**
+   * Writes what a look at a payment provider's state has found of a user: the tier, how they stand, their period. Usage stays. False,
+   * and nothing is changed, where a look that began later (by `fence`) was written before. Throws `UnknownTierError` for a tier that
+   * the configuration lacks.
+   */
+  async setUserBilling(user: UserArgument, update: BillingUpdate<Tier>): Promise<boolean> {
+    const ref = toUserRef(user)
+    if (update?.tier != null) this.#knownTier(update.tier)
+    const { written, before, after } = await writeBilling(this.#foundation, ref, update)
+    if (written) await this.#tierChanged(ref, before.tier, after.tier, update.reason)
+    return written
+  }
+
+  /** What the directory knows of a user's payments; `undefined` where no payment provider has said anything. */
+  async getUserBilling(user: UserArgument): Promise<UserBilling | undefined> {
+    const billing = (await this.#foundation.store.directory.get(toUserRef(user)))?.billing
+    return billing && userBilling(billing, this.#foundation.clock())
+  }
+
+  /**
+   * Begins a user's daily, weekly and monthly windows anew, now, where they began before `since`, used or not: what was spent in them
+   * is counted no more, and stays in the ledger. They end where the calendar, or the subscription's period, says. Rolling windows and
+   * `total` go on. Gives how many began anew; a repeat finds none. For a payment that buys a fresh budget; nothing else in bursar
+   * forgets what was spent.
+   */
+  async restartWindows(user: UserArgument, options: { readonly since: Instant }): Promise<number> {
+    const ref = toUserRef(user)
+    assertKnownFields(options, ['since'], 'options')
+    const restarted = await restartWindows(this.#foundation, ref, options.since)
+    if (restarted > 0) await this.#configured(ref, 'windows restarted', { since: new Date(options.since).toISOString() })
+    return restarted
   }
 
   /** Sums over everything that was ever charged, by model, provider and tier. */
@@ -283,6 +326,12 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     assertId(tier, 'tier')
     const { tiers } = this.#foundation.plan
     if (!tiers.includes(tier)) throw new UnknownTierError(`tier: "${tier}" is no tier of the configuration. The tiers are ${tiers.join(', ')}.`, tier)
+  }
+
+  async #tierChanged(user: UserRef, from: string | undefined, to: string | undefined, cause?: string): Promise<void> {
+    if (from === to) return
+    this.#foundation.hub.emit('tier-changed', { user, from, to })
+    await this.#configured(user, 'tier', { from, to, ...(cause !== undefined && { cause }) })
   }
 
   async #configured(user: UserRef, reason: string, metadata: Readonly<Record<string, unknown>>): Promise<void> {

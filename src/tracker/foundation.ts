@@ -87,7 +87,8 @@ function defaultStore(clock: Clock, warn: (message: string) => void): Store {
   return memoryStore({ clock })
 }
 
-function warner(logger: Logger | undefined): (message: string) => void {
+/** Where warnings go: to the logger, else to the process. A logger that fails is nobody's failure. */
+export function warner(logger: Logger | undefined): (message: string) => void {
   if (logger !== undefined) {
     return (message) => {
       try {

@@ -61,6 +61,7 @@ export function contextOf(request: RequestFacts, account: Account, windows: read
     userId: request.userId,
     userTier: account.tier,
     tenant: request.tenant,
+    standing: account.standing,
     currentCost: own.currentCost,
     estimatedCost: own.estimatedCost,
     totalCost: own.totalCost,

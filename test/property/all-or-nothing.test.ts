@@ -27,7 +27,7 @@ function allOrNothing(open: StoreFactory): fc.IAsyncProperty<unknown> {
   })
 }
 
-const CHANGING = ['settle', 'release', 'record', 'refund']
+const CHANGING = ['settle', 'release', 'record', 'refund', 'restart']
 
 /** The same store; a reserve that no other operation overlaps is compared with the windows before and after it. */
 function watchingReserves(store: Store, guarded: (check: () => void) => void): Store {

@@ -8,7 +8,7 @@ import type { ScopeTerms, Store, WindowTerms } from '../../src/store/index.js'
 import { memoryStore } from '../../src/store/memory/index.js'
 import { bucketExpiresAt, bucketIndex } from '../../src/time/index.js'
 import { Accountant } from '../support/accountant.js'
-import { forgetsOverage } from '../support/broken-stores.js'
+import { emptiesAtRestart, forgetsOverage } from '../support/broken-stores.js'
 import { assertProperty, propertyHolds, type StoreFactory } from '../support/property.js'
 import { keyOf, Stage, traces } from '../support/trace.js'
 
@@ -21,6 +21,10 @@ describe('CONSERVATION', () => {
 
   it('is told from a store that forgets the overage in its ledger', async () => {
     expect(await propertyHolds(conserves(forgetsOverage))).toBe(false)
+  })
+
+  it('is told from a store that empties a window at a restart instead of beginning another', async () => {
+    expect(await propertyHolds(conserves(emptiesAtRestart))).toBe(false)
   })
 })
 

@@ -1,14 +1,16 @@
 // WINDOW-TRUTH: calendar windows tile time in the budget's own time zone, without gap or overlap, through every daylight-saving
-// change; a rolling window never counts less than was spent in its trailing period.
+// change, and those of a subscription from whatever period was paid for; a rolling window never counts less than was spent in its
+// trailing period.
 
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bucketExpiresAt, bucketIndex, calendarFor, rollingRule, rollingSpan } from '../../src/time/index.js'
-import type { CalendarRule, Weekday } from '../../src/time/index.js'
+import { bucketExpiresAt, bucketIndex, calendarFor, rollingRule, rollingSpan, subscriptionCalendarFor } from '../../src/time/index.js'
+import type { CalendarRule, Span, Weekday } from '../../src/time/index.js'
 import { Oracle } from '../support/time/oracle.js'
+import { monthsAfter, plusMonths, subscriptionWindow } from '../support/time/subscription-oracle.js'
 import type { SweepReport } from '../support/time/sweep.js'
 import { everyZone } from '../support/time/zones.js'
 
@@ -85,6 +87,88 @@ describe('WINDOW-TRUTH: calendar windows', () => {
           expect(previous.startsAt).toBeLessThan(previous.endsAt)
           expect(next.startsAt).toBeLessThan(next.endsAt)
         }
+      }),
+      { numRuns: 1000 },
+    )
+  })
+})
+
+const dayMs = 86_400_000
+const started = fc.integer({ min: Date.UTC(2015, 0, 1), max: Date.UTC(2045, 0, 1) })
+/** By the month, the quarter or the year from one anchor, the period of the number `renewal`; or of any length at all. */
+const anchored = fc.record({ anchor: started, every: fc.constantFrom(1, 3, 6, 12), renewal: fc.nat({ max: 40 }) })
+const ofAnchor = ({ anchor, every, renewal }: { anchor: number; every: number; renewal: number }): Span => ({
+  startsAt: plusMonths(anchor, every * renewal),
+  endsAt: plusMonths(anchor, every * (renewal + 1)),
+})
+const ofLength = (lengthMs: fc.Arbitrary<number>): fc.Arbitrary<Span> => fc.tuple(started, lengthMs).map(([startsAt, length]) => ({ startsAt, endsAt: startsAt + length }))
+const paid: fc.Arbitrary<Span> = fc.oneof(
+  anchored.map(ofAnchor),
+  ofLength(fc.integer({ min: 1, max: 800 * dayMs })),
+  ofLength(fc.integer({ min: 1, max: 800 }).map((days) => days * dayMs)),
+  ofLength(fc.constantFrom(1, 6 * dayMs, 7 * dayMs, 14 * dayMs, 27 * dayMs - 1, 27 * dayMs, 31 * dayMs + 7_200_000, 31 * dayMs + 7_200_001)),
+)
+const near = fc.oneof(fc.integer({ min: -1200 * dayMs, max: 1200 * dayMs }), fc.constantFrom(-1, 0, 1, -7_200_000, -7_200_001))
+
+describe('WINDOW-TRUTH: the windows of a subscription', () => {
+  it('contain the instant they were asked for, tile, and agree with Temporal, whatever the period and whatever was asked before', () => {
+    fc.assert(
+      fc.property(paid, fc.array(fc.record({ fromEnd: fc.boolean(), offset: near }), { minLength: 1, maxLength: 4 }), (period, asked) => {
+        const calendar = subscriptionCalendarFor(period)
+        for (const { fromEnd, offset } of asked) {
+          const at = (fromEnd ? period.endsAt : period.startsAt) + offset
+          const [previous, running, next] = calendar.around(at)
+          expect(running).toEqual(calendar.at(at))
+          expect(running.startsAt).toBeLessThanOrEqual(at)
+          expect(running.endsAt).toBeGreaterThan(at)
+          expect(running).toEqual(subscriptionWindow(period, at))
+          expect(previous).toEqual(subscriptionWindow(period, running.startsAt - 1))
+          expect(next).toEqual(subscriptionWindow(period, running.endsAt))
+          expect([previous.endsAt, next.startsAt]).toEqual([running.startsAt, running.endsAt])
+          expect(calendar.at(running.endsAt - 1)).toEqual(running)
+          expect(running.endsAt - running.startsAt).toBeLessThanOrEqual(31 * dayMs + 7_200_000)
+        }
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('begin and end with the period, of which they never cut a month', () => {
+    fc.assert(
+      fc.property(paid, (period) => {
+        const calendar = subscriptionCalendarFor(period)
+        expect(calendar.at(period.startsAt).startsAt).toBe(period.startsAt)
+        expect(calendar.at(period.endsAt - 1).endsAt).toBe(period.endsAt)
+        expect(calendar.at(period.endsAt).startsAt).toBe(period.endsAt)
+        if (period.endsAt - period.startsAt <= 31 * dayMs + 7_200_000) expect(calendar.at(period.startsAt)).toEqual(period)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('of one month say when every later one is renewed, and the renewal says the same', () => {
+    fc.assert(
+      fc.property(anchored, fc.nat({ max: 40 }), (given, later) => {
+        const monthly = { ...given, every: 1 }
+        const known = subscriptionCalendarFor(ofAnchor(monthly))
+        const renewed = ofAnchor({ ...monthly, renewal: given.renewal + later })
+        expect(known.at(renewed.startsAt)).toEqual(renewed)
+        expect(known.at(renewed.endsAt - 1)).toEqual(renewed)
+        const again = subscriptionCalendarFor(known.at(known.period.endsAt))
+        expect(again.at(renewed.endsAt)).toEqual(known.at(renewed.endsAt))
+        expect(again.at(known.period.startsAt)).toEqual(known.period)
+      }),
+      { numRuns: 3000 },
+    )
+  })
+
+  it('of years have twelve months from their anchor, also over leap years', () => {
+    fc.assert(
+      fc.property(started, (anchor) => {
+        const calendar = subscriptionCalendarFor({ startsAt: anchor, endsAt: plusMonths(anchor, 12) })
+        const starts = Array.from({ length: 12 }, (_, month) => monthsAfter(anchor, month, new Date(anchor).getUTCDate()))
+        expect(starts.map((startsAt) => calendar.at(startsAt).startsAt)).toEqual(starts)
+        expect(starts.map((startsAt) => calendar.at(startsAt).endsAt)).toEqual([...starts.slice(1), calendar.period.endsAt])
       }),
       { numRuns: 1000 },
     )

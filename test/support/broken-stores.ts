@@ -1,6 +1,7 @@
 // Stores that are broken on purpose, each with a mistake that real budget engines have made. A promise's property must tell them
 // from a store that keeps it; otherwise the property says nothing.
 
+import { amountIn } from '../../src/money/index.js'
 import type {
   Admitted,
   Effect,
@@ -82,6 +83,26 @@ export function forgetsOverage(clock: Clock): Store {
       return reply
     }
   })(clock)
+}
+
+/** Empties a window at a restart instead of beginning another: what was held before is charged to what was emptied (CONSERVATION). */
+export function emptiesAtRestart(clock: Clock): Store {
+  class EmptiedBooks extends Books {
+    readonly #emptied = new Map<string, number>()
+
+    protected override beginAnew(...[scope, terms, span, effects]: Parameters<Books['beginAnew']>): void {
+      this.#emptied.set(`${scope.key} ${terms.window} ${this.running(scope, terms, span.startsAt).startsAt}`, span.startsAt)
+      effects.push({ kind: 'window-reset', scope: scope.scope, window: terms.window, ...span })
+    }
+
+    override spent(scope: ScopeTerms, terms: WindowTerms, now: number): number {
+      const emptiedAt = this.#emptied.get(`${scope.key} ${terms.window} ${this.running(scope, terms, now).startsAt}`)
+      if (emptiedAt === undefined || terms.unit === 'requests') return super.spent(scope, terms, now)
+      const after = this.lines.filter(({ at, hold }) => at > emptiedAt && hold.placements.some((each) => each.scope.key === scope.key && each.terms.window === terms.window))
+      return after.reduce((sum, line) => sum + amountIn(terms.unit, line), 0)
+    }
+  }
+  return new PlainStore(clock, new EmptiedBooks())
 }
 
 /** Charges a repeated settle again: a retry after a lost reply costs twice (ONE-ENDING). */

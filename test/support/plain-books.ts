@@ -170,6 +170,24 @@ export class Books {
     return hold
   }
 
+  /** Begins the calendar windows of a scope anew, `total` apart, that began before an instant that has come; used or not. */
+  restart(scope: ScopeTerms, since: number, now: number, effects: Effect[]): number {
+    let begun = 0
+    for (const terms of scope.windows) {
+      if (terms.source.kind !== 'calendar' || terms.window.startsWith('total/')) continue
+      const { startsAt } = this.running(scope, terms, now)
+      if (startsAt >= since || startsAt >= now) continue
+      this.beginAnew(scope, terms, { startsAt: now, endsAt: this.calendarSpan(terms, now).endsAt }, effects)
+      begun += 1
+    }
+    return begun
+  }
+
+  protected beginAnew(scope: ScopeTerms, terms: WindowTerms, span: { readonly startsAt: number; readonly endsAt: number }, effects: Effect[]): void {
+    if (this.stored(scope, terms) !== undefined) effects.push({ kind: 'window-reset', scope: scope.scope, window: terms.window, ...span })
+    this.opened.push({ name: nameOf(scope, terms), ...span })
+  }
+
   /** Ends a hold with what it cost. */
   end(hold: Hold, state: EndedState, kind: LedgerKind, cost: Amounts, at: number, effects: Effect[]): void {
     hold.state = state

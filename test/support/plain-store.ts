@@ -6,9 +6,6 @@ import type { LedgerEntry, LedgerTotals, ModelTotals } from '../../src/ledger/in
 import { amountIn, type Amounts } from '../../src/money/index.js'
 import type {
   Admitted,
-  Directory,
-  DirectoryChange,
-  DirectoryEntry,
   Effect,
   Extended,
   ExtendRequest,
@@ -25,6 +22,8 @@ import type {
   Released,
   ReleaseRequest,
   ReserveRequest,
+  Restarted,
+  RestartRequest,
   ScopeTerms,
   Settled,
   SettleRequest,
@@ -33,6 +32,8 @@ import type {
 } from '../../src/store/index.js'
 import type { Clock } from '../../src/time/index.js'
 import { Books, NOTHING, type Hold, type Line } from './plain-books.js'
+import { PlainDirectory } from './plain-directory.js'
+import { PlainRegistry } from './plain-registry.js'
 
 const GIVEN_KEPT = 24 * 3_600_000
 const GENERATED_KEPT = 60_000
@@ -43,6 +44,7 @@ export class PlainStore implements Store {
   readonly shared = false
   readonly books: Books
   readonly directory = new PlainDirectory()
+  readonly registry = new PlainRegistry(() => this.advance(this.undelivered))
   readonly ledger: PlainLedger
   readonly #clock: Clock
   readonly #refunds: { readonly request: RefundRequest; readonly at: number; readonly reply: Refunded }[] = []
@@ -155,6 +157,13 @@ export class PlainStore implements Store {
     return { now, readings: this.books.readings(scopes, now), freeing: this.books.freeing(scopes, now), effects: this.deliver() }
   }
 
+  restart(request: RestartRequest): MaybePromise<Restarted> {
+    const effects = this.undelivered
+    const now = this.advance(effects)
+    const begun = this.books.restart(request, request.since, now, effects)
+    return { now, begun, effects: this.deliver() }
+  }
+
   totals(user: UserRef): UserTotals {
     const own = this.books.lines.filter((line) => isOf(line.hold, user))
     return { microcents: own.reduce((sum, line) => sum + line.microcents, 0), entries: own.filter((line) => line.kind !== 'released').length }
@@ -256,27 +265,6 @@ function hitsAny(scopes: readonly ScopeTerms[], readings: readonly number[], amo
   })
 }
 
-class PlainDirectory implements Directory {
-  readonly all: { user: UserRef; entry: DirectoryEntry }[] = []
-
-  get(user: UserRef): DirectoryEntry | undefined {
-    return this.all.find((known) => isSame(known.user, user))?.entry
-  }
-
-  change(user: UserRef, { tier, overrides = {} }: DirectoryChange): { before: DirectoryEntry; after: DirectoryEntry } {
-    const before = this.get(user) ?? {}
-    const merged = Object.entries({ ...before.overrides, ...overrides }).filter(([, override]) => override !== null)
-    const after: DirectoryEntry = {
-      ...((tier === undefined ? before.tier : tier) != null && { tier: (tier === undefined ? before.tier : tier) as string }),
-      ...(merged.length > 0 && { overrides: Object.fromEntries(merged) as NonNullable<DirectoryEntry['overrides']> }),
-    }
-    const rest = this.all.filter((known) => !isSame(known.user, user))
-    this.all.splice(0, this.all.length, ...rest)
-    if (Object.keys(after).length > 0) this.all.push({ user, entry: after })
-    return { before, after }
-  }
-}
-
 class PlainLedger implements LedgerSink {
   readonly #books: Books
   readonly #notes: { readonly after: number; readonly entry: LedgerEntry }[] = []
@@ -312,10 +300,6 @@ class PlainLedger implements LedgerSink {
   }
 }
 
-function isSame(a: UserRef, b: UserRef): boolean {
-  return a.userId === b.userId && a.tenant === b.tenant
-}
-
 function isOf(hold: Hold, user: UserRef): boolean {
-  return isSame(hold.facts.user, user) && !hold.isTombstone
+  return hold.facts.user.userId === user.userId && hold.facts.user.tenant === user.tenant && !hold.isTombstone
 }

@@ -12,6 +12,7 @@ export function readingsStore(readingsOf: (request: ReserveRequest) => readonly 
     name: 'readings',
     shared: false,
     directory: { get: () => undefined, change: unused },
+    registry: { get: unused, put: unused, list: unused },
     ledger: { append: () => {}, entries: unused, totals: unused },
     reserve: (request) => {
       const readings = readingsOf(request)
@@ -25,6 +26,7 @@ export function readingsStore(readingsOf: (request: ReserveRequest) => readonly 
     record: unused,
     refund: unused,
     read: unused,
+    restart: unused,
     totals: unused,
     users: unused,
     close: () => {},

@@ -3,8 +3,8 @@
 
 import fc from 'fast-check'
 import { Bursar, isBursarError, type AllowedDecision, type CheckRequest, type Decision, type Store, type ThresholdEvent } from '../../src/index.js'
-import { scopeKey } from '../../src/budget/index.js'
-import type { ScopeTerms } from '../../src/store/index.js'
+import { scopeKey, userScope } from '../../src/budget/index.js'
+import type { Effect, MaybePromise, Reading, ScopeTerms } from '../../src/store/index.js'
 import { manualClock } from '../../src/testing/index.js'
 import { calendarFor } from '../../src/time/index.js'
 import type { StoreFactory } from './property.js'
@@ -31,6 +31,11 @@ export type Command =
   | { readonly do: 'summary'; readonly who: Who }
   | { readonly do: 'advance'; readonly byMs: number }
   | { readonly do: 'boundary'; readonly unit: 'day' | 'week' | 'month'; readonly zone: string; readonly offsetMs: number }
+  /**
+   * Begins the windows anew of the user of a decision, else of `who`, that began before then: before the start of the running day, week
+   * or month in a zone, else before now, each with an offset.
+   */
+  | { readonly do: 'restart'; readonly who: Who; readonly of?: number; readonly unit?: 'day' | 'week' | 'month'; readonly zone: string; readonly offsetMs: number }
   /** The same call with the same key once more. */
   | { readonly do: 'again'; readonly which: number }
   | { readonly do: 'batch'; readonly commands: readonly Command[] }
@@ -64,6 +69,17 @@ const release: fc.Arbitrary<Command> = fc.record({ do: fc.constant('release' as 
 const extend: fc.Arbitrary<Command> = fc.record({ do: fc.constant('extend' as const), which, ttlMs })
 const record: fc.Arbitrary<Command> = fc.record({ do: fc.constant('record' as const), who, team, microcents, tokens, key }, { requiredKeys: ['do', 'who', 'microcents', 'tokens'] })
 const refund: fc.Arbitrary<Command> = fc.record({ do: fc.constant('refund' as const), who, microcents, of: which, key }, { requiredKeys: ['do', 'who', 'microcents'] })
+const restart: fc.Arbitrary<Command> = fc.record(
+  {
+    do: fc.constant('restart' as const),
+    who,
+    of: which,
+    unit: fc.constantFrom('day' as const, 'week' as const, 'month' as const),
+    zone: fc.constantFrom(...ZONES),
+    offsetMs: fc.constantFrom(0, 0, 0, 1, -1, HOUR, -HOUR, 13 * HOUR, -DAY, 31 * DAY),
+  },
+  { requiredKeys: ['do', 'who', 'zone', 'offsetMs'] },
+)
 const again: fc.Arbitrary<Command> = fc.record({ do: fc.constant('again' as const), which })
 const concurrent = fc.oneof({ weight: 1, arbitrary: again }, { weight: 5, arbitrary: check }, { weight: 2, arbitrary: settle }, { weight: 1, arbitrary: release }, { weight: 1, arbitrary: refund })
 
@@ -90,6 +106,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ do: fc.constant('boundary' as const), unit: fc.constantFrom('day' as const, 'day' as const, 'week' as const, 'month' as const), zone: fc.constantFrom(...ZONES), offsetMs: fc.constantFrom(-1, 0, 1) }),
   },
+  { weight: 3, arbitrary: restart },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('batch' as const), commands: fc.array(concurrent, { minLength: 2, maxLength: 6 }) }) },
 )
 
@@ -113,6 +130,9 @@ export class Stage {
   readonly alerts: ThresholdEvent[] = []
   readonly alertIds: string[] = []
   #storeTime = 0
+  readonly #watched: Store
+  /** What a restart told of that the engine, which did not ask for it, has yet to hear. */
+  #untold: readonly Effect[] = []
   readonly #keyed: Single[] = []
   /** What `onAnswer` threw: the engine would take it for a failure of the store, so it is kept until the command has ended. */
   readonly #faults: unknown[] = []
@@ -128,7 +148,8 @@ export class Stage {
       if (seen.operation === 'reserve' || seen.operation === 'record') for (const scope of seen.request.scopes) this.#know(scope)
       this.guarded(() => onAnswer(seen))
     })
-    this.bursar = new Bursar({ ...world.config, store: watched, clock: this.clock })
+    this.#watched = watched
+    this.bursar = new Bursar({ ...world.config, store: { ...watched, read: (scopes) => this.#withUntold(watched.read(scopes)) }, clock: this.clock })
     this.bursar.on('threshold', (alert) => {
       this.alertIds.push(alert.alertId)
       if ((alert.resetsAt?.getTime() ?? Infinity) > this.#storeTime) this.alerts.push(alert)
@@ -192,9 +213,8 @@ export class Stage {
         return { reply: { exact, replayed } }
       }
       case 'refund': {
-        const { userId, tenant } = command.who
         const named = command.of === undefined ? undefined : this.#decision(command.of)
-        const owner = named === undefined ? { userId, ...(tenant !== undefined && { tenant }) } : { userId: named.context.userId, ...(named.context.tenant !== undefined && { tenant: named.context.tenant }) }
+        const owner = userOf(named?.context ?? command.who)
         const { exact, replayed } = await bursar.tracker.refund({
           ...owner,
           cost: usd(command.microcents),
@@ -218,13 +238,31 @@ export class Stage {
         const { periodCosts, held, budgetExceeded } = await bursar.tracker.getUserSummary(userOf(command.who), command.who.userTier)
         return { reply: { periodCosts, held, budgetExceeded } }
       }
+      case 'restart': {
+        const owner = userOf((command.of === undefined ? undefined : this.#decision(command.of))?.context ?? command.who)
+        const scope = userScope(owner)
+        const from = command.unit === undefined ? clock() : calendarOf(command.unit, command.zone).at(clock()).startsAt
+        const { windows } = this.scopes.get(scopeKey(scope)) ?? { windows: [] }
+        const { now, begun, effects } = await this.#watched.restart({ scope, key: scopeKey(scope), windows, since: from + command.offsetMs })
+        this.#untold = [...this.#untold, ...effects]
+        await bursar.tracker.getUserSummary(owner, command.who.userTier)
+        return { reply: { now, begun, resets: effects.flatMap((effect) => (effect.kind === 'window-reset' ? [effect] : [])).sort((a, b) => (a.window < b.window ? -1 : 1)) } }
+      }
       case 'advance':
         clock.set(clock() + command.byMs)
         return { reply: 'time' }
       case 'boundary':
-        clock.set(calendarFor({ unit: command.unit, timeZone: command.zone, weekStartsOn: 1, monthStartsOn: 1 }).at(clock()).endsAt + command.offsetMs)
+        clock.set(calendarOf(command.unit, command.zone).at(clock()).endsAt + command.offsetMs)
         return { reply: 'time' }
     }
+  }
+
+  #withUntold(answer: MaybePromise<Reading>): MaybePromise<Reading> {
+    if (this.#untold.length === 0) return answer
+    if (answer instanceof Promise) return answer.then((reading) => this.#withUntold(reading))
+    const effects = [...this.#untold, ...(answer as Reading).effects]
+    this.#untold = []
+    return { ...(answer as Reading), effects }
   }
 
   #decision(which: number): AllowedDecision | undefined {
@@ -263,6 +301,10 @@ export function keyOf(scope: Parameters<typeof scopeKey>[0]): string {
   return scopeKey(scope)
 }
 
-function userOf({ userId, tenant }: Who): { userId: string; tenant?: string } {
+function calendarOf(unit: 'day' | 'week' | 'month', timeZone: string): ReturnType<typeof calendarFor> {
+  return calendarFor({ unit, timeZone, weekStartsOn: 1, monthStartsOn: 1 })
+}
+
+function userOf({ userId, tenant }: { readonly userId: string; readonly tenant?: string | undefined }): { userId: string; tenant?: string } {
   return tenant === undefined ? { userId } : { userId, tenant }
 }

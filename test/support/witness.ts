@@ -4,7 +4,7 @@ import type { MaybePromise, Store } from '../../src/store/index.js'
 
 /** The operations on money, with their requests and replies. */
 export type Witnessed = { [Operation in Told]: { readonly operation: Operation; readonly request: Parameters<Store[Operation]>[0]; readonly reply: Awaited<ReturnType<Store[Operation]>> } }[Told]
-type Told = 'reserve' | 'settle' | 'release' | 'extend' | 'record' | 'refund' | 'read'
+type Told = 'reserve' | 'settle' | 'release' | 'extend' | 'record' | 'refund' | 'read' | 'restart'
 
 /** Wraps a store; every answer that it gives is told to `tell`. */
 export function witness(store: Store, tell: (seen: Witnessed) => void): Store {
@@ -23,6 +23,7 @@ export function witness(store: Store, tell: (seen: Witnessed) => void): Store {
     name: store.name,
     shared: store.shared,
     directory: store.directory,
+    registry: store.registry,
     ledger: store.ledger,
     reserve: watched('reserve'),
     settle: watched('settle'),
@@ -31,6 +32,7 @@ export function witness(store: Store, tell: (seen: Witnessed) => void): Store {
     record: watched('record'),
     refund: watched('refund'),
     read: watched('read'),
+    restart: watched('restart'),
     totals: (user) => store.totals(user),
     users: () => store.users(),
     close: () => store.close(),

@@ -83,6 +83,19 @@ export function budgets(): void {
   new Bursar({ tiers: { free: { daily: 1 } }, storeTimeout: 'soon' })
   // @ts-expect-error a mistyped window of an override
   void bursar.tracker.updateUserBudget('u', { dayly: 1 })
+  new Bursar({ tiers: { free: { monthly: { usd: 1, tokens: 5, anchor: 'subscription' } } } })
+  // @ts-expect-error an anchor that is none
+  new Bursar({ tiers: { free: { monthly: { usd: 1, anchor: 'billing' } } } })
+  // @ts-expect-error an anchor of a day
+  new Bursar({ tiers: { free: { daily: { usd: 1, anchor: 'subscription' } } } })
+  // @ts-expect-error an anchor of a trailing window
+  new Bursar({ tiers: { free: { rolling: { '5h': { usd: 1, anchor: 'subscription' } } } } })
+  // @ts-expect-error an anchor of a shared budget
+  new Bursar({ tiers: { free: { daily: 1 } }, global: { monthly: { usd: 1, anchor: 'subscription' } } })
+  // @ts-expect-error an anchor in a scope group
+  new Bursar({ tiers: { free: { daily: 1 } }, scopes: { team: { search: { monthly: { usd: 1, anchor: 'subscription' } } } } })
+  // @ts-expect-error an anchor of an override
+  void bursar.tracker.updateUserBudget('u', { monthly: { usd: 1, anchor: 'subscription' } })
   void bursar.tracker.updateUserBudget({ userId: 'u', tenant: 't' }, { daily: 5, weekly: null, monthly: {}, rolling: { '1h': '0.5', '1d': null } }, { until: new Date() })
 }
 
@@ -236,5 +249,9 @@ export const fromApart = new Bursar(apart)
 void fromApart.check({ userId: 'u', userTier: 'free', scopes: { team: 'search' }, estimatedCost: 1 })
 // @ts-expect-error a mistyped tier
 void fromApart.check({ userId: 'u', userTier: 'fre', estimatedCost: 1 })
+export const anchored = defineConfig({ tiers: { free: {}, pro: { monthly: { usd: 20, anchor: 'subscription' } } }, defaultTier: 'free' })
+void new Bursar(anchored).check({ userId: 'u', userTier: 'pro', estimatedCost: 1 })
+// @ts-expect-error an anchor of a week
+defineConfig({ tiers: { pro: { weekly: { usd: 20, anchor: 'subscription' } } } })
 // @ts-expect-error a mistyped default
 defineConfig({ tiers: { free: { daily: 1 } }, defaultTier: 'fre' })

@@ -21,7 +21,7 @@ const FLOORS = [
   ['src/store/memory', 'src/store/sqlite', 'src/store/redis'],
   ['src/outage'],
   ['src/tracker'],
-  ['src/decision'],
+  ['src/decision', 'src/stripe'],
   ['src/config.ts', 'src/policies-in-force.ts'],
   ['src/bursar.ts'],
   ['src/index.ts'],

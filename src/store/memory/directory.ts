@@ -1,8 +1,8 @@
-// Tiers and overrides in memory.
+// Tiers, overrides and standings in memory.
 
 import { scopeKey, userScope, type UserRef } from '../../budget/index.js'
 import type { Directory, DirectoryChange, DirectoryEntry, KnownUser } from '../directory.js'
-import { mergeEntry } from '../counting/directory-entry.js'
+import { isEmptyEntry, mergeEntry } from '../counting/directory-entry.js'
 
 const NOTHING: DirectoryEntry = Object.freeze({})
 
@@ -18,7 +18,7 @@ export class MemoryDirectory implements Directory {
     const before = this.get(user) ?? NOTHING
     const after = mergeEntry(before, change)
     const key = scopeKey(userScope(user))
-    if (after.tier === undefined && after.overrides === undefined) this.#entries.delete(key)
+    if (isEmptyEntry(after)) this.#entries.delete(key)
     else this.#entries.set(key, { user, entry: after })
     return { before, after }
   }

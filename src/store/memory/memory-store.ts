@@ -21,6 +21,8 @@ import {
   type Released,
   type ReleaseRequest,
   type ReserveRequest,
+  type Restarted,
+  type RestartRequest,
   type ScopeTerms,
   type Settled,
   type SettleRequest,
@@ -32,6 +34,7 @@ import { tombstoneOf } from '../counting/charge.js'
 import { endCharge, place, uncountRequests } from '../counting/counting.js'
 import { correctExpired, end, endedFailure, expiryOf, GENERATED_IDS_KEPT_MS, GIVEN_IDS_KEPT_MS, isOf, refundFrom, repeated } from '../counting/life.js'
 import { freeingsOf, readingsOf } from '../counting/readings.js'
+import { restartWindows } from '../counting/restart.js'
 import type { KnownUser } from '../directory.js'
 import { MemoryAuditor } from './auditor.js'
 import { Charge, ChargePool } from './charge.js'
@@ -39,6 +42,7 @@ import { MemoryDirectory } from './directory.js'
 import { DueQueue } from './due-queue.js'
 import { IdIndex } from './id-index.js'
 import { MemoryLedger } from './ledger.js'
+import { MemoryRegistry } from './registry.js'
 import { Retention } from './retention.js'
 import { Scopes } from './scopes.js'
 
@@ -88,6 +92,7 @@ export class MemoryStore implements Store {
   readonly name = 'memory'
   readonly shared = false
   readonly directory = new MemoryDirectory()
+  readonly registry = new MemoryRegistry(() => this.#advance())
   readonly ledger: MemoryLedger
   readonly auditor: MemoryAuditor
   readonly #clock: Clock
@@ -215,6 +220,12 @@ export class MemoryStore implements Store {
   read(scopes: readonly ScopeTerms[]): Reading {
     const now = this.#advance()
     return { now, readings: readingsOf(this.#scopes, scopes, now), freeing: freeingsOf(this.#scopes, scopes, now), effects: this.#delivered() }
+  }
+
+  restart(request: RestartRequest): Restarted {
+    const now = this.#advance()
+    const begun = restartWindows(this.#scopes, request, now, this.#effects)
+    return { now, begun, effects: this.#delivered() }
   }
 
   totals(user: UserRef): UserTotals {

@@ -31,11 +31,22 @@ export interface Reply {
 /** Writes what a script is given after the header. `now` is this process's idea of store time. */
 export type PackBody = (to: Packer, now: number) => Packer
 
+/** How a script is run. */
+export interface RunOptions {
+  /** How long the caller waits: store time at which the request is too late. */
+  readonly waitMs?: number | undefined
+  /** It runs on a data set that stands in the place of a lost one, too. */
+  readonly mends?: boolean | undefined
+  /** Names of keys of its own, behind those of all scripts. */
+  readonly keys?: readonly string[] | undefined
+}
+
 /** One process's connection to a data set in Redis. */
 export class Connection {
   /** Names of the keys, in the order of the scripts' KEYS. */
   readonly keys: readonly string[]
   readonly hasSink: boolean
+  readonly #tag: string
   readonly #options: RedisStoreOptions
   readonly #capacity: number
   readonly #clock: Clock
@@ -61,6 +72,7 @@ export class Connection {
 
   /** `tag`: the hash tag that all of its keys begin with. `isOfThis`: which entries of a sink are of this data set. */
   constructor(options: RedisStoreOptions, client: SharedClient, tag: string, isOfThis: (entry: LedgerEntry) => boolean) {
+    this.#tag = tag
     this.#isOfThis = isOfThis
     this.#options = options
     this.#client = client
@@ -74,7 +86,8 @@ export class Connection {
    * Runs a script. Rejects with `StoreUnavailableError`, or `StoreResetError` where the data set is not the one that was joined.
    * What mends runs all the same.
    */
-  async run(name: ScriptName, packBody: PackBody, { waitMs, mends = false }: { readonly waitMs?: number | undefined; readonly mends?: boolean } = {}): Promise<Reply> {
+  async run(name: ScriptName, packBody: PackBody, { waitMs, mends = false, keys: more }: RunOptions = {}): Promise<Reply> {
+    const keys = more === undefined ? this.keys : [...this.keys, ...more.map((own) => `${this.#tag}:${own}`)]
     const startedAt = steadyClock()
     let client = this.#joined ?? (mends && this.#isLost ? await this.#mend() : await this.join())
     let corrections = 0
@@ -82,7 +95,7 @@ export class Connection {
       const guess = this.guessNow()
       const leftMs = waitMs === undefined ? undefined : Math.floor(waitMs - (steadyClock() - startedAt))
       if (leftMs !== undefined && leftMs <= 0 && repeat > 0) throw new StoreUnavailableError(`redis: the answer came after the ${waitMs} ms that the caller waits, and nothing was done. Ask again.`)
-      const reply = await this.#ask(client, name, packBody(this.#header(leftMs === undefined ? 0 : guess + leftMs, this.#epoch), guess).take())
+      const reply = await this.#ask(client, name, packBody(this.#header(leftMs === undefined ? 0 : guess + leftMs, this.#epoch), guess).take(), keys)
       if (reply.code === 'X') {
         // Somebody may have said already how to go on.
         this.#joined = undefined
@@ -208,9 +221,8 @@ export class Connection {
     return this.#packer.begin().bytes(epoch).u56(storeClock === undefined ? 0 : storeClock() + 1).u56(deadline).u32(this.#capacity)
   }
 
-  async #ask(client: RedisClient, name: ScriptName, message: Buffer): Promise<Reply> {
+  async #ask(client: RedisClient, name: ScriptName, message: Buffer, keys = this.keys): Promise<Reply> {
     const script = scriptFor(name)
-    const { keys } = this
     const acknowledged = this.#writes
     let raw: unknown
     try {

@@ -46,6 +46,11 @@ export class DataSets {
     return this.#isSplit ? this.#at(partitionOf(tenant ?? userId)) : this.#at(0)
   }
 
+  /** Where what belongs to no tenant is, such as the registry. */
+  get first(): DataSet {
+    return this.#at(0)
+  }
+
   /** Where all of these scopes are. Throws `InvalidConfigError` where one belongs to no tenant. */
   ofScopes(scopes: readonly ScopeTerms[]): DataSet {
     if (!this.#isSplit) return this.#at(0)

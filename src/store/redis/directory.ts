@@ -1,10 +1,10 @@
-// Tiers and overrides in Redis. What this process has seen of a user is remembered with its version: an operation that was made with
-// an older one is told so by the script that would have run it, so that no request has to ask first.
+// Tiers, overrides and standings in Redis. What this process has seen of a user is remembered with its version: an operation that was
+// made with an older one is told so by the script that would have run it, so that no request has to ask first.
 
 import { randomInt } from 'node:crypto'
 import { scopeKey, userScope, type UserRef } from '../../budget/index.js'
 import { StoreUnavailableError } from '../../errors/index.js'
-import { mergeEntry } from '../counting/directory-entry.js'
+import { isEmptyEntry, mergeEntry } from '../counting/directory-entry.js'
 import type { Directory, DirectoryChange, DirectoryEntry } from '../directory.js'
 import type { Connection } from './connection.js'
 import { Unpacker } from './packing.js'
@@ -47,15 +47,19 @@ export class RedisDirectory implements Directory {
   async change(user: UserRef, change: DirectoryChange): Promise<{ before: DirectoryEntry; after: DirectoryEntry }> {
     let before = await this.get(user)
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
-      const after = mergeEntry(before ?? NOTHING, change)
-      const isEmpty = after.tier === undefined && after.overrides === undefined
+      const known = before ?? NOTHING
+      const merged = mergeEntry(known, change)
+      if (merged === known) return { before: known, after: known }
+      const text = JSON.stringify(merged)
+      // As every other process will read it.
+      const after = Object.freeze(JSON.parse(text) as DirectoryEntry)
+      const isEmpty = isEmptyEntry(after)
       const version = isEmpty ? 0 : randomInt(1, 2 ** 48 - 1)
-      const known = this.versionOf(before)
-      const reply = await this.#connection.run('set-entry', (to) => to.textZ(keyOf(user)).u56(known).u56(version).bytes(Buffer.from(JSON.stringify(after))))
+      const reply = await this.#connection.run('set-entry', (to) => to.textZ(keyOf(user)).u56(this.versionOf(known)).u56(version).text(text))
       if (reply.code === 'K') {
         this.#connection.keep(reply)
         this.#remember(user, isEmpty ? undefined : { version, entry: after })
-        return { before: before ?? NOTHING, after }
+        return { before: known, after }
       }
       before = this.learn(user, reply.body.rest())
     }

@@ -21,6 +21,8 @@ import type {
   Released,
   ReleaseRequest,
   ReserveRequest,
+  Restarted,
+  RestartRequest,
   ScopeTerms,
   Settled,
   SettleRequest,
@@ -29,6 +31,7 @@ import type {
 } from '../contract.js'
 import type { Directory, KnownUser } from '../directory.js'
 import type { Auditor } from '../auditing.js'
+import type { Registry } from '../registry.js'
 import type { Connection, Reply } from './connection.js'
 import { DataSets, type DataSet } from './data-set.js'
 import { readingsIn, unpackHold, userOf } from './holds.js'
@@ -36,6 +39,7 @@ import { JoinedAuditor, JoinedDirectory, JoinedLedger } from './joined.js'
 import { checkRedisOptions, type RedisStoreOptions } from './options.js'
 import { unpackCounters } from './counters.js'
 import type { Unpacker } from './packing.js'
+import { RedisRegistry } from './registry.js'
 import { digestOf, packRecord, packReserve, packWindows, unpackFacts } from './requests.js'
 
 const OUTDATED: Outdated = Object.freeze({ outcome: 'outdated' })
@@ -59,6 +63,7 @@ export class RedisStore implements Store {
   readonly shared = true
   readonly keepsTenantsApart: boolean
   readonly directory: Directory
+  readonly registry: Registry
   readonly ledger: LedgerSink
   readonly auditor: Auditor
   readonly #sets: DataSets
@@ -67,8 +72,10 @@ export class RedisStore implements Store {
     checkRedisOptions(options)
     this.#sets = new DataSets(options)
     this.keepsTenantsApart = options.partition === 'tenant'
-    const together = this.keepsTenantsApart ? joined(this.#sets) : (this.#sets.all()[0] as DataSet)
+    const together = this.keepsTenantsApart ? joined(this.#sets) : this.#sets.first
     this.directory = together.directory
+    // Never split: versions are those of the whole store.
+    this.registry = new RedisRegistry(this.#sets.first.connection)
     this.ledger = together.ledger
     this.auditor = together.auditor
   }
@@ -156,6 +163,16 @@ export class RedisStore implements Store {
     const { connection } = this.#sets.ofScopes(scopes)
     const reply = await connection.run('read', (to, now) => packWindows(to, scopes, now))
     return { now: reply.now, readings: readingsIn(reply.body, scopes.map(({ windows }) => windows.length)), freeing: freeingIn(reply.body), effects: connection.deliver(reply) }
+  }
+
+  async restart(request: RestartRequest): Promise<Restarted> {
+    const { connection, ledger } = this.#sets.ofScopes([request])
+    // Windows begin at whole milliseconds.
+    const since = Math.ceil(Math.min(Math.max(request.since, 0), Number.MAX_SAFE_INTEGER))
+    const reply = await connection.run('restart', (to, now) => packWindows(to.u56(since), [request], now))
+    // What expired before it is in the outbox.
+    if (reply.more.length > 0) ledger.drainSoon()
+    return { now: reply.now, begun: reply.body.u8(), effects: connection.deliver(reply) }
   }
 
   async totals(user: UserRef): Promise<UserTotals> {

@@ -11,7 +11,10 @@ export interface Script {
 }
 
 /** Scripts by operation. */
-export type ScriptName = 'reserve' | 'settle' | 'release' | 'extend' | 'record' | 'refund' | 'read' | 'hello' | 'set-entry' | 'note' | 'snapshot' | 'correct'
+export type ScriptName =
+  | ('reserve' | 'settle' | 'release' | 'extend' | 'record' | 'refund' | 'read' | 'restart')
+  | ('hello' | 'set-entry' | 'note' | 'snapshot' | 'correct')
+  | ('read-record' | 'write-record' | 'list-records')
 
 const loaded = new Map<ScriptName, Script>()
 

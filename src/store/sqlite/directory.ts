@@ -1,7 +1,7 @@
-// Tiers and overrides as rows. Every look-up reads the file: another process may have changed them a moment ago.
+// Tiers, overrides and billing as rows. Every look-up reads the file: another process may have changed them a moment ago.
 
-import { scopeKey, userScope, type Overrides, type UserRef } from '../../budget/index.js'
-import { mergeEntry } from '../counting/directory-entry.js'
+import { scopeKey, userScope, type Billing, type Overrides, type UserRef } from '../../budget/index.js'
+import { isEmptyEntry, mergeEntry } from '../counting/directory-entry.js'
 import type { Directory, DirectoryChange, DirectoryEntry, KnownUser } from '../directory.js'
 import type { Connection } from './connection.js'
 import type { SqliteStatement } from './driver.js'
@@ -9,6 +9,7 @@ import type { SqliteStatement } from './driver.js'
 interface DirectoryRow {
   readonly tier: string | null
   readonly overrides: string | null
+  readonly billing: string | null
 }
 
 interface UserRow {
@@ -24,7 +25,7 @@ const MOST_KNOWN = 10_000
 /** How many users are read at once. */
 const PAGE = 500
 
-/** The table of tiers and overrides, and of who was counted. */
+/** The table of tiers, overrides and billing, and of who was counted. */
 export class DirectoryTable implements Directory {
   readonly #connection: Connection
   readonly #find: SqliteStatement
@@ -37,8 +38,8 @@ export class DirectoryTable implements Directory {
 
   constructor(connection: Connection) {
     this.#connection = connection
-    this.#find = connection.prepare('SELECT tier, overrides FROM directory WHERE key = ?')
-    this.#put = connection.prepare('INSERT OR REPLACE INTO directory (key, tenant, user_id, tier, overrides) VALUES (?, ?, ?, ?, ?)')
+    this.#find = connection.prepare('SELECT tier, overrides, billing FROM directory WHERE key = ?')
+    this.#put = connection.prepare('INSERT OR REPLACE INTO directory (key, tenant, user_id, tier, overrides, billing) VALUES (?, ?, ?, ?, ?, ?)')
     this.#remove = connection.prepare('DELETE FROM directory WHERE key = ?')
     this.#named = connection.prepare(`
       SELECT key, directory.tenant, user_id, coalesce(directory.tier, scope.tier) AS tier FROM directory LEFT JOIN scope USING (key) WHERE key > ? ORDER BY key LIMIT ${PAGE}`)
@@ -55,9 +56,8 @@ export class DirectoryTable implements Directory {
     return this.#connection.write(() => {
       const before = this.#read(key) ?? NOTHING
       const after = mergeEntry(before, change)
-      const { tier = null, overrides } = after
-      if (tier === null && overrides === undefined) this.#remove.run(key)
-      else this.#put.run(key, user.tenant ?? null, user.userId, tier, overrides === undefined ? null : JSON.stringify(overrides))
+      if (isEmptyEntry(after)) this.#remove.run(key)
+      else if (after !== before) this.#put.run(key, user.tenant ?? null, user.userId, after.tier ?? null, jsonOf(after.overrides), jsonOf(after.billing))
       return { before, after }
     })
   }
@@ -81,14 +81,22 @@ export class DirectoryTable implements Directory {
   #read(key: string): DirectoryEntry | undefined {
     const row = this.#find.get(key) as DirectoryRow | undefined
     if (row === undefined) return undefined
-    const { tier, overrides } = row
-    const content = JSON.stringify([tier, overrides])
+    const { tier, overrides, billing } = row
+    const content = JSON.stringify([tier, overrides, billing])
     let entry = this.#entries.get(content)
     if (entry === undefined) {
-      entry = Object.freeze({ ...(tier !== null && { tier }), ...(overrides !== null && { overrides: Object.freeze(JSON.parse(overrides) as Overrides) }) })
+      entry = Object.freeze({
+        ...(tier !== null && { tier }),
+        ...(overrides !== null && { overrides: Object.freeze(JSON.parse(overrides) as Overrides) }),
+        ...(billing !== null && { billing: Object.freeze(JSON.parse(billing) as Billing) }),
+      })
       if (this.#entries.size >= MOST_KNOWN) this.#entries.clear()
       this.#entries.set(content, entry)
     }
     return entry
   }
+}
+
+function jsonOf(value: Overrides | Billing | undefined): string | null {
+  return value === undefined ? null : JSON.stringify(value)
 }

@@ -68,6 +68,15 @@ export const STORE_FILE: FileKind = {
     CREATE TABLE sum (dimension TEXT NOT NULL, name TEXT NOT NULL, microcents REAL NOT NULL, tokens REAL NOT NULL, entries INTEGER NOT NULL, UNIQUE (dimension, name));
     CREATE TABLE directory (key TEXT PRIMARY KEY, tenant TEXT, user_id TEXT NOT NULL, tier TEXT, overrides TEXT) WITHOUT ROWID;
     `,
+    `
+    -- JSON, as the contract has it.
+    ALTER TABLE directory ADD COLUMN billing TEXT;
+    -- Shared facts. until: when a record is no longer there, in store time; NULL: it stays until it is deleted.
+    CREATE TABLE registry (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, version INTEGER NOT NULL, until INTEGER, PRIMARY KEY (kind, key)) WITHOUT ROWID;
+    CREATE INDEX registry_until ON registry (until) WHERE until IS NOT NULL;
+    -- The highest version that a record was ever given, deleted ones and deletions included.
+    ALTER TABLE head ADD COLUMN registry_version INTEGER NOT NULL DEFAULT 0;
+    `,
   ],
 }
 

@@ -22,6 +22,8 @@ import type {
   Released,
   ReleaseRequest,
   ReserveRequest,
+  Restarted,
+  RestartRequest,
   ScopeTerms,
   Settled,
   SettleRequest,
@@ -33,6 +35,7 @@ import { tombstoneOf } from '../counting/charge.js'
 import { endCharge, place, uncountRequests } from '../counting/counting.js'
 import { correctExpired, end, endedFailure, expiryOf, isOf, refundFrom, repeated } from '../counting/life.js'
 import { freeingsOf, readingsOf } from '../counting/readings.js'
+import { restartWindows } from '../counting/restart.js'
 import type { KnownUser } from '../directory.js'
 import { SqliteAuditor } from './auditor.js'
 import { ChargeTable, StoredCharge, StoredRefund } from './charges.js'
@@ -44,6 +47,7 @@ import { Forgetting } from './forgetting.js'
 import { StoreLedger } from './ledger.js'
 import { migrate, STORE_FILE } from './migrations.js'
 import { connectionOptions, type SqliteStoreOptions } from './options.js'
+import { RegistryTable } from './registry.js'
 import { ScopeTable } from './scopes.js'
 import { WindowTables } from './windows.js'
 
@@ -87,6 +91,7 @@ class SqliteStore implements Store {
   readonly name = 'sqlite'
   readonly shared = true
   readonly directory: DirectoryTable
+  readonly registry: RegistryTable
   readonly ledger: StoreLedger
   readonly auditor: Auditor
   readonly #connection: Connection
@@ -120,6 +125,7 @@ class SqliteStore implements Store {
     this.#forgetting = new Forgetting(connection)
     this.ledger = new StoreLedger(connection, this.#charges, this.#endings)
     this.directory = new DirectoryTable(connection)
+    this.registry = new RegistryTable(connection, (work) => this.#operate(work))
     this.#head = connection.prepare(`
       SELECT now, summed, (SELECT due_at FROM due WHERE due_at >= ? ORDER BY due_at LIMIT 1) AS due FROM head`)
     this.#version = connection.prepare('PRAGMA data_version')
@@ -228,6 +234,13 @@ class SqliteStore implements Store {
 
   read(scopes: readonly ScopeTerms[]): Reading {
     return this.#operate((now) => ({ now, readings: readingsOf(this.#scopes, scopes, now), freeing: freeingsOf(this.#scopes, scopes, now), effects: this.#delivered() }))
+  }
+
+  restart(request: RestartRequest): Restarted {
+    return this.#operate((now) => {
+      const begun = restartWindows(this.#scopes, request, now, this.#effects)
+      return { now, begun, effects: this.#delivered() }
+    })
   }
 
   totals(user: UserRef): UserTotals {

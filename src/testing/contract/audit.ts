@@ -2,10 +2,9 @@
 // declares no auditor, its counters cannot be compared, and only what it writes into the ledger is looked at.
 
 import { audit, type AuditReport } from '../../audit/index.js'
-import type { LedgerEntry } from '../../ledger/index.js'
 import type { Auditor, CounterCorrection } from '../../store/index.js'
 import { bucketIndex, rollingRule } from '../../time/index.js'
-import { Bench, DAY, equal, HOUR, MINUTE, outcomeIs, SECOND, teamOf, userOf, windowOf, type OpenStore, type StoreContractCase } from './kit.js'
+import { Bench, DAY, entriesOf, equal, HOUR, MINUTE, outcomeIs, SECOND, teamOf, userOf, windowOf, type OpenStore, type StoreContractCase } from './kit.js'
 
 const ann = userOf('ann', windowOf(1_000), windowOf(1_000, { period: 'total' }), windowOf(1_000, { unit: 'tokens', period: 'monthly' }), windowOf(50, { unit: 'requests', rollingMs: HOUR }))
 const search = teamOf('search', windowOf(1_000, { rollingMs: HOUR }), windowOf(100, { unit: 'requests' }))
@@ -269,12 +268,6 @@ const ledgerCases: readonly StoreContractCase[] = [
     },
   },
 ]
-
-async function entriesOf({ store }: Bench): Promise<LedgerEntry[]> {
-  const entries: LedgerEntry[] = []
-  for await (const entry of store.ledger.entries()) entries.push(entry)
-  return entries
-}
 
 /** See the head of this file. */
 export const auditCases: readonly StoreContractCase[] = [...snapshotCases, ...repairCases, ...ledgerCases]

@@ -1,9 +1,11 @@
 // What the cases of the store contract are written with: a store on a clock with hands, short words for windows and requests, and
 // comparisons that throw plain errors, so that the suite runs under any test runner.
 
+import { audit } from '../../audit/index.js'
 import { ceilingOf } from '../../enforcement/index.js'
+import type { LedgerEntry } from '../../ledger/index.js'
 import { MAX_AMOUNT, type Unit } from '../../money/index.js'
-import type { Admitted, Effect, ExtendRequest, Failure, RecordRequest, RefundRequest, ReleaseRequest, ReserveRequest, ScopeTerms, SettleRequest, Store, WindowTerms } from '../../store/index.js'
+import type { Admitted, Effect, ExtendRequest, Failure, RecordRequest, RefundRequest, ReleaseRequest, ReserveRequest, Restarted, ScopeTerms, SettleRequest, Store, WindowTerms } from '../../store/index.js'
 import { calendarFor, rollingRule, TOTAL, type CalendarUnit, type Clock } from '../../time/index.js'
 import { manualClock, type ManualClock } from '../manual-clock.js'
 
@@ -128,6 +130,16 @@ export class Bench {
     return this.#told(this.store.refund({ fingerprint: `refund ${request.id}`, user: { userId: 'ann' }, ...request }))
   }
 
+  /** Begins the windows of a scope anew that began before `since`: before now, unless told otherwise. */
+  restart(terms: ScopeTerms, since = this.clock()): Promise<Restarted> {
+    return this.#told(this.store.restart({ ...terms, since }))
+  }
+
+  /** The windows that were begun anew since the last time, as scope, window, start and end. */
+  resets(): (string | number)[][] {
+    return this.effects.splice(0).flatMap((effect) => (effect.kind === 'window-reset' ? [[effect.scope.id, effect.window, effect.startsAt, effect.endsAt]] : [])).sort()
+  }
+
   /** Every window of these scopes. */
   async standings(...scopes: readonly ScopeTerms[]): Promise<Standing[]> {
     const { readings } = await this.#told(this.store.read(scopes))
@@ -162,6 +174,20 @@ export class Bench {
     if ('effects' in reply) this.effects.push(...(reply.effects as readonly Effect[]))
     return reply
   }
+}
+
+/** Every entry of the ledger. */
+export async function entriesOf({ store }: Bench): Promise<LedgerEntry[]> {
+  const entries: LedgerEntry[] = []
+  for await (const entry of store.ledger.entries()) entries.push(entry)
+  return entries
+}
+
+/** Throws unless an audit finds nothing. Where a store declares no auditor, there is nothing to find. */
+export async function isClean({ store }: Bench, when: string): Promise<void> {
+  if (store.auditor === undefined) return
+  const { status, differences } = await audit(store, {}, () => crypto.randomUUID())
+  equal([status, ...differences.map(({ scope, window, what, exact }) => `${scope.id} ${window} ${what}: ${exact.counted - exact.expected}`)], ['clean'], `an audit ${when}`)
 }
 
 /** Throws unless both are the same plain data. */

@@ -1,4 +1,4 @@
-// Cases of the store contract: refunds, the ledger, totals, users, and the directory of tiers and overrides.
+// Cases of the store contract: refunds, the ledger, totals and users.
 
 import type { KnownUser } from '../../store/index.js'
 import { Bench, DAY, equal, HOUR, MINUTE, outcomeIs, SECOND, teamOf, userOf, windowOf, type StoreContractCase } from './kit.js'
@@ -202,29 +202,5 @@ const ledgerCases: readonly StoreContractCase[] = [
   },
 ]
 
-const directoryCases: readonly StoreContractCase[] = [
-  {
-    name: 'merges changes of the directory period by period, and forgets what is taken away',
-    async run(open) {
-      const { store } = await Bench.at(open)
-      const user = { userId: 'ann', tenant: 'acme' }
-      const daily = { limit: 5, until: null }
-      const weekly = { limit: 9, until: 99 }
-      equal(await store.directory.get(user), undefined, 'an unknown user')
-      await store.directory.change(user, { tier: 'pro' })
-      await store.directory.change(user, { overrides: { daily } })
-      const { before, after } = await store.directory.change(user, { overrides: { weekly } })
-      equal(before, { tier: 'pro', overrides: { daily } }, 'before')
-      equal(after, { tier: 'pro', overrides: { daily, weekly } }, 'after')
-      equal(await store.directory.get(user), after, 'what is kept')
-      equal(await store.directory.get({ userId: 'ann' }), undefined, 'the same name without the tenant')
-      await store.directory.change(user, { tier: null, overrides: { daily: null } })
-      equal(await store.directory.get(user), { overrides: { weekly } }, 'what is left')
-      await store.directory.change(user, { overrides: { weekly: null } })
-      equal((await store.directory.get(user)) ?? {}, {}, 'nothing left')
-    },
-  },
-]
-
 /** See the head of this file. */
-export const moneyCases: readonly StoreContractCase[] = [...refundCases, ...ledgerCases, ...directoryCases]
+export const moneyCases: readonly StoreContractCase[] = [...refundCases, ...ledgerCases]

@@ -97,6 +97,32 @@ describe.each(CLIENTS)('a lost reply, seen by a client %s', (_which, options) =>
   })
 })
 
+describe.each(CLIENTS)('a lost reply of a shared fact, seen by a client %s', (_which, options) => {
+  it.each(['cut', 'silence'] as const)('is told as written, or as unknown: then reading tells (%s)', async (seenAs) => {
+    const client = new Redis(proxy.port, '127.0.0.1', options)
+    client.on('error', () => {})
+    clients.push(client)
+    const { registry } = redisStore({ client, prefix: PREFIX })
+    let version = (await registry.put('lease', 'a', 'mine', { expected: 0 })) as number
+    for (const value of ['again mine', null]) {
+      const lost = proxy.loseReply(isScript, seenAs)
+      const written = Promise.resolve(registry.put('lease', 'a', value, { expected: version })).catch((error: unknown) => error)
+      await lost
+      const found = await direct.store.registry.get('lease', 'a')
+      expect(found?.value ?? null, 'the script has run').toBe(value)
+      // A line that has gone silent breaks in the end.
+      if (seenAs === 'silence') proxy.cut()
+      const told = await written
+      // Never that another was first: nobody else has written.
+      if (told instanceof Error) expect(told).toMatchObject({ code: 'STORE_UNAVAILABLE', retryable: true })
+      else expect(told).toBeGreaterThan(version)
+      if (found !== undefined && typeof told === 'number') expect(told).toBe(found.version)
+      version = found?.version ?? version
+      await until('the line carries commands again', () => Promise.resolve(registry.get('lease', 'a')).then(() => true, () => false))
+    }
+  })
+})
+
 describe('traffic over a bad line', () => {
   it('counts exactly through lost replies, cuts and pauses', async () => {
     const far = openStore({ url: proxy.url, prefix: PREFIX })

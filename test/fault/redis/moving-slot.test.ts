@@ -46,6 +46,10 @@ describe('a slot that moves in the middle of traffic', () => {
       await cluster.endMove(slot, source, target)
       await more(100)
       expect((await cluster.masterOf(slot)).id).toBe(target.id)
+      // What the processes share beside money has moved along.
+      const found = await stores[0].registry.get('move', 'count')
+      expect(found?.value ?? '0').toBe(String(move - 1))
+      expect(await stores[1].registry.put('move', 'count', String(move), { expected: found?.version ?? 0, ttlMs: 3_600_000 })).toBeDefined()
     }
     const told = (await Promise.all(traffics.map((traffic) => traffic.stop()))).flat()
     await expectExact(stores[0], told)

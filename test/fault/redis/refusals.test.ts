@@ -3,7 +3,7 @@
 
 import type { Redis } from 'ioredis'
 import { afterEach, describe, expect, it } from 'vitest'
-import { isBursarError, type Store } from '../../../src/index.js'
+import { isBursarError, type ScopeTerms, type Store } from '../../../src/index.js'
 import { redisStore } from '../../../src/store/redis/index.js'
 import { teamOf, userOf, windowOf } from '../../../src/testing/contract/kit.js'
 import { expectExact } from '../../support/fault/exact.js'
@@ -39,6 +39,9 @@ const WRITES: Readonly<Record<string, (store: Store) => unknown>> = {
   record: (store) => store.record({ id: 'counted', fingerprint: 'counted', idGiven: true, scopes, amounts: { microcents: 1, tokens: 0 }, facts }),
   refund: (store) => store.refund({ id: 'back', fingerprint: 'back', user: { userId: 'ann' }, microcents: 1, of: 'paid' }),
   'change the directory': (store) => store.directory.change({ userId: 'ann' }, { tier: 'pro' }),
+  restart: (store) => store.restart({ ...(calendarOnly[0] as ScopeTerms), since: Number.MAX_SAFE_INTEGER }),
+  'write a shared fact': (store) => store.registry.put('lease', 'new', 'mine', { expected: 0, ttlMs: 600_000 }),
+  'delete a shared fact': async (store) => store.registry.put('lease', 'old', null, { expected: (await store.registry.get('lease', 'old'))?.version ?? 0 }),
 }
 
 async function prepare(store: Store): Promise<void> {
@@ -48,6 +51,7 @@ async function prepare(store: Store): Promise<void> {
   await store.settle({ id: 'paid too', microcents: 7, tokens: 0 })
   await store.extend({ id: 'c', ttlMs: 700_000 })
   await store.directory.change({ userId: 'bob' }, { tier: 'pro' })
+  await store.registry.put('lease', 'old', 'mine', { expected: 0 })
 }
 
 /** Everything under the prefix, key by key. */

@@ -1,7 +1,7 @@
 // A Redis that dies and comes back: with its data, without it, and with its scripts forgotten.
 
 import { afterEach, describe, expect, it } from 'vitest'
-import { Bursar, isBursarError, type Store } from '../../../src/index.js'
+import { Bursar, isBursarError, type ScopeTerms, type Store } from '../../../src/index.js'
 import { userOf, windowOf } from '../../../src/testing/contract/kit.js'
 import { expectExact } from '../../support/fault/exact.js'
 import { openStore, type OpenedStore } from '../../support/fault/open-store.js'
@@ -43,6 +43,10 @@ function operations(store: Store, openId: string): Record<string, () => unknown>
     refund: () => store.refund({ id: 'refund', fingerprint: 'refund', user: { userId: 'ann' }, microcents: 1 }),
     read: () => store.read(ann),
     totals: () => store.totals({ userId: 'ann' }),
+    restart: () => store.restart({ ...(ann[0] as ScopeTerms), since: Date.now() }),
+    'registry get': () => store.registry.get('lease', 'a'),
+    'registry put': () => store.registry.put('lease', 'a', 'mine', { expected: 0 }),
+    'registry list': () => store.registry.list('lease')[Symbol.asyncIterator]().next(),
     'directory change': () => store.directory.change({ userId: 'ann' }, { tier: 'pro' }),
   }
 }

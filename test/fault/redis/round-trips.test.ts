@@ -30,6 +30,13 @@ const OPERATIONS: Readonly<Record<string, (id: string) => unknown>> = {
   extend: (id) => store.extend({ id: `open-${id}`, ttlMs: 120_000 }),
   record: (id) => store.record({ id, fingerprint: id, idGiven: true, scopes, amounts: { microcents: 2, tokens: 2 }, facts }),
   read: () => store.read(scopes),
+  restart: () => store.restart({ ...(scopes[0] as ScopeTerms), since: Date.now() }),
+  'writing a shared fact': (id) => store.registry.put('fact', id, 'x', { expected: 0, ttlMs: 60_000 }),
+  'a shared fact that another has written': () => store.registry.put('fact', 'a shared fact that another has written', 'x', { expected: 1 }),
+  'reading a shared fact': (id) => store.registry.get('fact', id),
+  'a list of shared facts': async () => {
+    for await (const { key } of store.registry.list('fact')) expect(key).not.toBe('')
+  },
 }
 
 describe('over nine windows in three scopes', () => {

@@ -8,7 +8,7 @@ import { START } from '../setting.js'
 
 export type Mood = 'well' | 'refuses' | 'hangs' | 'loses replies' | 'read-only' | 'reset'
 
-const WRITES = ['reserve', 'settle', 'release', 'extend', 'record', 'refund']
+const WRITES = ['reserve', 'settle', 'release', 'extend', 'record', 'refund', 'restart']
 
 /** A memory store that several engines may share, and that behaves as `mood` says. `asked` are the operations that reached it. */
 export class FickleStore {
@@ -37,6 +37,11 @@ export class FickleStore {
           const append: Store['ledger']['append'] = (entry) => this.inner.ledger.append(entry)
           const totals: Store['ledger']['totals'] = () => this.inner.ledger.totals()
           return { append: this.#does('ledger', append, isSynchronous), entries: () => this.inner.ledger.entries(), totals: this.#does('ledger', totals, isSynchronous) }
+        }
+        if (name === 'registry') {
+          const get: Store['registry']['get'] = (kind, key) => this.inner.registry.get(kind, key)
+          const put: Store['registry']['put'] = (kind, key, value, write) => this.inner.registry.put(kind, key, value, write)
+          return { get: this.#does('registry', get, isSynchronous), put: this.#does('registry', put, isSynchronous), list: (kind: string) => this.inner.registry.list(kind) }
         }
         const value: unknown = target[name]
         if (typeof value !== 'function') return value

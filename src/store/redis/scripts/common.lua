@@ -1,11 +1,12 @@
 -- What all scripts begin with: the request's header, store time, and the counters of scopes as flat tables of numbers.
 --
 -- KEYS  1 state    hash: m meta, s<scope key> counters, h<id> hold, r<id> refund, d<user key> directory entry, t<names> totals,
---                  T the names of totals, g the place where the search for lapsed scopes goes on
+--                  T the names of totals, g the place where the search for lapsed scopes goes on, V the latest version in the registry
 --       2 due      list of (due, id) in order: holds as they were opened; one that has ended is skipped when its time comes
 --       3 moved    sorted set of ids by due: holds whose due does not continue that list
 --       4 short    list of (ended, id) of generated ids, kept 60 s        5 long    the same of others, kept 24 h
 --       6 outbox   stream of ledger entries and alerts, field e           7 notes   stream of entries without money, field e
+--       8 and 9    those of one kind of shared facts, where a script has to do with them: see write-record.lua
 -- ARGV  1 the request: c8 epoch | I7 test time + 1, or 0 | I7 deadline, or 0 | I4 capacity of the outbox, or 0 | the script's own
 -- Times are ms since the epoch, amounts integers of the window's unit; both are at most 2^53 - 1 and pass through struct alone.
 -- Returns one string, or a list of it and effects. The string: c1 code | I7 store time | I7 twice the number of writes so far, and 1 where

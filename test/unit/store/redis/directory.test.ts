@@ -81,6 +81,48 @@ describe.each(OPERATIONS)('%s', (name, operate) => {
   })
 })
 
+describe('what a payment provider says', () => {
+  const billing = (fence: number, more: object = {}) => ({ standing: 'active' as const, customers: ['cus_1'], changedAt: 5, reason: 'told', fence, ...more })
+
+  it('is the same for whoever wrote it and for the others, without fields that say nothing', async () => {
+    const [here, there] = two()
+    const told = billing(7, { price: undefined, period: { startsAt: 1, endsAt: 2 }, passedOver: [{ subscription: 'sub_1', status: 'paused', tier: undefined }] })
+    const { after } = await here.directory.change(user, { tier: 'pro', billing: told })
+    expect(after).toStrictEqual({ tier: 'pro', billing: billing(7, { period: { startsAt: 1, endsAt: 2 }, passedOver: [{ subscription: 'sub_1', status: 'paused' }] }) })
+    expect(await here.directory.remembered?.(user)).toBe(after)
+    expect(await there.directory.get(user)).toStrictEqual(after)
+  })
+
+  it('of an earlier look changes nothing, writes nothing, and gives the entry as it is', async () => {
+    const [here, there] = two()
+    const { after } = await here.directory.change(user, { billing: billing(7) })
+    const change = { tier: 'pro', overrides: { daily: null }, billing: billing(6, { reason: 'late' }) }
+    const { counts } = await monitorCommands(ground.redis.url, async () => {
+      expect(await here.directory.change(user, change)).toEqual({ before: after, after })
+      const late = await there.directory.change(user, change)
+      expect(late).toEqual({ before: after, after })
+      expect(late.before).toBe(late.after)
+    })
+    // The other one had yet to join.
+    expect(counts['evalsha'] ?? 0).toBeLessThanOrEqual(1)
+    expect((await asked(here, (OPERATIONS[0] as (typeof OPERATIONS)[number])[1], 'a')).at(-1)).toBe('admitted')
+  })
+
+  it('is what the latest look has found, in whatever order many processes write', async () => {
+    const prefix = ground.prefix()
+    const stores = Array.from({ length: 8 }, () => ground.store(prefix, { client: ground.redis.client() }))
+    await Promise.all(stores.map(({ directory }, index) => directory.change(user, { tier: `tier ${(index * 5) % 8}`, billing: billing((index * 5) % 8) })))
+    for (const { directory } of stores) expect(await directory.get(user)).toEqual({ tier: 'tier 7', billing: billing(7) })
+  })
+
+  it('that is taken away leaves nothing behind', async () => {
+    const [here, there] = two()
+    await here.directory.change(user, { billing: billing(7) })
+    expect((await there.directory.change(user, { billing: null })).after).toEqual({})
+    expect(await here.directory.get(user)).toBeUndefined()
+  })
+})
+
 describe('a directory', () => {
   it('costs no trip of its own in the steady state', async () => {
     const [here, there] = two()

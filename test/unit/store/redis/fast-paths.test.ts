@@ -131,6 +131,9 @@ const refunds = fc.record({ which: recent, microcents: amount, isNamed: fc.boole
   }),
 )
 const reads = scopes.map((asked) => asking(0, 'read', (store) => store.read(asked)))
+const restarts = fc
+  .record({ of: fc.constantFrom(userOf('ann'), teamOf('search'), teamOf('ops')), since: fc.constantFrom(0, START, START + HOUR, MAX_AMOUNT) })
+  .map(({ of, since }) => asking(0, `restart ${of.key} ${since}`, (store) => store.restart({ ...of, since })))
 const time: fc.Arbitrary<Step> = fc
   .oneof({ weight: 4, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: fc.constantFrom(249, 500, SECOND, 9 * MINUTE, 10 * MINUTE, 11 * MINUTE, DAY, 8 * DAY) })
   .map((byMs) => ({ what: `+${byMs}`, byMs }))
@@ -138,7 +141,7 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: reserves },
   { weight: 10, arbitrary: settles },
   { weight: 3, arbitrary: time },
-  ...[releases, extensions, records, refunds, reads].map((arbitrary) => ({ weight: 1, arbitrary })),
+  ...[releases, extensions, records, refunds, reads, restarts].map((arbitrary) => ({ weight: 1, arbitrary })),
 )
 
 /**

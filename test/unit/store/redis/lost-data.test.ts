@@ -2,7 +2,7 @@
 // older state is noticed.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Effect, Store } from '../../../../src/index.js'
+import type { Effect, ScopeTerms, Store } from '../../../../src/index.js'
 import type { RedisStore } from '../../../../src/store/redis/index.js'
 import { userOf, windowOf } from '../../../../src/testing/contract/kit.js'
 import { manualClock } from '../../../../src/testing/index.js'
@@ -28,6 +28,9 @@ const OPERATIONS: Readonly<Record<string, (store: Store) => unknown>> = {
   record: (store) => store.record(record('x')),
   refund: (store) => store.refund({ id: 'r', fingerprint: 'r', user: { userId: 'ann' }, microcents: 1 }),
   read: (store) => store.read(ann),
+  restart: (store) => store.restart({ ...(ann[0] as ScopeTerms), since: Date.now() }),
+  'a record that is read': (store) => store.registry.get('fact', 'a'),
+  'a record that is written': (store) => store.registry.put('fact', 'a', 'x', { expected: 0 }),
   'a change of the directory': (store) => store.directory.change({ userId: 'ann' }, { tier: 'pro' }),
   'a denial': (store) => store.ledger.append({ id: 'd:denied', kind: 'denied', at: 1, decisionId: 'd', userId: 'ann', microcents: 0, tokens: 0, charged: [] }),
 }

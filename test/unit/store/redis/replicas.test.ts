@@ -55,6 +55,21 @@ describe('with wait: { replicas: 1 }', () => {
     expect((await other.totals({ userId: 'ann' })).entries).toBe(1)
   })
 
+  it('a shared fact that no replica confirms has an unknown outcome, and reading tells what became of it', async () => {
+    await follow()
+    const store = redisStore({ client: master.client(), prefix: 'facts', wait })
+    await until('the data set is joined', async () => (await store.read(ann)).now > 0)
+    await leave()
+    await expect(store.registry.put('lease', 'a', 'mine', { expected: 0 })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE', message: expect.stringMatching(/0 of 1 replicas.*outcome is unknown/) })
+    const other = redisStore({ client: master.client(), prefix: 'facts' })
+    const found = await other.registry.get('lease', 'a')
+    expect(found?.value).toBe('mine')
+    await follow()
+    const patient = redisStore({ client: master.client(), prefix: 'facts', wait: { replicas: 1, timeoutMs: 5_000 } })
+    expect(await patient.registry.put('lease', 'a', 'still mine', { expected: found?.version ?? 0 })).toBeGreaterThan(found?.version ?? 0)
+    expect(await replica.client().hstrlen('{facts}:records:lease', 'a')).toBe('still mine'.length + 22)
+  })
+
   it('no replica at all admits nothing', async () => {
     await leave()
     const store = redisStore({ client: master.client(), prefix: 'none', wait })

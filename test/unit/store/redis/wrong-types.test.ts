@@ -1,7 +1,7 @@
 // A key that holds something else, and a server that has forgotten the scripts: a typed error or nothing at all, and never half a change.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Store } from '../../../../src/index.js'
+import type { ScopeTerms, Store } from '../../../../src/index.js'
 import { isBursarError } from '../../../../src/index.js'
 import { Bench, MINUTE, SECOND, userOf, windowOf } from '../../../../src/testing/contract/kit.js'
 import { startRedis, type RedisServer } from '../../../support/redis/index.js'
@@ -29,6 +29,8 @@ const OPERATIONS: Readonly<Record<string, (store: Store) => unknown>> = {
   'a refund': (store) => store.refund({ id: 'r', fingerprint: 'r', user: { userId: 'ann' }, microcents: 3 }),
   'a named refund': (store) => store.refund({ id: 'r', fingerprint: 'r', user: { userId: 'ann' }, microcents: 3, of: 'spent' }),
   'a read': (store) => store.read(ann),
+  'a restart': (store) => store.restart({ ...(ann[0] as ScopeTerms), since: Number.MAX_SAFE_INTEGER }),
+  'a shared fact': (store) => store.registry.put('fact', 'a', 'x', { expected: 0, ttlMs: SECOND }),
   'a denial': (store) => store.ledger.append({ id: 'd:denied', kind: 'denied', at: 1, decisionId: 'd', userId: 'ann', microcents: 0, tokens: 0, charged: [] }),
   'a change of the directory': (store) => store.directory.change({ userId: 'bob' }, { tier: 'pro' }),
   'a snapshot': (store) => store.auditor?.snapshot(),
