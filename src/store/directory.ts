@@ -12,12 +12,14 @@ export interface DirectoryEntry {
 
 /**
  * A change to a directory entry: `null` takes a value away, what is absent stays. One with `billing` of a lower fence than the entry's
- * changes nothing.
+ * changes nothing; nor does one that `replaces` other billing than the entry's.
  */
 export interface DirectoryChange {
   readonly tier?: string | null | undefined
   readonly overrides?: { readonly [period: string]: Overrides[string] | null } | undefined
   readonly billing?: Billing | null | undefined
+  /** The fence of the billing from which the change was worked out; 0: there was none. */
+  readonly replaces?: number | undefined
 }
 
 /** Which tier a user has, which limits of their own, and how they stand. An entry is replaced, never changed: its identity tells what it says. */

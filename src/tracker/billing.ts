@@ -40,6 +40,11 @@ export interface BillingUpdate<Tier extends string = string> {
    * never written over one that began later.
    */
   readonly fence: number
+  /**
+   * The fence of the billing from which the update was worked out (0: there was none): where another stands there by now, nothing is
+   * changed. Absent: whatever stands there is replaced.
+   */
+  readonly replaces?: number | undefined
 }
 
 /** What the directory knows of a user's payments. */
@@ -59,9 +64,10 @@ export interface UserBilling {
   /** When what stands here, or the tier, last changed, and why. */
   readonly changedAt: Date
   readonly reason: string
+  readonly fence: number
 }
 
-/** What became of an update: `false` where a look that began later had been written before. */
+/** What became of an update: `written` is false where it came too late. */
 export interface BillingWritten {
   readonly written: boolean
   readonly before: DirectoryEntry
@@ -79,6 +85,8 @@ const instant = z.union([z.date(), z.number()]).transform((value, context) => {
 
 const text = z.string().min(1).max(512)
 
+const fenceSchema = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
+
 const updateSchema = z.strictObject({
   tier: idSchema.nullable().optional(),
   standing: z.enum(['active', 'trialing', 'past_due', 'none']),
@@ -95,22 +103,24 @@ const updateSchema = z.strictObject({
   restartDue: instant.optional(),
   passedOver: z.array(z.strictObject({ subscription: text, status: text, tier: idSchema.optional() })).optional(),
   reason: text,
-  fence: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+  fence: fenceSchema,
+  replaces: fenceSchema.optional(),
 })
 
 /** Writes an update. Throws `InvalidRequestError` for one that is none; then nothing was changed. */
 export async function writeBilling({ store, clock }: Foundation, user: UserRef, update: BillingUpdate): Promise<BillingWritten> {
-  const { tier, ...said } = parseStrictly(updateSchema, update, 'billing')
+  const { tier, replaces, ...said } = parseStrictly(updateSchema, update, 'billing')
   const known = await store.directory.get(user)
   const isSame = known?.billing !== undefined && (tier === undefined || (tier ?? undefined) === known.tier) && contentOf(said) === contentOf(known.billing)
   const billing: Billing = { ...defined(said), changedAt: isSame ? known.billing.changedAt : clock(), reason: isSame ? known.billing.reason : said.reason }
-  const { before, after } = await store.directory.change(user, { tier, billing })
-  return { written: after.billing?.fence === billing.fence, before, after }
+  const { before, after } = await store.directory.change(user, { tier, billing, replaces })
+  const stored = before.billing?.fence ?? 0
+  return { written: billing.fence >= stored && (replaces === undefined || replaces === stored), before, after }
 }
 
 /** What a directory entry says of a user's payments at `now`. */
 export function userBilling(billing: Billing, now: number): UserBilling {
-  const { customers, subscription, item, price, period, passedOver = [], reason } = billing
+  const { customers, subscription, item, price, period, passedOver = [], reason, fence } = billing
   return {
     standing: standingAt(billing, now) as Standing,
     pastDueFrom: dateOf(billing.pastDueFrom),
@@ -124,6 +134,7 @@ export function userBilling(billing: Billing, now: number): UserBilling {
     passedOver,
     changedAt: new Date(billing.changedAt),
     reason,
+    fence,
   }
 }
 

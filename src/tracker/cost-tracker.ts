@@ -220,7 +220,8 @@ export class CostTracker<Tier extends string = string, Group extends string = st
 
   /**
    * Writes what a look at a payment provider's state has found of a user: the tier, how they stand, their period. Usage stays. False,
-   * and nothing is changed, where a look that began later (by `fence`) was written before. Throws `UnknownTierError` for a tier that
+   * and nothing is changed, where a look that began later (by `fence`) was written before, or it was worked out from other billing
+   * (`replaces`) than what stands there. Throws `UnknownTierError` for a tier that
    * the configuration lacks.
    */
   async setUserBilling(user: UserArgument, update: BillingUpdate<Tier>): Promise<boolean> {

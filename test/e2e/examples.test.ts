@@ -16,8 +16,9 @@ interface Finished {
   readonly errors: string
 }
 
-function runExample(name: string): Promise<Finished> {
-  const { OPENAI_API_KEY: _, ...env } = process.env
+function runExample(name: string, keys: Readonly<Record<string, string>> = {}): Promise<Finished> {
+  const { OPENAI_API_KEY: _, STRIPE_SECRET_KEY: _1, STRIPE_WEBHOOK_SECRET: _2, ...own } = process.env
+  const env = { ...own, ...keys }
   return new Promise((resolve) => {
     execFile(process.execPath, ['--import', 'tsx', `examples/${name}.ts`], { cwd: root, env, timeout: 60_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? 1), lines: stdout.trimEnd().split('\n'), errors: stderr })
@@ -50,6 +51,33 @@ describe('examples', () => {
       /^gpt-4o-mini, streamed: ".+…" \(held \$0\.\d+\)$/,
       /^gpt-4o: refused with status 402\. The daily budget of user ada is \$0\.001;/,
       /^spent \$0\.000\d+ of \$0\.001$/,
+    ],
+    'stripe-tiers': [
+      /^Stripe: a stand-in on this machine$/,
+      /^2027-03-01: ada has bought nothing$/,
+      /^ {2}tier free, standing unknown$/,
+      /^ {2}ALLOW {4}today \$0\.06 of \$0\.1: calls gpt-4o$/,
+      /^ {2}BLOCK {4}today \$0\.06 of \$0\.1: The daily budget of user ada is \$0\.10;.* Upgrade to Pro \(\$29\/mo\) for more\.$/,
+      /^2027-03-01: ada buys Pro$/,
+      /^ {2}customer\.subscription\.created, invoice\.paid, checkout\.session\.completed$/,
+      /^ {2}tier pro, standing active, until 2027-04-01$/,
+      /^ {2}ALLOW {4}today \$0\.12 of \$1: calls gpt-4o$/,
+      /^ {2}WARN {5}today \$0\.9 of \$1: calls gpt-4o$/,
+      /^ {2}DEGRADE {2}today \$0\.9636 of \$1: calls gpt-4o-mini$/,
+      /^2027-03-01: ada upgrades to Enterprise$/,
+      /^ {2}tier enterprise, standing active, until 2027-04-01$/,
+      /^ {2}ALLOW {4}today \$1\.0236 of \$50: calls gpt-4o$/,
+      /^2027-04-01: the renewal is not paid$/,
+      /^ {2}tier enterprise, standing grace, until 2027-04-04$/,
+      /^ {2}ALLOW {4}today \$0\.06 of \$50: calls gpt-4o$/,
+      /^2027-04-04: three days later, grace is over$/,
+      /^ {2}tier enterprise, standing past_due, until 2027-05-01$/,
+      /^ {2}DEGRADE {2}today \$0\.0036 of \$50: calls gpt-4o-mini$/,
+      /^2027-04-04: the subscription is canceled$/,
+      /^ {2}customer\.subscription\.deleted$/,
+      /^ {2}tier free, standing none$/,
+      /^ {2}BLOCK {4}today \$0\.0432 of \$0\.1: .* Upgrade to Pro \(\$29\/mo\) for more\.$/,
+      /^That is the story as it should be\.$/,
     ],
     'tier-based': [
       /^free: 4 calls of \$0\.03$/,
@@ -90,6 +118,14 @@ describe('examples', () => {
     const tiers = await runExample('tier-based')
     expect(tiers.lines.filter((line) => line.includes('BLOCK'))).toHaveLength(1)
     expect(tiers.lines.filter((line) => line.includes('ALLOW'))).toHaveLength(2 + 11 + 8)
+  })
+
+  test('stripe-tiers refuses a live key before it asks Stripe for anything', async () => {
+    const { code, lines, errors } = await runExample('stripe-tiers', { STRIPE_SECRET_KEY: 'sk_live_of_nobody', STRIPE_WEBHOOK_SECRET: 'whsec_of_nobody' })
+    expect(code).toBe(1)
+    expect(lines).toEqual([''])
+    expect(errors).toContain('STRIPE_SECRET_KEY: is no key of test mode.')
+    expect(errors).not.toContain('sk_live_of_nobody')
   })
 })
 

@@ -20,6 +20,7 @@ const PRINTS: readonly (readonly RegExp[])[] = [
   [/^DEGRADE gpt-4o-mini /m],
   [/^402 The monthly budget of tenant acme is \$0\.05; \$0\.04 is used .*'Retry-After': '\d+'/m],
   [/^false$/m, /^0\.6$/m, /^clean$/m],
+  [/^pro$/m, /^Pro \(\$29\/mo\)$/m, /^400$/m],
   [/^ada has used 80 % of the monthly budget$/m, /'gpt-4o': \{\s+cost: 15,/],
 ]
 

@@ -14,6 +14,7 @@ export class PlainDirectory implements Directory {
   change(user: UserRef, change: DirectoryChange): { before: DirectoryEntry; after: DirectoryEntry } {
     const before = this.get(user) ?? {}
     if ((change.billing?.fence ?? Infinity) < (before.billing?.fence ?? -Infinity)) return { before, after: before }
+    if (change.replaces !== undefined && (before.billing === undefined ? 0 : before.billing.fence) !== change.replaces) return { before, after: before }
     const after: { -readonly [Name in keyof DirectoryEntry]: DirectoryEntry[Name] } = { ...before }
     for (const name of ['tier', 'billing'] as const) {
       if (change[name] === null) delete after[name]

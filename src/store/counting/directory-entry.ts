@@ -4,12 +4,15 @@ import type { Override } from '../../budget/index.js'
 import { frozenCopy } from '../../enforcement/index.js'
 import type { DirectoryChange, DirectoryEntry } from '../directory.js'
 
-/**
- * An entry with a change merged into it: windows by window, `null` takes away, what is absent stays. The same entry where the change
- * comes too late: its billing was looked at before what stands there.
- */
+/** True for a change that comes too late: its billing was looked at before what stands there, or was worked out from something else. */
+function isLate({ billing: stored }: DirectoryEntry, { billing, replaces }: DirectoryChange): boolean {
+  const fence = stored?.fence ?? 0
+  return (billing != null && billing.fence < fence) || (replaces !== undefined && replaces !== fence)
+}
+
+/** An entry with a change merged into it: windows by window, `null` takes away, what is absent stays. The same entry where it comes too late. */
 export function mergeEntry(before: DirectoryEntry, change: DirectoryChange): DirectoryEntry {
-  if (change.billing != null && before.billing !== undefined && change.billing.fence < before.billing.fence) return before
+  if (isLate(before, change)) return before
   const tier = change.tier === undefined ? before.tier : (change.tier ?? undefined)
   const billing = change.billing === undefined ? before.billing : (change.billing ?? undefined)
   const overrides: Record<string, Override> = { ...before.overrides }

@@ -114,6 +114,23 @@ export const directoryCases: readonly StoreContractCase[] = [
     },
   },
   {
+    name: 'refuses a change that was worked out from other billing than what stands there, whole',
+    async run(open) {
+      const { store } = await Bench.at(open)
+      const change = async (fence: number, replaces: number, tier: string) => (await store.directory.change(user, { tier, billing: fenced(fence), replaces })).after
+      equal(await change(5, 4, 'a'), {}, 'where there is none, and some was known')
+      equal(await change(5, 0, 'b'), { tier: 'b', billing: fenced(5) }, 'where there is none, and none was known')
+      equal(await change(6, 0, 'c'), { tier: 'b', billing: fenced(5) }, 'where there is some, and none was known')
+      equal(await change(6, 4, 'd'), { tier: 'b', billing: fenced(5) }, 'where other billing was known')
+      equal(await change(6, 5, 'e'), { tier: 'e', billing: fenced(6) }, 'where that was known')
+      equal(await change(6, 6, 'f'), { tier: 'f', billing: fenced(6) }, 'the same look once more')
+      equal(await change(5, 6, 'g'), { tier: 'f', billing: fenced(6) }, 'an earlier look that knows a later one')
+      equal((await store.directory.change(user, { tier: 'h', replaces: 5 })).after, { tier: 'f', billing: fenced(6) }, 'a tier alone')
+      const answers = await Promise.all(Array.from({ length: 10 }, (_, index) => change(7 + index, 6, `tier ${index}`)))
+      equal(new Set(answers.map(({ billing }) => billing?.fence)).size, 1, 'how many of ten at once stand')
+    },
+  },
+  {
     name: 'keeps the latest of many looks that come at once, in whatever order',
     async run(open) {
       const { store } = await Bench.at(open)

@@ -11,6 +11,7 @@ import { EndingFile } from '../../../src/outage/ending-file.js'
 import type { Ending } from '../../../src/outage/ending.js'
 import type { Settled } from '../../../src/store/index.js'
 import { plainScopes, scopesFromPlain } from '../../../src/outage/terms-text.js'
+import { subscriptionCalendarFor } from '../../../src/time/index.js'
 import { teamOf, userOf, windowOf } from '../../../src/testing/contract/kit.js'
 import { manualClock } from '../../../src/testing/index.js'
 import { strictBudgetEnforcement } from '../../../policies/index.js'
@@ -381,6 +382,10 @@ describe('a queue on disk', () => {
     expect(again).toEqual(scopes)
     // One calendar for equal rules: windows of now and of then are the same.
     expect(again[0]?.windows[0]?.source).toEqual(scopes[0]?.windows[0]?.source)
+    const period = { startsAt: Date.UTC(2026, 0, 20), endsAt: Date.UTC(2026, 1, 20) }
+    const paid = userOf('ada', { ...windowOf(3, { period: 'monthly' }), source: { kind: 'calendar', calendar: subscriptionCalendarFor(period) } })
+    const [paidAgain] = scopesFromPlain(JSON.parse(JSON.stringify(plainScopes([paid]))))
+    expect((paidAgain?.windows[0]?.source as { calendar: unknown }).calendar, 'the month of a subscription').toBe(subscriptionCalendarFor(period))
     const odd = { ...windowOf(1), source: { kind: 'calendar' as const, calendar: { at: () => ({ startsAt: 0, endsAt: 1 }), around: () => [] as never } } }
     expect(() => plainScopes([userOf('ada', odd)])).toThrow(/no rule describes/)
   })
