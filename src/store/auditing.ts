@@ -3,7 +3,7 @@
 import type { ScopeId } from '../enforcement/index.js'
 import type { ChargedWindow, LedgerEntry } from '../ledger/index.js'
 import type { Amounts, Unit } from '../money/index.js'
-import type { Effect } from './contract.js'
+import type { Effect } from './effect.js'
 import type { MaybePromise } from './maybe-promise.js'
 
 /**

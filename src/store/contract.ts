@@ -7,8 +7,13 @@ import type { LedgerEntry, LedgerTotals } from '../ledger/index.js'
 import type { Amounts, Unit } from '../money/index.js'
 import type { Auditor } from './auditing.js'
 import type { Directory, DirectoryEntry, KnownUser } from './directory.js'
+import type { Effect } from './effect.js'
+import type { ChargeFacts } from './facts.js'
 import type { MaybePromise } from './maybe-promise.js'
 import type { Registry } from './registry.js'
+
+export type { Effect } from './effect.js'
+export { modelOf, type ChargeFacts } from './facts.js'
 
 /** A percentage of a limit that is announced when spent reaches `at` (DESIGN 3.5). */
 export interface AlertThreshold {
@@ -43,24 +48,6 @@ export interface PlacedScope {
   readonly scope: ScopeId
   readonly key: string
   readonly windows: readonly Pick<WindowTerms, 'window' | 'unit' | 'limit'>[]
-}
-
-/** What a ledger entry says of a request beside money. */
-export interface ChargeFacts {
-  readonly user: UserRef
-  readonly tier: string | undefined
-  readonly provider?: string | undefined
-  /** The model asked for: rung 0. */
-  readonly model?: string | undefined
-  /** The models of the rungs below. */
-  readonly cheaperModels?: readonly string[] | undefined
-  readonly sessionId?: string | undefined
-  readonly metadata?: Readonly<Record<string, unknown>> | undefined
-}
-
-/** The model of a rung. */
-export function modelOf(facts: ChargeFacts, rung: number): string | undefined {
-  return rung === 0 ? facts.model : facts.cheaperModels?.[rung - 1]
 }
 
 /** Opens one hold in all windows of all scopes, or changes nothing. */
@@ -267,26 +254,6 @@ export interface UserTotals {
   readonly microcents: number
   readonly entries: number
 }
-
-/** Something that an operation brought about and that is announced once the state is safe. */
-export type Effect =
-  | {
-      readonly kind: 'threshold'
-      /** Stable: the same crossing has the same id, whoever sees it. */
-      readonly alertId: string
-      readonly scope: ScopeId
-      readonly window: string
-      readonly unit: Unit
-      readonly thresholdPct: number
-      readonly limit: number
-      readonly spent: number
-      readonly startsAt: number
-      readonly endsAt: number
-    }
-  | { readonly kind: 'hold-expired'; readonly id: string; readonly dueAt: number; readonly charged: Amounts; readonly facts: ChargeFacts }
-  /** The store has gone back: a failover lost writes that it had acknowledged to this process. */
-  | { readonly kind: 'writes-lost'; readonly atLeast: number }
-  | { readonly kind: 'window-reset'; readonly scope: ScopeId; readonly window: string; readonly startsAt: number; readonly endsAt: number }
 
 /** The ledger as the engine uses it: entries that carry no money are appended; those that do are written by the operations. */
 export interface LedgerSink {
