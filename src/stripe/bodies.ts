@@ -23,7 +23,7 @@ const MOST_DISCARDED_BYTES = 8 * 1024 * 1024
 
 const TOO_LONG: Refusal = Object.freeze({ refused: `body: is longer than ${MAX_BODY_BYTES} bytes, which no event is.` })
 const UNREADABLE: Refusal = Object.freeze({ refused: 'body: could not be read to its end.' })
-const PARSED: Refusal = Object.freeze({ refused: "body: has been parsed before, and what was signed cannot be told from it. Mount the webhook before express.json(), or use express.raw({ type: '*/*' }) for it." })
+const PARSED: Refusal = Object.freeze({ refused: "body: has been parsed before, and what was signed cannot be told from it. Mount the webhook before express.json(), or use express.raw({ type: () => true }) for it." })
 
 /** The body of a `Request`. */
 export async function readFetchBody(request: Request): Promise<Uint8Array | Refusal> {

@@ -76,7 +76,7 @@ export class StripeTierMapper<Tier extends string = string> {
     this.tiers = Object.freeze(Object.fromEntries(this.ranks.map((tier) => [tier, config.tiers[tier].budget]))) as { readonly [tier in Tier]: TierBudgetConfig }
   }
 
-  /** The same as {@link tiers}, by the name that `CostTracker` knows it. */
+  /** The same as {@link tiers}: `CostTracker` takes them under this name, too. */
   get userBudgets(): { readonly [tier in Tier]: TierBudgetConfig } {
     return this.tiers
   }

@@ -19,7 +19,7 @@ export interface StripeTierSyncConfig<Tier extends string = string> {
   readonly mapper: StripeTierMapper<Tier>
   /** Where tiers are written: `bursar.tracker`. */
   readonly tracker: TierBook<NoInfer<Tier>>
-  /** How long a payment may be overdue before the user's standing is `past_due`; 0: not at all. Default 3 days. */
+  /** How long a payment may be overdue before the user's standing is `past_due`; 0: at once. Default 3 days. */
   readonly pastDueGrace?: Duration | undefined
   /**
    * A subscription that has begun another period begins the user's daily, weekly and monthly windows anew; where its payment is overdue,

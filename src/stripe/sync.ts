@@ -124,6 +124,7 @@ export class StripeTierSync<Tier extends string = string> {
   /**
    * Looks at a customer for whom a checkout was made in a user's name. A customer that has no user becomes that user's; one that has
    * another stays where it is, which is announced as `binding-refused`.
+   * @internal For the webhook.
    */
   async syncCheckout(customer: string, user: UserRef | undefined, cause: string): Promise<SyncResult> {
     const found = await this.syncUser(customer, cause)
@@ -159,7 +160,10 @@ export class StripeTierSync<Tier extends string = string> {
     }
   }
 
-  /** The same for a few of them, at most once a minute: for whoever passes by. Does not reject. */
+  /**
+   * The same for a few of them, at most once a minute: for whoever passes by. Does not reject.
+   * @internal For the webhook.
+   */
   async retryParkedNowAndThen(): Promise<void> {
     const now = this.#tools.tracker.clock()
     if (now < this.#retryAt) return
@@ -167,7 +171,10 @@ export class StripeTierSync<Tier extends string = string> {
     await this.retryParked(RETRIED_NOW_AND_THEN).catch((error: unknown) => this.announceError(undefined, error))
   }
 
-  /** Announces a failure, once. */
+  /**
+   * Announces a failure, once.
+   * @internal For the webhook.
+   */
   announceError(customer: string | undefined, error: unknown): void {
     if (typeof error === 'object' && error !== null) {
       if (this.#announced.has(error)) return

@@ -36,7 +36,7 @@ export interface WebhookReply {
 export interface StripeWebhook<Tier extends string = string> {
   /** For Hono, Next.js and whatever else gives a `Request`: `export const POST = stripeWebhook({ … })`. */
   (request: Request): Promise<Response>
-  /** For Express, and for `node:http`. The body must be raw: mount it before `express.json()`, or behind `express.raw({ type: '*\/*' })`. */
+  /** For Express, and for `node:http`. The body must be raw: mount it before `express.json()`, or behind `express.raw({ type: () => true })`. */
   readonly express: (request: ExpressRequest, response: ExpressResponse) => Promise<void>
   /** For everything else: the raw body, and the header `stripe-signature`. Does not reject. */
   readonly handle: (body: string | Uint8Array, signature: string | null | undefined) => Promise<WebhookReply>
