@@ -2,12 +2,7 @@
 // was written. Instants are ms since the epoch. Knows no provider.
 
 import type { Standing } from '../enforcement/index.js'
-
-/** The time that a subscription has been paid for: start inclusive, end exclusive. */
-export interface BillingPeriod {
-  readonly startsAt: number
-  readonly endsAt: number
-}
+import type { PaidPeriod } from '../time/index.js'
 
 /** A subscription that is paid for, or may be, and gave no tier: another ranked higher, or nobody knows what it gives. */
 export interface PassedOver {
@@ -28,7 +23,7 @@ export interface Billing {
   readonly subscription?: string | undefined
   readonly item?: string | undefined
   readonly price?: string | undefined
-  readonly period?: BillingPeriod | undefined
+  readonly period?: PaidPeriod | undefined
   /** When the tier will end, where that is known: it was cancelled to the end of its period. */
   readonly endsAt?: number | undefined
   /** A renewal after which the user's windows are still to begin anew: those that began before it. */

@@ -1,4 +1,4 @@
-export { standingAt, type Billing, type BillingPeriod, type PassedOver } from './billing.js'
+export { standingAt, type Billing, type PassedOver } from './billing.js'
 export { describeIssues } from './issues.js'
 export { BudgetPlan, overrideKey, type CompiledBudget, type Override, type Overrides, type PlanConfig, type Spender } from './plan.js'
 export {

@@ -4,8 +4,7 @@
 import { InvalidConfigError, UnknownScopeError, UnknownTierError } from '../errors/index.js'
 import type { ScopeId } from '../enforcement/index.js'
 import type { Unit } from '../money/index.js'
-import { subscriptionCalendarFor, type Tiling } from '../time/index.js'
-import type { BillingPeriod } from './billing.js'
+import { subscriptionCalendarFor, type PaidPeriod, type Tiling } from '../time/index.js'
 import type { UserRef } from './scope.js'
 import type { BudgetConfig, CalendarConfig, ScopeGroups, TierBudgetConfig } from './schema.js'
 import { ALWAYS_COUNTED, calendarOf, periodsOf, unlimited, windowName, windowsOf, withMonths, type BudgetWindow, type Calendars, type Limits } from './window.js'
@@ -132,7 +131,7 @@ export class BudgetPlan {
    * subscription, its monthly windows are those of the period that the user has paid for, under the names that they have in every
    * tier; without a period, and in every other tier, they are the calendar's.
    */
-  userBudget(tier: string | undefined, overrides?: Overrides, now = 0, period?: BillingPeriod): CompiledBudget {
+  userBudget(tier: string | undefined, overrides?: Overrides, now = 0, period?: PaidPeriod): CompiledBudget {
     const months = period !== undefined && this.followsSubscription(tier) ? subscriptionCalendarFor(period) : undefined
     const base = months === undefined ? this.#baseOf(tier) : this.#followingBase(tier as string, months)
     if (overrides === undefined) return base

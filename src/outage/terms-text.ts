@@ -4,9 +4,9 @@
 import { InvalidConfigError, InvalidRequestError } from '../errors/index.js'
 import type { WindowPeriod } from '../budget/index.js'
 import type { ScopeTerms, WindowTerms } from '../store/index.js'
-import { Calendar, calendarFor, rollingRule, SubscriptionCalendar, subscriptionCalendarFor, TOTAL, type CalendarRule, type Span } from '../time/index.js'
+import { Calendar, calendarFor, rollingRule, SubscriptionCalendar, subscriptionCalendarFor, TOTAL, type CalendarRule, type PaidPeriod } from '../time/index.js'
 
-type PlainPeriod = 'total' | { readonly calendar: CalendarRule } | { readonly rollingMs: number } | { readonly subscription: Span }
+type PlainPeriod = 'total' | { readonly calendar: CalendarRule } | { readonly rollingMs: number } | { readonly subscription: PaidPeriod }
 
 /** One window as JSON. */
 export interface PlainWindow extends Omit<WindowTerms, 'source'> {

@@ -8,6 +8,8 @@ export interface SyncResult {
   readonly customer: string
   /** Absent: nobody knows yet whose customer it is. */
   readonly user?: UserRef | undefined
+  /** All customers of that user: the look was at each of them. */
+  readonly customers?: readonly string[] | undefined
   /**
    * `written`: the directory says what Stripe said. `superseded`: a look that began later had been written before. `parked`: the
    * customer has no user yet, and is tried again. `ignored`: there is nothing to know (deleted before it had a user, or never bought anything).

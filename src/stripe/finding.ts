@@ -1,6 +1,7 @@
 // All subscriptions of a user as one finding: which tier they give, by which of them, until when. Pure: what Stripe said, and when.
 
-import type { BillingPeriod, PassedOver } from '../budget/index.js'
+import type { PassedOver } from '../budget/index.js'
+import type { PaidPeriod, RenewalStep } from '../time/index.js'
 import type { StripeTierMapper } from './mapper.js'
 import type { StripeInvoice, StripeItem, StripeSubscription } from './shapes.js'
 import { grantOf } from './status.js'
@@ -18,34 +19,51 @@ export interface KnownBefore {
   readonly pastDueFrom: number | undefined
 }
 
-/** What a user's subscriptions come to. */
-export interface Finding<Tier extends string> {
-  /** Absent: a puzzle keeps the last tier, and with it all that is known of it. */
-  readonly given?: Given<Tier> | undefined
-  readonly passedOver: readonly PassedOver[]
-  readonly puzzles: readonly Puzzle[]
-}
-
-/** What is written of a user. */
-export interface Given<Tier extends string> {
-  readonly tier: Tier
+/** What is known of the subscription that counts. */
+export interface Facts {
   readonly standing: 'active' | 'trialing' | 'past_due' | 'none'
   readonly pastDueFrom?: number | undefined
   readonly subscription?: string | undefined
   readonly item?: string | undefined
   readonly price?: string | undefined
-  readonly period?: BillingPeriod | undefined
+  readonly period?: PaidPeriod | undefined
   readonly endsAt?: number | undefined
+}
+
+/** What a user's subscriptions come to. */
+export interface Finding<Tier extends string> {
+  /** Absent: a puzzle keeps the last tier. */
+  readonly tier?: Tier | undefined
+  /** Absent: what was known stays, because nothing is understood. */
+  readonly facts?: Facts | undefined
+  /** The last invoice of the subscription that counts was paid, or needs no payment. */
+  readonly isPaid: boolean
+  readonly passedOver: readonly PassedOver[]
+  readonly puzzles: readonly Puzzle[]
 }
 
 /** How many subscriptions that gave nothing are recorded. */
 const MOST_PASSED_OVER = 20
 const STANDINGS = ['active', 'trialing', 'past_due'] as const
 
-interface Candidate<Tier extends string> {
-  readonly tier: Tier
+/** A position of a subscription whose status grants what it is of. */
+interface Position {
   readonly subscription: StripeSubscription
   readonly item: StripeItem
+}
+
+interface Candidate<Tier extends string> extends Position {
+  readonly tier: Tier
+}
+
+/** What subscriptions are made of, before anything is decided. */
+interface Sorted<Tier extends string> {
+  /** The highest first. */
+  readonly candidates: readonly Candidate<Tier>[]
+  /** Of subscriptions of which no position is mapped. */
+  readonly unmapped: readonly Position[]
+  readonly hasUnknownStatus: boolean
+  readonly puzzles: readonly Puzzle[]
 }
 
 /**
@@ -54,42 +72,46 @@ interface Candidate<Tier extends string> {
  * depend on the order of the subscriptions.
  */
 export function findingOf<Tier extends string>(mapper: StripeTierMapper<Tier>, subscriptions: readonly StripeSubscription[], before: KnownBefore, graceMs: number, now: number): Finding<Tier> {
-  const candidates: Candidate<Tier>[] = []
-  const puzzles: Puzzle[] = []
-  let isOpen = false
-  for (const subscription of subscriptions) {
-    const grant = grantOf(subscription.status)
-    if (grant === 'none') continue
-    if (grant === 'unknown') {
-      puzzles.push({ kind: 'unknown-status', subscription: subscription.id, status: subscription.status })
-      isOpen = true
-      continue
-    }
-    const items = subscription.items.data.filter(({ price }) => !mapper.ignores(price))
-    const mapped = items.flatMap((item): Candidate<Tier>[] => {
-      const tier = mapper.tierForPrice(item.price)
-      return tier === undefined ? [] : [{ tier, subscription, item }]
-    })
-    candidates.push(...mapped)
-    for (const { price } of items) if (mapper.tierForPrice(price) === undefined) puzzles.push(unmapped(subscription, price))
-    // Beside a position that is mapped, another one is an add-on; alone it may be the plan itself.
-    if (mapped.length === 0 && items.length > 0) isOpen = true
-  }
-  candidates.sort((a, b) => mapper.rankOf(b.tier) - mapper.rankOf(a.tier) || order(a, b))
+  const { candidates, unmapped, hasUnknownStatus, puzzles } = sorted(mapper, subscriptions)
   const [best] = candidates
-  const passedOver = passedOverBy(best, subscriptions, mapper)
+  const isOpen = hasUnknownStatus || unmapped.length > 0
   // INVARIANT (FAIL-LOUD): what is not understood is never silently free; it raises an event, and the last tier stays.
-  if (isOpen && mapper.rankOf(best?.tier) < mapper.rankOf(before.tier)) return { passedOver, puzzles }
-  if (best === undefined) return isOpen ? { passedOver, puzzles } : { given: { tier: mapper.fallbackTier, standing: 'none' }, passedOver, puzzles }
-  return { given: givenBy(best, before, graceMs, now), passedOver, puzzles }
+  const keepsLast = isOpen && (best === undefined || mapper.rankOf(best.tier) < mapper.rankOf(before.tier))
+  const counts = keepsLast ? unmapped[0] : best
+  const passedOver = passedOverBy(counts, subscriptions, mapper)
+  const facts = counts === undefined ? undefined : factsOf(counts, before, graceMs, now)
+  const isPaid = counts !== undefined && wasPaid(counts.subscription)
+  if (keepsLast) return { facts, isPaid, passedOver, puzzles }
+  if (best === undefined) return { tier: mapper.fallbackTier, facts: { standing: 'none' }, isPaid, passedOver, puzzles }
+  return { tier: best.tier, facts, isPaid, passedOver, puzzles }
 }
 
-function givenBy<Tier extends string>({ tier, subscription, item }: Candidate<Tier>, before: KnownBefore, graceMs: number, now: number): Given<Tier> {
+function sorted<Tier extends string>(mapper: StripeTierMapper<Tier>, subscriptions: readonly StripeSubscription[]): Sorted<Tier> {
+  const candidates: Candidate<Tier>[] = []
+  const alone: Position[] = []
+  const puzzles: Puzzle[] = []
+  for (const subscription of subscriptions) {
+    const { id, status, items } = subscription
+    const grant = grantOf(status)
+    if (grant === 'unknown') puzzles.push({ kind: 'unknown-status', subscription: id, status })
+    if (grant !== 'tier') continue
+    const positions = items.data.filter(({ price }) => !mapper.ignores(price)).map((item) => ({ subscription, item, tier: mapper.tierForPrice(item.price) }))
+    const mapped = positions.filter((position): position is Candidate<Tier> => position.tier !== undefined)
+    const others = positions.filter(({ tier }) => tier === undefined)
+    candidates.push(...mapped)
+    puzzles.push(...others.map(({ item }) => unmappedPrice(subscription, item.price)))
+    // Beside a position that is mapped, another one is an add-on; alone it may be the plan itself.
+    if (mapped.length === 0) alone.push(...others)
+  }
+  candidates.sort((a, b) => mapper.rankOf(b.tier) - mapper.rankOf(a.tier) || order(a, b))
+  return { candidates, unmapped: alone.sort(order), hasUnknownStatus: puzzles.some(({ kind }) => kind === 'unknown-status'), puzzles }
+}
+
+function factsOf({ subscription, item }: Position, before: KnownBefore, graceMs: number, now: number): Facts {
   const period = periodOf(subscription, item)
   const { id, status } = subscription
   const standing = STANDINGS.find((known) => known === status) ?? 'active'
   return {
-    tier,
     standing,
     pastDueFrom: standing === 'past_due' ? pastDueFrom(subscription, before, graceMs, now) : undefined,
     subscription: id,
@@ -101,10 +123,19 @@ function givenBy<Tier extends string>({ tier, subscription, item }: Candidate<Ti
 }
 
 /** The period of the position; before API version 2025-03-31 it stood on the subscription. */
-function periodOf(subscription: StripeSubscription, item: StripeItem): BillingPeriod | undefined {
-  const startsAt = item.current_period_start ?? subscription.current_period_start
-  const endsAt = item.current_period_end ?? subscription.current_period_end
-  return startsAt === undefined || endsAt === undefined || startsAt >= endsAt ? undefined : { startsAt: toMs(startsAt), endsAt: toMs(endsAt) }
+function periodOf(subscription: StripeSubscription, { current_period_start: itemStart, current_period_end: itemEnd, price }: StripeItem): PaidPeriod | undefined {
+  const startsAt = itemStart ?? subscription.current_period_start
+  const endsAt = itemEnd ?? subscription.current_period_end
+  if (startsAt === undefined || endsAt === undefined || startsAt >= endsAt) return undefined
+  const renewsEvery = stepOf(price)
+  return { startsAt: toMs(startsAt), endsAt: toMs(endsAt), ...(renewsEvery !== undefined && { renewsEvery }) }
+}
+
+function stepOf({ recurring }: StripeItem['price']): RenewalStep | undefined {
+  if (recurring == null) return undefined
+  const { interval, interval_count: count } = recurring
+  if (interval === 'day' || interval === 'week') return { days: interval === 'day' ? count : 7 * count }
+  return interval === 'month' || interval === 'year' ? { months: interval === 'month' ? count : 12 * count } : undefined
 }
 
 /** When grace ends. Another invoice that is not paid either begins no other. */
@@ -114,22 +145,27 @@ function pastDueFrom(subscription: StripeSubscription, before: KnownBefore, grac
   return Math.min(known ?? Infinity, since === undefined ? (known ?? now + graceMs) : since + graceMs)
 }
 
-/** Since when the payment is overdue: since the invoice that was not paid became due. */
+/** Since when the payment is overdue: since the invoice that was not paid became due. One that is sent by mail is due later. */
 function pastDueSince({ latest_invoice: invoice }: StripeSubscription): number | undefined {
   if (invoice == null || typeof invoice === 'string' || isSettled(invoice)) return undefined
-  return toMs(invoice.status_transitions?.finalized_at ?? invoice.created)
+  return toMs(Math.max(invoice.status_transitions?.finalized_at ?? invoice.created, invoice.due_date ?? 0))
+}
+
+/** Stripe begins a period before it has tried to collect for it. */
+function wasPaid({ status, latest_invoice: invoice }: StripeSubscription): boolean {
+  return status !== 'past_due' && (invoice == null || typeof invoice === 'string' || isSettled(invoice))
 }
 
 function isSettled({ status }: StripeInvoice): boolean {
   return status === 'paid' || status === 'void'
 }
 
-function order<Tier extends string>(a: Candidate<Tier>, b: Candidate<Tier>): number {
+function order(a: Position, b: Position): number {
   const overdue = Number(a.subscription.status === 'past_due') - Number(b.subscription.status === 'past_due')
   return overdue || a.subscription.created - b.subscription.created || compare(a.subscription.id, b.subscription.id) || compare(a.item.id, b.item.id)
 }
 
-function passedOverBy<Tier extends string>(best: Candidate<Tier> | undefined, subscriptions: readonly StripeSubscription[], mapper: StripeTierMapper<Tier>): PassedOver[] {
+function passedOverBy<Tier extends string>(best: Position | undefined, subscriptions: readonly StripeSubscription[], mapper: StripeTierMapper<Tier>): PassedOver[] {
   return subscriptions
     .filter((subscription) => subscription.id !== best?.subscription.id && grantOf(subscription.status) !== 'none')
     .sort((a, b) => a.created - b.created || compare(a.id, b.id))
@@ -140,7 +176,7 @@ function passedOverBy<Tier extends string>(best: Candidate<Tier> | undefined, su
     })
 }
 
-function unmapped({ id }: StripeSubscription, { id: price, product }: StripeItem['price']): Puzzle {
+function unmappedPrice({ id }: StripeSubscription, { id: price, product }: StripeItem['price']): Puzzle {
   return { kind: 'unmapped-price', subscription: id, price, product: typeof product === 'string' ? product : product?.id }
 }
 

@@ -1,14 +1,13 @@
-// What an event says of where to look: a customer, and whom a checkout was for. What else it carries may be old, and is not read.
+// What an event says of where to look: a customer, and by which checkout. What else it carries may be old, and is not read.
 
-import type { UserRef } from '../budget/index.js'
-import { boughtSubscription, userOf } from './owner.js'
-import type { StripeEvent } from './shapes.js'
+import { boughtSubscription } from './owner.js'
+import type { StripeEvent, StripeSession } from './shapes.js'
 
 /** Where to look. */
 export interface Hint {
   readonly customer: string
-  /** Whom a checkout was for. */
-  readonly claimedFor?: UserRef | undefined
+  /** The checkout of a subscription: what it refers to never changes. */
+  readonly checkout?: StripeSession | undefined
   /** Only a customer that waits for a user may have become somebody's by it. */
   readonly onlyIfParked?: true | undefined
 }
@@ -28,16 +27,16 @@ export const STRIPE_EVENTS: readonly string[] = Object.freeze([
   'customer.deleted',
 ])
 
-/** Where an event says to look; `undefined` for one that says nothing. `tenantKey` is the key of a checkout's metadata. */
-export function hintOf({ type, data }: StripeEvent, tenantKey: string): Hint | undefined {
+/** Where an event says to look; `undefined` for one that says nothing. */
+export function hintOf({ type, data }: StripeEvent): Hint | undefined {
   if (!STRIPE_EVENTS.includes(type) && !type.startsWith('subscription_schedule.')) return undefined
-  const object = data.object as { readonly id?: unknown; readonly customer?: unknown; readonly mode?: unknown; readonly client_reference_id?: string | null; readonly metadata?: Record<string, string> | null }
+  const object = data.object as { readonly id?: unknown; readonly customer?: unknown }
   if (type === 'customer.deleted') return typeof object.id === 'string' ? { customer: object.id } : undefined
   if (type === 'customer.updated') return typeof object.id === 'string' ? { customer: object.id, onlyIfParked: true } : undefined
   const customer = idOf(object.customer)
   if (customer === undefined) return undefined
-  if (!type.startsWith('checkout.session.') || !boughtSubscription(object)) return { customer }
-  return { customer, claimedFor: userOf(object.client_reference_id, object.metadata?.[tenantKey]) }
+  const checkout = data.object as StripeSession
+  return type.startsWith('checkout.session.') && boughtSubscription(checkout) ? { customer, checkout } : { customer }
 }
 
 function idOf(reference: unknown): string | undefined {

@@ -19,17 +19,18 @@ export interface OwnerKeys {
 
 /**
  * The user that the customer's metadata names, else the oldest subscription's that names one, else the `client_reference_id` of the
- * oldest checkout that has one. What is no id names nobody.
+ * oldest checkout that has one. The tenant stands where the user does, or on the customer. What is no id names nobody.
  */
-export function ownerOf({ customer, subscriptions, checkouts }: OwnerClues, keys: OwnerKeys): UserRef | undefined {
-  const own = userIn(customer.metadata, keys)
-  if (own !== undefined) return own
-  for (const { metadata } of [...subscriptions].sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1))) {
-    const user = userIn(metadata, keys)
+export function ownerOf({ customer, subscriptions, checkouts }: OwnerClues, { userKey, tenantKey }: OwnerKeys): UserRef | undefined {
+  const ofCustomer = customer.metadata?.[tenantKey]
+  const named = (userId: string | null | undefined, metadata: StripeMetadata): UserRef | undefined => userOf(userId, metadata?.[tenantKey] ?? ofCustomer)
+  const bought = [...subscriptions].sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1))
+  for (const { metadata } of [customer, ...bought]) {
+    const user = named(metadata?.[userKey], metadata)
     if (user !== undefined) return user
   }
   for (const { client_reference_id: reference, metadata } of checkouts) {
-    const user = userOf(reference, metadata?.[keys.tenantKey])
+    const user = named(reference, metadata)
     if (user !== undefined) return user
   }
   return undefined
@@ -40,12 +41,9 @@ export function boughtSubscription({ mode }: { readonly mode?: unknown }): boole
   return mode === undefined || mode === 'subscription'
 }
 
-/** The user of that id, where it is one. */
+/** The user of that id; `undefined` where it is none, or the tenant is none: nobody else must get what was meant for a tenant's user. */
 export function userOf(userId: string | null | undefined, tenant: string | undefined): UserRef | undefined {
   if (!isId(userId)) return undefined
-  return isId(tenant) ? { userId, tenant } : { userId }
-}
-
-function userIn(metadata: StripeMetadata, { userKey, tenantKey }: OwnerKeys): UserRef | undefined {
-  return userOf(metadata?.[userKey], metadata?.[tenantKey])
+  if (tenant === undefined || tenant === '') return { userId }
+  return isId(tenant) ? { userId, tenant } : undefined
 }

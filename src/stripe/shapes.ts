@@ -15,6 +15,8 @@ export interface StripePrice {
   readonly id: string
   readonly product?: string | StripeProduct | null | undefined
   readonly lookup_key?: string | null | undefined
+  /** How often it is billed: `day`, `week`, `month` or `year`, so many of them at a time. */
+  readonly recurring?: { readonly interval: string; readonly interval_count: number } | null | undefined
 }
 
 /** One position of a subscription. */
@@ -31,6 +33,7 @@ export interface StripeInvoice {
   readonly id?: string | undefined
   readonly created: number
   readonly status: string | null
+  readonly due_date?: number | null | undefined
   readonly status_transitions?: { readonly finalized_at: number | null } | undefined
 }
 

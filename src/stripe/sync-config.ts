@@ -34,28 +34,39 @@ export interface StripeTierSyncConfig<Tier extends string = string> {
   readonly logger?: Logger | undefined
 }
 
+/** What is called of the client. */
+const CALLED = ['customers.retrieve', 'customers.list', 'subscriptions.list', 'subscriptionItems.list', 'products.retrieve', 'checkout.sessions.list', 'webhooks.constructEventAsync']
+
 /** The names of the options. */
 export const SYNC_OPTIONS: readonly string[] = ['stripe', 'mapper', 'tracker', 'pastDueGrace', 'resetOnRenewal', 'userKey', 'tenantKey', 'findUser', 'logger']
 
 /** Throws `InvalidConfigError` for an option that is none, and for a mapper with a tier that the tracker does not have. */
 export function checkSyncConfig(config: StripeTierSyncConfig, more: readonly string[] = []): void {
-  if (typeof config !== 'object' || config === null) throw new InvalidConfigError(`stripe: ${String(config)} is no configuration. Give { stripe, mapper, tracker }.`)
+  if (typeof config !== 'object' || config === null) throw new InvalidConfigError(`stripe: is a ${typeof config}, and no configuration. Give { stripe, mapper, tracker }.`)
   const known = [...SYNC_OPTIONS, ...more]
   const unknown = Object.keys(config).find((name) => !known.includes(name))
   if (unknown !== undefined) throw new InvalidConfigError(`stripe.${unknown}: is no known option. Use ${known.join(', ')}.`)
-  const { stripe, mapper, tracker, resetOnRenewal, userKey, tenantKey, findUser } = config
+  const { stripe, mapper, tracker, resetOnRenewal, userKey, tenantKey, findUser, logger } = config
   if (!(mapper instanceof StripeTierMapper)) throw new InvalidConfigError(`stripe.mapper: ${String(mapper)} is no mapper. Give a new StripeTierMapper({ tiers, fallbackTier }).`)
-  if (!has(stripe, 'subscriptions') || !has(stripe, 'webhooks')) throw new InvalidConfigError(`stripe.stripe: ${String(stripe)} is no client. Give new Stripe(key) of the package "stripe".`)
-  if (!has(tracker, 'setUserBilling')) throw new InvalidConfigError(`stripe.tracker: ${String(tracker)} is no tracker. Give bursar.tracker.`)
+  const lacking = CALLED.find((path) => !isFunction(path.split('.').reduce<unknown>(memberOf, stripe)))
+  // Its value may be the secret key, and stands in no message.
+  if (lacking !== undefined) throw new InvalidConfigError(`stripe.stripe: is a ${typeof stripe} without ${lacking}(). Give new Stripe(key) of the package "stripe".`)
+  if (!isFunction(memberOf(tracker, 'setUserBilling')) || !isFunction(memberOf(tracker, 'restartWindows'))) throw new InvalidConfigError(`stripe.tracker: is a ${typeof tracker}, and no tracker. Give bursar.tracker.`)
   if (resetOnRenewal !== undefined && typeof resetOnRenewal !== 'boolean') throw new InvalidConfigError(`stripe.resetOnRenewal: ${String(resetOnRenewal)} is neither true nor false. Give one of them.`)
   if (findUser !== undefined && typeof findUser !== 'function') throw new InvalidConfigError(`stripe.findUser: ${String(findUser)} is no function. Give one of the clues to a user.`)
   for (const [name, key] of Object.entries({ userKey, tenantKey })) {
     if (key !== undefined && (typeof key !== 'string' || key === '')) throw new InvalidConfigError(`stripe.${name}: ${JSON.stringify(key)} is no key of metadata. Give a name such as "userId".`)
   }
+  if (userKey !== undefined && userKey === tenantKey) throw new InvalidConfigError(`stripe.tenantKey: "${tenantKey}" is the userKey too. Give each a key of its own.`)
+  if (logger !== undefined && !isFunction(memberOf(logger, 'warn'))) throw new InvalidConfigError(`stripe.logger: is a ${typeof logger}, and no logger. Give one with debug() and warn().`)
   const missing = mapper.ranks.find((tier) => !tracker.tiers.includes(tier))
   if (missing !== undefined) throw new InvalidConfigError(`stripe.mapper: gives the tier "${missing}", which the tracker does not have. Configure both alike: new Bursar({ tiers: mapper.tiers }).`)
 }
 
-function has(value: unknown, member: string): boolean {
-  return typeof value === 'object' && value !== null && (value as Record<string, unknown>)[member] !== undefined
+function memberOf(value: unknown, name: string): unknown {
+  return (typeof value === 'object' || typeof value === 'function') && value !== null ? (value as Record<string, unknown>)[name] : undefined
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function'
 }

@@ -9,16 +9,19 @@ import { Bindings } from './bindings.js'
 import type { StripeSyncEvents, SyncResult } from './events.js'
 import { LatestRuns } from './latest.js'
 import { withLock } from './lock.js'
-import { lookAt, type LookTools } from './look.js'
+import { lookAt } from './look.js'
+import { ownerOf, userOf } from './owner.js'
 import { ParkedCustomers, type Parked } from './parked.js'
+import type { StripeSession } from './shapes.js'
 import { checkSyncConfig, type StripeTierSyncConfig } from './sync-config.js'
+import type { LookTools } from './tools.js'
 
 /** What {@link StripeTierSync.syncAll} has done. */
 export interface SyncAllResult {
   readonly customers: number
   /** Customers that have bought something, and have no user. */
   readonly parked: number
-  /** What was not looked at; without a customer: the list of the account's customers, or the rest of it. */
+  /** What was not looked at; without a customer: a list of customers, or the rest of it. */
   readonly failed: readonly { readonly customer: string | undefined; readonly error: unknown }[]
 }
 
@@ -66,10 +69,10 @@ export class StripeTierSync<Tier extends string = string> {
    */
   syncUser(customer: string, cause = 'sync'): Promise<SyncResult> {
     if (typeof cause !== 'string' || cause === '' || cause.length > MAX_CAUSE) {
-      return Promise.reject(new InvalidRequestError(`cause: ${JSON.stringify(cause)?.slice(0, 50)} is no cause. Give 1 to ${MAX_CAUSE} characters that say why somebody looks.`))
+      return Promise.reject(new InvalidRequestError(`cause: "${String(cause).slice(0, 50)}" is no cause. Give 1 to ${MAX_CAUSE} characters that say why somebody looks.`))
     }
     if (typeof customer !== 'string' || customer === '' || customer.length > 255) {
-      return Promise.reject(new InvalidRequestError(`customer: ${JSON.stringify(customer)} is no id of a customer. Give one such as cus_123.`))
+      return Promise.reject(new InvalidRequestError(`customer: "${String(customer).slice(0, 50)}" is no id of a customer. Give one such as cus_123.`))
     }
     return this.#looks.run(customer, async () => {
       try {
@@ -89,14 +92,19 @@ export class StripeTierSync<Tier extends string = string> {
    */
   async syncAll(): Promise<SyncAllResult> {
     const failed: { customer: string | undefined; error: unknown }[] = []
+    // Customers of users that were looked at by another of theirs.
+    const covered = new Set<string>()
     let customers = 0
     let parked = 0
     const everybody = this.#everybody((error) => failed.push({ customer: undefined, error }))
     const worker = async (): Promise<void> => {
       for (let next = await everybody.next(); next.done !== true; next = await everybody.next()) {
         customers += 1
+        if (covered.delete(next.value)) continue
         try {
-          if ((await this.syncUser(next.value, 'reconcile')).outcome === 'parked') parked += 1
+          const result = await this.syncUser(next.value, 'reconcile')
+          if (result.outcome === 'parked') parked += 1
+          for (const other of result.customers ?? []) if (other !== next.value) covered.add(other)
         } catch (error) {
           failed.push({ customer: next.value, error })
         }
@@ -108,34 +116,42 @@ export class StripeTierSync<Tier extends string = string> {
 
   /**
    * Says whose customer it is, and looks at it. For applications that make customers themselves; metadata and `client_reference_id` are
-   * found without it. A customer that belongs to another user stays there: rejects with `InvalidRequestError`.
+   * found without it. A customer that belongs to another user stays there: rejects with `InvalidRequestError`. Rejects with Stripe's
+   * error for one that it does not know.
    */
   async bind(customer: string, user: UserArgument): Promise<SyncResult> {
     const ref = toUserRef(user)
-    const { user: owner, deleted } = await this.#tools.bindings.bind(customer, ref)
-    if (deleted === true) throw new InvalidRequestError(`customer: "${customer}" was deleted in Stripe. Bind the customer that replaces it.`)
+    // A customer that Stripe does not know would make every look at this user fail.
+    const isGone = (await this.#tools.stripe.customers.retrieve(customer)).deleted === true
+    const { user: owner, deleted = isGone } = isGone ? {} : await this.#tools.bindings.bind(customer, ref)
+    if (deleted) throw new InvalidRequestError(`customer: "${customer}" was deleted in Stripe. Bind the customer that replaces it.`)
     if (owner !== undefined && !isSame(owner, ref)) {
-      this.#events.emit('binding-refused', { customer, user: owner, refused: ref })
+      this.#refuse(customer, owner, ref)
       throw new InvalidRequestError(`customer: "${customer}" belongs to user "${owner.userId}" already, and stays there. Give the customer of user "${ref.userId}".`)
     }
     return this.syncUser(customer, 'bound')
   }
 
   /**
-   * Looks at a customer for whom a checkout was made in a user's name. A customer that has no user becomes that user's; one that has
-   * another stays where it is, which is announced as `binding-refused`.
+   * Looks at a customer for whom a checkout was made. Where the look finds no user, the checkout itself may name one: Stripe's list of
+   * them may lag behind. One that names somebody else than the customer's user is announced as `binding-refused`.
    * @internal For the webhook.
    */
-  async syncCheckout(customer: string, user: UserRef | undefined, cause: string): Promise<SyncResult> {
+  async syncCheckout(customer: string, checkout: StripeSession | undefined, cause: string): Promise<SyncResult> {
     const found = await this.syncUser(customer, cause)
+    const { stripe, bindings, findUser, userKey, tenantKey } = this.#tools
     // Whoever finds users by rules of their own is not contradicted.
-    if (user === undefined || this.#tools.findUser !== undefined) return found
+    if (checkout === undefined || findUser !== undefined || found.outcome === 'ignored') return found
     if (found.user === undefined) {
-      const { user: owner, deleted } = await this.#tools.bindings.bind(customer, user)
-      if (deleted === true || owner === undefined) return found
-      return isClaimed(owner, user) ? this.syncUser(customer, cause) : this.#refuse(found, owner, user)
+      const clues = { customer: await stripe.customers.retrieve(customer), subscriptions: [], checkouts: [checkout] }
+      const named = clues.customer.deleted === true ? undefined : ownerOf(clues, { userKey, tenantKey })
+      if (named === undefined) return found
+      await bindings.bind(customer, named)
+      return this.syncUser(customer, cause)
     }
-    return isClaimed(found.user, user) ? found : this.#refuse(found, found.user, user)
+    const claimed = userOf(checkout.client_reference_id, checkout.metadata?.[tenantKey])
+    if (claimed !== undefined && !isClaimed(found.user, claimed)) this.#refuse(customer, found.user, claimed)
+    return found
   }
 
   /** The customers that have bought something, and wait for a user. */
@@ -180,7 +196,15 @@ export class StripeTierSync<Tier extends string = string> {
       if (this.#announced.has(error)) return
       this.#announced.add(error)
     }
-    this.#events.emit('sync-error', { customer, error })
+    this.#tell('sync-error', { customer, error }, `a look at ${customer ?? 'customers'} failed: ${String(error)}`)
+  }
+
+  /**
+   * Announces a delivery that was refused.
+   * @internal For the webhook.
+   */
+  announceRefusal(reason: string): void {
+    this.#tell('webhook-refused', { reason }, `a delivery to the webhook was refused: ${reason}`)
   }
 
   async *#everybody(onListFailed: (error: unknown) => void): AsyncGenerator<string> {
@@ -194,12 +218,15 @@ export class StripeTierSync<Tier extends string = string> {
     } catch (error) {
       onListFailed(error)
     }
-    for await (const id of this.#tools.bindings.all()) if (!seen.has(id)) yield id
+    try {
+      for await (const id of this.#tools.bindings.all()) if (!seen.has(id)) yield id
+    } catch (error) {
+      onListFailed(error)
+    }
   }
 
-  #refuse(found: SyncResult, owner: UserRef, refused: UserRef): SyncResult {
-    this.#events.emit('binding-refused', { customer: found.customer, user: owner, refused })
-    return found
+  #refuse(customer: string, user: UserRef, refused: UserRef): void {
+    this.#tell('binding-refused', { customer, user, refused }, `customer ${customer} belongs to user "${user.userId}", and was claimed for "${refused.userId}": it stays where it is`)
   }
 
   #announce(result: SyncResult): void {
@@ -216,7 +243,7 @@ export class StripeTierSync<Tier extends string = string> {
   }
 
   /** What nobody hears is warned of: once for each of its kind. */
-  #tell<Name extends 'parked' | 'unmapped-price' | 'unknown-status'>(name: Name, event: StripeSyncEvents[Name], warning: string, of = ''): void {
+  #tell<Name extends Exclude<keyof StripeSyncEvents, 'synced' | 'listener-error'>>(name: Name, event: StripeSyncEvents[Name], warning: string, of = ''): void {
     if (this.#events.hears(name)) return void this.#events.emit(name, event)
     if (this.#warned.has(`${name} ${of}`)) return
     this.#warned.add(`${name} ${of}`)

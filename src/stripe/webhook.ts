@@ -70,18 +70,18 @@ export function stripeWebhook<Tier extends string>(config: StripeWebhookConfig<T
   }
 
   function refuse(reason: string): WebhookReply {
-    sync.events.emit('webhook-refused', { reason })
+    sync.announceRefusal(reason)
     return { status: 400, body: { received: false, error: reason } }
   }
 
   async function once(event: StripeEvent): Promise<WebhookReply> {
-    const hint = event.account === rules.account ? hintOf(event, config.tenantKey ?? 'tenant') : undefined
+    const hint = event.account === rules.account ? hintOf(event) : undefined
     if (hint === undefined || (hint.onlyIfParked === true && !(await sync.isParked(hint.customer)))) return done('ignored')
     const claim = await claims.claim(event.id)
     if (claim.state !== 'claimed') return claim.state === 'completed' ? done('duplicate') : { status: 503, body: { received: false, error: 'The event is being handled. Deliver it again.' } }
     let outcome: string
     try {
-      outcome = (await sync.syncCheckout(hint.customer, hint.claimedFor, `${event.type} ${event.id}`)).outcome
+      outcome = (await sync.syncCheckout(hint.customer, hint.checkout, `${event.type} ${event.id}`)).outcome
       await claims.complete(event.id, claim.version)
     } catch (error) {
       sync.announceError(hint.customer, error)

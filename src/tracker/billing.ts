@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { idSchema, standingAt, type Billing, type PassedOver, type UserRef } from '../budget/index.js'
 import type { Standing } from '../enforcement/index.js'
 import type { DirectoryEntry } from '../store/index.js'
-import { assertInstant } from '../time/index.js'
+import { assertInstant, type RenewalStep } from '../time/index.js'
 import type { JudgedScope } from './accounts.js'
 import type { Foundation } from './foundation.js'
 import { parseStrictly } from './requests.js'
@@ -26,8 +26,8 @@ export interface BillingUpdate<Tier extends string = string> {
   readonly subscription?: string | undefined
   readonly item?: string | undefined
   readonly price?: string | undefined
-  /** What has been paid for: start inclusive, end exclusive. */
-  readonly period?: { readonly startsAt: Instant; readonly endsAt: Instant } | undefined
+  /** What has been paid for, start inclusive, end exclusive; and how long the periods after it are, where that is known. */
+  readonly period?: { readonly startsAt: Instant; readonly endsAt: Instant; readonly renewsEvery?: RenewalStep | undefined } | undefined
   /** When the tier will end, where that is known. */
   readonly endsAt?: Instant | undefined
   /** A renewal after which the user's windows are still to begin anew: kept until `restartWindows` was seen to succeed. */
@@ -56,7 +56,7 @@ export interface UserBilling {
   readonly subscription: string | undefined
   readonly item: string | undefined
   readonly price: string | undefined
-  readonly period: { readonly startsAt: Date; readonly endsAt: Date } | undefined
+  readonly period: { readonly startsAt: Date; readonly endsAt: Date; readonly renewsEvery?: RenewalStep | undefined } | undefined
   /** When the tier will end: the subscription was cancelled to the end of its period. */
   readonly endsAt: Date | undefined
   readonly restartDue: Date | undefined
@@ -87,6 +87,9 @@ const text = z.string().min(1).max(512)
 
 const fenceSchema = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
 
+/** Nothing is renewed less often than once in ten years. */
+const stepSchema = z.int().min(1).max(3_660)
+
 const updateSchema = z.strictObject({
   tier: idSchema.nullable().optional(),
   standing: z.enum(['active', 'trialing', 'past_due', 'none']),
@@ -96,7 +99,7 @@ const updateSchema = z.strictObject({
   item: text.optional(),
   price: text.optional(),
   period: z
-    .strictObject({ startsAt: instant, endsAt: instant })
+    .strictObject({ startsAt: instant, endsAt: instant, renewsEvery: z.union([z.strictObject({ months: stepSchema }), z.strictObject({ days: stepSchema })]).optional() })
     .refine(({ startsAt, endsAt }) => startsAt < endsAt, 'must start before it ends')
     .optional(),
   endsAt: instant.optional(),
@@ -128,7 +131,7 @@ export function userBilling(billing: Billing, now: number): UserBilling {
     subscription,
     item,
     price,
-    period: period && { startsAt: new Date(period.startsAt), endsAt: new Date(period.endsAt) },
+    period: period && { ...period, startsAt: new Date(period.startsAt), endsAt: new Date(period.endsAt) },
     endsAt: dateOf(billing.endsAt),
     restartDue: dateOf(billing.restartDue),
     passedOver,
@@ -155,7 +158,7 @@ function dateOf(instant: number | undefined): Date | undefined {
 /** What two looks are compared by: all that they found, but not when and why. Keys in one order, whatever wrote them. */
 function contentOf({ standing, pastDueFrom, customers, subscription, item, price, period, endsAt, passedOver = [] }: Omit<Billing, 'changedAt' | 'reason' | 'fence'>): string {
   const others = passedOver.map(({ subscription: id, status, tier }) => [id, status, tier])
-  return JSON.stringify([standing, pastDueFrom, customers, subscription, item, price, period?.startsAt, period?.endsAt, endsAt, others])
+  return JSON.stringify([standing, pastDueFrom, customers, subscription, item, price, period?.startsAt, period?.endsAt, period?.renewsEvery, endsAt, others])
 }
 
 function toMs(value: Instant, field: string): number {

@@ -190,7 +190,7 @@ describe('a renewal', () => {
     stage.account.subscriptions.renew(subscription)
     await stage.deliverNew()
     const billing = await stage.bursar.tracker.getUserBilling('ada')
-    expect(billing?.period).toEqual({ startsAt: new Date('2026-02-15T12:00:00Z'), endsAt: new Date('2026-03-15T12:00:00Z') })
+    expect(billing?.period).toEqual({ startsAt: new Date('2026-02-15T12:00:00Z'), endsAt: new Date('2026-03-15T12:00:00Z'), renewsEvery: { months: 1 } })
   })
 })
 

@@ -1,6 +1,7 @@
 // What happens at the same time: the state that Stripe had last is what stands in the end, whichever process was slow.
 
 import { describe, expect, it } from 'vitest'
+import { until } from '../../support/redis/until.js'
 import type { SeenRequest } from '../../../examples/stripe-stand-in/server.js'
 import { openStage } from '../../support/stripe/stage.js'
 
@@ -193,6 +194,7 @@ describe('a bind during a look', () => {
     const look = stage.webhook.sync.syncUser(customer)
     await isHeld
     const bound = stage.open().webhook.sync.bind(customer, 'ada')
+    await until('the customer is bound', async () => (await stage.store.registry.get('stripe-customer', customer)) !== undefined)
     letGo()
     expect(await look).toMatchObject({ user: { userId: 'ada' } })
     expect(await bound).toMatchObject({ user: { userId: 'ada' } })

@@ -1,7 +1,7 @@
 // The months of a subscription: within the period that was paid for, on after it and back before it.
 
 import { describe, expect, it } from 'vitest'
-import { subscriptionCalendarFor } from '../../../src/time/index.js'
+import { subscriptionCalendarFor, type RenewalStep } from '../../../src/time/index.js'
 import { plusMonths } from '../../support/time/subscription-oracle.js'
 
 const utc = (text: string): number => Date.parse(`${text}Z`)
@@ -51,7 +51,8 @@ describe('a month that was paid for', () => {
     ['2024-01-31', '2024-02-29', ['2024-02-29', '2024-03-31']],
     ['2027-12-31', '2028-01-31', ['2028-01-31', '2028-02-29', '2028-03-31']],
     ['2026-01-28', '2026-02-28', ['2026-02-28', '2026-03-28', '2026-04-28']],
-    ['2026-01-15', '2026-02-14', ['2026-02-14', '2026-03-14']],
+    ['2026-01-15', '2026-02-14', ['2026-02-14', '2026-03-16', '2026-04-15']],
+    ['2026-03-12', '2026-04-09', ['2026-04-09', '2026-05-07']],
   ])('from %s to %s goes on at %j', (startsAt, endsAt, starts) => {
     expect(startsFrom(of(startsAt, endsAt), endsAt, starts.length)).toEqual(starts)
   })
@@ -65,9 +66,16 @@ describe('a month that was paid for', () => {
     expect(startsFrom(of('2026-03-14T23:00', '2026-04-14T22:00'), '2026-03-15', 3)).toEqual(['2026-03-14T23:00', '2026-04-14T22:00', '2026-05-14T22:00'])
   })
 
-  it('of 27 days goes on by the month, and one of less in its own steps', () => {
-    expect(startsFrom(of('2026-01-01', '2026-01-28'), '2026-01-01', 3)).toEqual(['2026-01-01', '2026-01-28', '2026-02-28'])
-    expect(startsFrom(of('2026-01-01', '2026-01-27'), '2026-01-01', 3)).toEqual(['2026-01-01', '2026-01-27', '2026-02-22'])
+  it('goes on as the subscription renews, where that is known', () => {
+    const renewing = (endsAt: string, renewsEvery: RenewalStep) => subscriptionCalendarFor({ startsAt: Date.parse('2026-01-31'), endsAt: Date.parse(endsAt), renewsEvery })
+    expect(startsFrom(renewing('2026-02-14', { months: 1 }), '2026-02-14', 3), 'a trial of two weeks, then months').toEqual(['2026-02-14', '2026-03-14', '2026-04-14'])
+    expect(startsFrom(renewing('2026-02-28', { days: 28 }), '2026-02-28', 3), 'what might be a month, and is 28 days').toEqual(['2026-02-28', '2026-03-28', '2026-04-25'])
+    expect(startsFrom(renewing('2026-02-14', { months: 12 }), '2026-02-14', 2), 'a trial, then a year in months').toEqual(['2026-02-14', '2026-03-14'])
+    expect(startsFrom(renewing('2026-03-20', { days: 7 }), '2026-01-31', 5), 'a trial of more than a month, then weeks').toEqual(['2026-01-31', '2026-02-28', '2026-03-20', '2026-03-27', '2026-04-03'])
+  })
+
+  it.each([{ months: 0 }, { days: 1.5 }, { days: Number.NaN }, {}])('renews by no step such as %j', (renewsEvery) => {
+    expect(() => subscriptionCalendarFor({ startsAt: 0, endsAt: 1, renewsEvery: renewsEvery as RenewalStep })).toThrow(/period\.renewsEvery/)
   })
 })
 
