@@ -24,7 +24,7 @@ export interface UserSummary {
   readonly userId: string
   readonly tenant: string | undefined
   readonly tier: string | undefined
-  /** Everything charged to this user since the store began to count them; a user without a running window is forgotten. */
+  /** Everything charged to this user since the store began to count them; a user whose windows have ended a month or so ago may be forgotten. */
   readonly totalCost: number
   readonly totalEntries: number
   /** Money in open holds. */

@@ -136,10 +136,17 @@ export function freeingOf(cells: Cells, slot: number, rule: RollingRule, now: nu
   return freeing
 }
 
-/** True when nothing of the slot can matter any more at `now`: its window has ended, or its last bucket has left it. */
+const DAY_MS = 86_400_000
+/** Longer than a day, a week and a month are, with the hours of a change of zone or clocks. */
+const LONGEST_MS: Readonly<Record<string, number>> = { daily: 2 * DAY_MS, weekly: 8 * DAY_MS, monthly: 33 * DAY_MS }
+
+/**
+ * True when nothing of the slot can matter any more at `now`: its window ended so long ago that no calendar's running one can have begun
+ * before that end (the next window starts no earlier, whatever its zone says by then), or its last bucket has left it.
+ */
 export function hasLapsed(cells: Cells, slot: number, terms: WindowTerms, now: number): boolean {
-  const { source } = terms
-  if (source.kind === 'calendar') return now >= (cells[slot + ENDS_AT] as number)
+  const { source, window } = terms
+  if (source.kind === 'calendar') return now >= (cells[slot + ENDS_AT] as number) + (LONGEST_MS[window.slice(0, window.indexOf('/'))] ?? 0)
   const newest = cells[slot + NEWEST] as number
   // An alert may have been given later than the last bucket began: it must not be given again within the length.
   const alertedAt = cells[slot + ALERTED_AT] as number

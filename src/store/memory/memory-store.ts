@@ -65,8 +65,8 @@ const UNKNOWN: Failure = Object.freeze({ outcome: 'unknown-hold' })
 const REUSED: Failure = Object.freeze({ outcome: 'id-reused' })
 
 /**
- * A store in this process's memory: exact, fast, and gone with the process. Memory is bounded by the users with a running
- * window, the open holds, and the three options. Each process has budgets of its own: use a shared store for more than one.
+ * A store in this process's memory: exact, fast, and gone with the process. Memory is bounded by the users with a window that
+ * ran within the last month or so, the open holds, and the three options. Each process has budgets of its own: use a shared store for more than one.
  * Throws `InvalidConfigError` for an option that is none.
  */
 export function memoryStore(options: MemoryStoreOptions = {}): Store {

@@ -92,8 +92,8 @@ export class Scopes implements Books {
   }
 
   /**
-   * Forgets some scopes whose windows have all ended, if new ones came since the last time: memory is bounded by the scopes with
-   * a running window. Called between operations, when no record is in use.
+   * Forgets some scopes whose windows have all ended long enough ago, if new ones came since the last time: memory is bounded by the
+   * scopes with a window that ran within the last month or so. Called between operations, when no record is in use.
    */
   forgetLapsed(now: number): void {
     if (!this.#grew) return
