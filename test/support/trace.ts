@@ -246,7 +246,8 @@ export class Stage {
         const { now, begun, effects } = await this.#watched.restart({ scope, key: scopeKey(scope), windows, since: from + command.offsetMs })
         this.#untold = [...this.#untold, ...effects]
         await bursar.tracker.getUserSummary(owner, command.who.userTier)
-        return { reply: { now, begun, resets: effects.flatMap((effect) => (effect.kind === 'window-reset' ? [effect] : [])).sort((a, b) => (a.window < b.window ? -1 : 1)) } }
+        // Not which of them had been used: a scope whose windows ended long ago may be forgotten, or not yet.
+        return { reply: { now, begun } }
       }
       case 'advance':
         clock.set(clock() + command.byMs)
