@@ -9,8 +9,8 @@ import type { EndingOf } from './compare.js'
 /**
  * Asks a plan for endings. It knows none of a scope, or of a window of a user's own, that it does not have; and where some tier
  * follows the subscription, none of a user's months: any of them may be such a one, or the rest of one after a change of tier, and
- * end by a period that nobody remembers. A window that was begun anew ends where the one before it would have, as any instant of
- * that one says.
+ * end by a period that nobody remembers. A window that was begun anew ends where the calendar says of the instant at which
+ * it began.
  */
 export function endingsOf(plan: BudgetPlan): EndingOf {
   const own = [...plan.budgets()].filter(({ kind }) => kind === 'user')
