@@ -25,9 +25,9 @@ export const MAX_BODY_BYTES = 512 * 1024
 export async function openDelivery(stripe: StripeClient, body: string | Uint8Array, signature: string | null | undefined, rules: DeliveryRules, now: number): Promise<StripeEvent | Refusal> {
   if (typeof body !== 'string' && !(body instanceof Uint8Array)) return { refused: 'body: is neither text nor bytes. Give the raw body, before anything has parsed it.' }
   if (body.length === 0) return { refused: 'body: is empty. Give the raw body, before anything has read it.' }
+  if (sizeOf(body) > MAX_BODY_BYTES) return { refused: `body: is longer than ${MAX_BODY_BYTES} bytes, which no event is.` }
   const text = textOf(body)
   if (text === undefined) return { refused: 'body: is not UTF-8 without a byte order mark, as Stripe sends it.' }
-  if (sizeOf(body) > MAX_BODY_BYTES) return { refused: `body: is longer than ${MAX_BODY_BYTES} bytes, which no event is.` }
   if (typeof signature !== 'string' || signature === '') return { refused: 'stripe-signature: the header is missing.' }
   const sentAt = timestampOf(signature)
   if (sentAt === undefined) return { refused: 'stripe-signature: has no timestamp, or more than one.' }

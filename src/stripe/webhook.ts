@@ -4,7 +4,7 @@
 import { InvalidConfigError } from '../errors/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
 import { EventClaims } from './claims.js'
-import { openDelivery, type DeliveryRules } from './delivery.js'
+import { openDelivery, type DeliveryRules, type Refusal } from './delivery.js'
 import { readExpressBody, readFetchBody, type ExpressRequest, type ExpressResponse } from './bodies.js'
 import { hintOf } from './hints.js'
 import type { StripeEvent } from './shapes.js'
@@ -65,7 +65,7 @@ export function stripeWebhook<Tier extends string>(config: StripeWebhookConfig<T
     } catch (error) {
       // A store that is away, or Stripe itself: what an event was about is not known to be done.
       sync.announceError(undefined, error)
-      return { status: 500, body: { received: false, error: 'The event could not be handled. Deliver it again.' } }
+      return FAILED
     }
   }
 
@@ -74,11 +74,15 @@ export function stripeWebhook<Tier extends string>(config: StripeWebhookConfig<T
     return { status: 400, body: { received: false, error: reason } }
   }
 
+  async function answer(body: string | Uint8Array | Refusal, signature: string | null | undefined): Promise<WebhookReply> {
+    return isRefusal(body) ? refuse(body.refused) : handle(body, signature)
+  }
+
   async function once(event: StripeEvent): Promise<WebhookReply> {
     const hint = event.account === rules.account ? hintOf(event) : undefined
     if (hint === undefined || (hint.onlyIfParked === true && !(await sync.isParked(hint.customer)))) return done('ignored')
     const claim = await claims.claim(event.id)
-    if (claim.state !== 'claimed') return claim.state === 'completed' ? done('duplicate') : { status: 503, body: { received: false, error: 'The event is being handled. Deliver it again.' } }
+    if (claim.state !== 'claimed') return claim.state === 'completed' ? done('duplicate') : BUSY
     let outcome: string
     try {
       outcome = (await sync.syncCheckout(hint.customer, hint.checkout, `${event.type} ${event.id}`)).outcome
@@ -86,7 +90,7 @@ export function stripeWebhook<Tier extends string>(config: StripeWebhookConfig<T
     } catch (error) {
       sync.announceError(hint.customer, error)
       await claims.giveBack(event.id, claim.version)
-      return { status: 500, body: { received: false, error: 'The event could not be handled. Deliver it again.' } }
+      return FAILED
     }
     await sync.retryParkedNowAndThen()
     return done(outcome)
@@ -94,9 +98,8 @@ export function stripeWebhook<Tier extends string>(config: StripeWebhookConfig<T
 
   return Object.assign(
     async (request: Request): Promise<Response> => {
-      const body = await readFetchBody(request)
-      const { status, body: reply } = typeof body === 'object' && 'refused' in body ? refuse(body.refused) : await handle(body, request.headers.get('stripe-signature'))
-      return Response.json(reply, { status })
+      const { status, body } = await answer(await readFetchBody(request), request.headers.get('stripe-signature'))
+      return Response.json(body, { status })
     },
     {
       sync,
@@ -104,15 +107,22 @@ export function stripeWebhook<Tier extends string>(config: StripeWebhookConfig<T
       express: async (request: ExpressRequest, response: ExpressResponse): Promise<void> => {
         const body = await readExpressBody(request)
         const { 'stripe-signature': signature } = request.headers
-        const { status, body: reply } = typeof body === 'object' && 'refused' in body ? refuse(body.refused) : await handle(body, typeof signature === 'string' ? signature : undefined)
+        const { status, body: reply } = await answer(body, typeof signature === 'string' ? signature : undefined)
         response.statusCode = status
         // Of a body that was not read to its end the rest would stand before the next delivery.
-        if (typeof body === 'object' && 'refused' in body) response.setHeader('connection', 'close')
+        if (isRefusal(body)) response.setHeader('connection', 'close')
         response.setHeader('content-type', 'application/json')
         response.end(JSON.stringify(reply))
       },
     },
   )
+}
+
+const FAILED: WebhookReply = Object.freeze({ status: 500, body: Object.freeze({ received: false, error: 'The event could not be handled. Deliver it again.' }) })
+const BUSY: WebhookReply = Object.freeze({ status: 503, body: Object.freeze({ received: false, error: 'The event is being handled. Deliver it again.' }) })
+
+function isRefusal(body: string | Uint8Array | Refusal): body is Refusal {
+  return typeof body === 'object' && 'refused' in body
 }
 
 function done(outcome: string): WebhookReply {
