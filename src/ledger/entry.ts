@@ -13,6 +13,18 @@ export interface ChargedWindow {
   readonly startsAt: number
 }
 
+/** How the cost of an entry was found: plain data, kept as it is. */
+export interface CostDetails {
+  /** The prices that were applied; absent where the cost was given. */
+  readonly priceVersion?: string | undefined
+  /** True where the provider did not say what was used, or not all of it: what it did not say was estimated. */
+  readonly estimated?: true | undefined
+  /** What was used, by kind: the fields of a `Usage`, but its cost. */
+  readonly usage?: Readonly<Record<string, number>> | undefined
+  /** Tokens by the labels that they were metered under. */
+  readonly labels?: Readonly<Record<string, number>> | undefined
+}
+
 /** One entry of the ledger. */
 export interface LedgerEntry {
   /** The hold's id, the kind, and for corrections their number. Unique with `at` and `openedAt`: an id of the caller's may be used again once it is forgotten. */
@@ -37,6 +49,8 @@ export interface LedgerEntry {
   readonly openedAt?: number | undefined
   readonly charged: readonly ChargedWindow[]
   readonly reason?: string | undefined
+  /** On what was settled, recorded or corrected by a settle. */
+  readonly details?: CostDetails | undefined
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
 }
 

@@ -5,7 +5,8 @@ import type { LedgerEntry } from './entry.js'
 
 const COLUMNS = [
   'id', 'kind', 'time', 'decisionId', 'tenant', 'userId', 'tier', 'sessionId', 'provider', 'requestedModel', 'model', 'cost', 'tokens',
-  'estimatedCost', 'reason', 'metadata',
+  'estimatedCost', 'reason', 'metadata', 'priceVersion', 'estimated',
+  'usage', 'labels',
 ] as const // prettier-ignore
 
 type Row = Readonly<Record<(typeof COLUMNS)[number], string | number | undefined>>
@@ -26,7 +27,9 @@ export function toPublicEntry(entry: LedgerEntry): Omit<LedgerEntry, 'at' | 'mic
 export async function* toCsv(entries: AsyncIterable<LedgerEntry>): AsyncIterable<string> {
   yield `${COLUMNS.join(',')}\r\n`
   for await (const entry of entries) {
-    const row = { ...toPublicEntry(entry), metadata: entry.metadata === undefined ? undefined : JSON.stringify(entry.metadata) } as unknown as Row
+    const { metadata, details } = entry
+    const found = { priceVersion: details?.priceVersion, estimated: details?.estimated && 'true', usage: jsonOf(details?.usage), labels: jsonOf(details?.labels) }
+    const row = { ...toPublicEntry(entry), metadata: jsonOf(metadata), ...found } as unknown as Row
     yield `${COLUMNS.map((column) => cell(row[column], column === 'cost' || column === 'estimatedCost')).join(',')}\r\n`
   }
 }
@@ -55,6 +58,10 @@ export async function writeFile(path: string, pieces: AsyncIterable<string>): Pr
     await rm(unfinished, { force: true })
     throw error
   }
+}
+
+function jsonOf(value: object | undefined): string | undefined {
+  return value && JSON.stringify(value)
 }
 
 function cell(value: string | number | undefined, isAmount: boolean): string {

@@ -1,6 +1,7 @@
 // How a request ended while the store was away: all that is needed to tell the store later, in this process or in another one.
 
 import { InvalidConfigError } from '../errors/index.js'
+import type { CostDetails } from '../ledger/index.js'
 import type { ChargeFacts, ScopeTerms } from '../store/index.js'
 import { plainScopes, scopesFromPlain, type PlainScope } from './terms-text.js'
 
@@ -24,6 +25,10 @@ export interface Ending {
   readonly tokens?: number | undefined
   /** The model that answered. */
   readonly model?: string | undefined
+  /** Whose model it was, where it was another provider's than the request's. */
+  readonly provider?: string | undefined
+  /** How the cost was found. */
+  readonly details?: CostDetails | undefined
   /** Absent where only the store knows it: then a hold that the store does not know is reported and cannot be charged. */
   readonly placed?: Placement | undefined
   /** When it was first sent to the store without an answer, in ms since the epoch: it may have taken effect. */

@@ -4,7 +4,7 @@
 import { BursarError, isBursarError, type BursarErrorCode, type StoreUnavailableError } from '../errors/index.js'
 import { formatUsd } from '../money/index.js'
 import { failureError, type Effect, type Failure, type Outdated, type Recorded, type Store } from '../store/index.js'
-import type { Ending, Placement } from './ending.js'
+import type { Ending } from './ending.js'
 
 /** What became of an ending: the store has it, a rule stands against it for good, or another ending must take its place. */
 export type Replayed = { readonly effects: readonly Effect[] } | { readonly refused: BursarError } | { readonly instead: Ending }
@@ -49,8 +49,8 @@ export async function replay(store: Store, ending: Ending, now: number): Promise
 }
 
 async function settle(store: Store, ending: Ending, now: number): Promise<Replayed> {
-  const { id, microcents, tokens, model, placed, sentAt } = ending
-  const reply = await store.settle({ id, microcents, tokens, model })
+  const { id, microcents, tokens, model, provider, details, placed, sentAt } = ending
+  const reply = await store.settle({ id, microcents, tokens, model, provider, details })
   if (reply.outcome === 'settled') return reply
   if (reply.outcome !== 'unknown-hold' || placed === undefined) return refusedBy(reply, ending, 'settle')
   // INVARIANT (ONE-ENDING): one that may have been settled, and forgotten since, is not charged a second time.
@@ -61,13 +61,14 @@ async function settle(store: Store, ending: Ending, now: number): Promise<Replay
 }
 
 async function record(store: Store, ending: Ending): Promise<Replayed> {
-  const { id, microcents, tokens = 0, placed } = ending
+  const { id, microcents, tokens = 0, provider, details, placed } = ending
   if (placed === undefined) return refusedBy({ outcome: 'unknown-hold' }, ending, 'record')
-  const { scopes, facts } = placed as Placement
+  const { scopes } = placed
+  const facts = provider === undefined ? placed.facts : { ...placed.facts, provider }
   const fingerprint = recordFingerprint(microcents, tokens)
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
     const entry = await store.directory.get(facts.user)
-    const reply: Recorded | Outdated | Failure = await store.record({ id, fingerprint, idGiven: true, scopes, amounts: { microcents, tokens }, facts, entry })
+    const reply: Recorded | Outdated | Failure = await store.record({ id, fingerprint, idGiven: true, scopes, amounts: { microcents, tokens }, facts, details, entry })
     if (reply.outcome === 'recorded') return reply
     if (reply.outcome !== 'outdated') return refusedBy(reply, ending, 'record')
   }

@@ -3,7 +3,7 @@
 
 import type { UserRef, WindowPeriod } from '../budget/index.js'
 import type { Ceiling, ScopeId } from '../enforcement/index.js'
-import type { LedgerEntry, LedgerTotals } from '../ledger/index.js'
+import type { CostDetails, LedgerEntry, LedgerTotals } from '../ledger/index.js'
 import type { Amounts, Unit } from '../money/index.js'
 import type { Auditor } from './auditing.js'
 import type { Directory, DirectoryEntry, KnownUser } from './directory.js'
@@ -138,6 +138,10 @@ export interface SettleRequest {
   readonly tokens?: number | undefined
   /** The model that answered, where it is known. */
   readonly model?: string | undefined
+  /** Whose model it was, where it was another provider's than the request's. */
+  readonly provider?: string | undefined
+  /** How the cost was found: for the ledger, which keeps it as it is; nobody may change it afterwards. A repeat is not compared by it. */
+  readonly details?: CostDetails | undefined
 }
 
 /** A hold that was settled, now or before. Amounts are microcents. */
@@ -193,6 +197,8 @@ export interface RecordRequest {
   readonly scopes: readonly ScopeTerms[]
   readonly amounts: Amounts
   readonly facts: ChargeFacts
+  /** See {@link SettleRequest.details}. */
+  readonly details?: CostDetails | undefined
   /** See {@link ReserveRequest.entry}. */
   readonly entry?: DirectoryEntry | undefined
 }

@@ -4,6 +4,7 @@
 import { admissionCases } from './contract/admission.js'
 import { alertCases } from './contract/alerts.js'
 import { auditCases } from './contract/audit.js'
+import { detailCases } from './contract/details.js'
 import { directoryCases } from './contract/directory.js'
 import { holdTableCases } from './contract/hold-table.js'
 import { holdCases } from './contract/holds.js'
@@ -17,4 +18,4 @@ import { windowCases } from './contract/windows.js'
 export type { OpenStore, StoreContractCase } from './contract/kit.js'
 
 /** Every case of the contract. Each opens an empty store of its own, on a clock that the case drives as store time. */
-export const storeContract: readonly StoreContractCase[] = [...admissionCases, ...holdTableCases, ...holdCases, ...windowCases, ...restartCases, ...restartChargeCases, ...moneyCases, ...alertCases, ...directoryCases, ...registryCases, ...auditCases]
+export const storeContract: readonly StoreContractCase[] = [...admissionCases, ...holdTableCases, ...holdCases, ...windowCases, ...restartCases, ...restartChargeCases, ...moneyCases, ...detailCases, ...alertCases, ...directoryCases, ...registryCases, ...auditCases]

@@ -8,7 +8,7 @@ import type { LedgerEntry, Store, ThresholdEvent } from '../../src/index.js'
 import { memoryStore } from '../../src/store/memory/index.js'
 import { redisStore } from '../../src/store/redis/index.js'
 import { sqliteStore } from '../../src/store/sqlite/index.js'
-import { wrongBoundaries } from '../support/broken-stores.js'
+import { forgetsDetails, wrongBoundaries } from '../support/broken-stores.js'
 import { PlainStore } from '../support/plain-store.js'
 import { assertProperty, propertyHolds, type StoreFactory } from '../support/property.js'
 import { sharedRedis, type SharedRedis } from '../support/redis/index.js'
@@ -40,6 +40,10 @@ describe('SAME-EVERYWHERE', () => {
   it('is told from a store whose windows turn by another recipe', async () => {
     expect(await propertyHolds(sameEverywhere(wrongBoundaries))).toBe(false)
   })
+
+  it('is told from a store that does not keep how a cost was found', async () => {
+    expect(await propertyHolds(sameEverywhere(forgetsDetails))).toBe(false)
+  })
 })
 
 /** What runs at the same time on a distant store, its replies put in an order of their own; only one after the other is the same. */
@@ -60,6 +64,7 @@ function sameEverywhere(open: StoreFactory, ordered = (commands: readonly Comman
     const scopes = [...here.scopes.values()]
     expect((await here.store.read(scopes)).readings).toEqual((await there.store.read(scopes)).readings)
     expect(await moneyIn(here.store)).toEqual(await moneyIn(there.store))
+    expect(await here.store.ledger.totals()).toEqual(await there.store.ledger.totals())
     await here.store.close()
   })
 }

@@ -105,6 +105,15 @@ export function emptiesAtRestart(clock: Clock): Store {
   return new PlainStore(clock, new EmptiedBooks())
 }
 
+/** Keeps under the request's provider what another one's model cost, and not how that was found (SAME-EVERYWHERE). */
+export function forgetsDetails(clock: Clock): Store {
+  return new (class extends PlainStore {
+    override settle({ id, microcents, tokens, model }: SettleRequest): MaybePromise<Settled | Failure> {
+      return super.settle({ id, microcents, tokens, model })
+    }
+  })(clock)
+}
+
 /** Charges a repeated settle again: a retry after a lost reply costs twice (ONE-ENDING). */
 export function settlesTwice(clock: Clock): Store {
   return new (class extends PlainStore {

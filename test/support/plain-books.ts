@@ -1,7 +1,7 @@
 // The books of the plain store: lists of holds and of ledger lines, from which every number is summed anew whenever it is asked
 // for. Slow and without limits.
 
-import type { LedgerEntry, LedgerKind } from '../../src/ledger/index.js'
+import type { CostDetails, LedgerEntry, LedgerKind } from '../../src/ledger/index.js'
 import { amountIn, MAX_AMOUNT, type Amounts } from '../../src/money/index.js'
 import type { ChargeFacts, Effect, EndedState, Freeing, HoldState, ReserveRequest, ScopeTerms, WindowTerms } from '../../src/store/index.js'
 import { bucketExpiresAt, bucketIndex, rollingSpan, type RollingRule } from '../../src/time/index.js'
@@ -40,6 +40,7 @@ export interface Hold {
   cost: Amounts
   corrected: boolean
   model: string | undefined
+  provider: string | undefined
 }
 
 /** One change of money. `countsAt` is the instant whose rolling bucket its microcents and its tokens are in. */
@@ -163,6 +164,7 @@ export class Books {
       cost: NOTHING,
       corrected: false,
       model: rung === 0 ? request.facts.model : request.facts.cheaperModels?.[rung - 1],
+      provider: request.facts.provider,
     }
     for (const placement of placements) this.begin(placement, effects)
     this.holds.push(hold)
@@ -189,16 +191,16 @@ export class Books {
   }
 
   /** Ends a hold with what it cost. */
-  end(hold: Hold, state: EndedState, kind: LedgerKind, cost: Amounts, at: number, effects: Effect[]): void {
+  end(hold: Hold, state: EndedState, kind: LedgerKind, cost: Amounts, at: number, effects: Effect[], details?: CostDetails): void {
     hold.state = state
     hold.endedAt = at
     hold.cost = cost
-    this.write(hold, kind, at, { microcents: at, tokens: at }, cost)
+    this.write(hold, kind, at, { microcents: at, tokens: at }, cost, undefined, details)
     for (const placement of hold.placements) if (placement.terms.unit !== 'requests') this.announce(placement, at, effects)
   }
 
   /** Adds a line to the ledger. */
-  write(hold: Hold, kind: LedgerKind, at: number, countsAt: Amounts, { microcents, tokens }: Amounts, reason?: string): void {
+  write(hold: Hold, kind: LedgerKind, at: number, countsAt: Amounts, { microcents, tokens }: Amounts, reason?: string, details?: CostDetails): void {
     const corrections = this.lines.filter((line) => line.hold === hold && line.kind === 'corrected').length
     const { facts } = hold
     const counting = hold.placements.filter(({ terms }) => terms.unit !== 'requests' || !this.uncounted.has(hold))
@@ -212,7 +214,7 @@ export class Books {
       userId: facts.user.userId,
       tier: facts.tier,
       sessionId: facts.sessionId,
-      provider: facts.provider,
+      provider: hold.provider,
       requestedModel: facts.model,
       model: hold.model,
       microcents,
@@ -221,23 +223,24 @@ export class Books {
       openedAt: hold.openedAt,
       charged,
       reason,
+      details,
       metadata: facts.metadata,
     }
     this.lines.push({ hold, kind, at, countsAt, microcents, tokens, reason, entry })
   }
 
   /** Changes what an ended hold was charged: what is added counts from now, what is taken goes from where it was counted, the newest first. */
-  correct(hold: Hold, change: Amounts, now: number, effects: Effect[], reason?: string): void {
+  correct(hold: Hold, change: Amounts, now: number, effects: Effect[], reason?: string, details?: CostDetails): void {
     const tokens = { microcents: change.tokens > 0 ? now : hold.endedAt, tokens: change.tokens > 0 ? now : hold.endedAt }
     let taken = 0
     for (const instant of change.microcents < 0 ? this.instantsOf(hold) : []) {
       const there = this.lines.filter((line) => line.hold === hold && line.countsAt.microcents === instant).reduce((sum, line) => sum + line.microcents, 0)
       const part = Math.min(there, -change.microcents - taken)
       if (part <= 0) continue
-      this.write(hold, 'corrected', now, { ...tokens, microcents: instant }, { microcents: -part, tokens: taken === 0 ? change.tokens : 0 }, reason)
+      this.write(hold, 'corrected', now, { ...tokens, microcents: instant }, { microcents: -part, tokens: taken === 0 ? change.tokens : 0 }, reason, details)
       taken += part
     }
-    if (taken === 0) this.write(hold, 'corrected', now, { ...tokens, microcents: now }, change, reason)
+    if (taken === 0) this.write(hold, 'corrected', now, { ...tokens, microcents: now }, change, reason, details)
     for (const placement of hold.placements) if (amountIn(placement.terms.unit, change) >= 0 && placement.terms.unit !== 'requests') this.announce(placement, now, effects)
   }
 

@@ -2,7 +2,7 @@
 // stores are compared with.
 
 import { scopeKey, userScope, type UserRef } from '../../src/budget/index.js'
-import type { LedgerEntry, LedgerTotals, ModelTotals } from '../../src/ledger/index.js'
+import type { CostDetails, LedgerEntry, LedgerTotals, ModelTotals } from '../../src/ledger/index.js'
 import { amountIn, type Amounts } from '../../src/money/index.js'
 import type {
   Admitted,
@@ -84,11 +84,12 @@ export class PlainStore implements Store {
       return same ? { ...reply, replayed: true, late: hold.corrected, effects: this.deliver() } : { outcome: 'already-ended', state: 'settled' }
     }
     hold.model = request.model ?? hold.model
+    hold.provider = request.provider ?? hold.provider
     if (hold.state === 'open') {
-      this.books.end(hold, 'settled', 'settled', cost, now, effects)
+      this.books.end(hold, 'settled', 'settled', cost, now, effects, request.details)
       return { ...reply, replayed: false, late: false, effects: this.deliver() }
     }
-    this.correctExpired(hold, cost, now, effects)
+    this.correctExpired(hold, cost, now, effects, request.details)
     return { ...reply, replayed: false, late: true, effects: this.deliver() }
   }
 
@@ -128,7 +129,7 @@ export class PlainStore implements Store {
     if (known !== undefined) return known.fingerprint === request.fingerprint && !known.isTombstone ? { outcome: 'recorded', now, replayed: true, effects: this.deliver() } : { outcome: 'id-reused' }
     if (this.#refundKnown(request.id, now) !== undefined) return { outcome: 'id-reused' }
     const hold = this.books.open({ ...request, ttlMs: 0, rungs: [NOTHING], onExpiry: 'release' }, 0, false, now, effects)
-    this.books.end(hold, 'settled', 'recorded', request.amounts, now, effects)
+    this.books.end(hold, 'settled', 'recorded', request.amounts, now, effects, request.details)
     return { outcome: 'recorded', now, replayed: false, effects: this.deliver() }
   }
 
@@ -222,14 +223,14 @@ export class PlainStore implements Store {
   }
 
   /** A hold that expired is settled after all: the difference is charged, never giving back what a refund already did. */
-  protected correctExpired(hold: Hold, cost: Amounts, now: number, effects: Effect[]): void {
+  protected correctExpired(hold: Hold, cost: Amounts, now: number, effects: Effect[], details?: CostDetails): void {
     const refunded = hold.cost.microcents - this.books.net(hold)
     const microcents = Math.max(cost.microcents, refunded) - hold.cost.microcents
     const tokens = cost.tokens - hold.cost.tokens
     hold.state = 'settled'
     hold.corrected = true
     hold.cost = cost
-    this.books.correct(hold, { microcents, tokens }, now, effects)
+    this.books.correct(hold, { microcents, tokens }, now, effects, undefined, details)
   }
 
   protected refundFrom(hold: Hold, most: number, now: number, effects: Effect[], reason: string | undefined): number {

@@ -1,9 +1,11 @@
 // Traces: lists of commands as plain data, and the stage on which they are played: a Bursar on a store, a clock with hands, and
 // what was seen. A command never fails: what bursar throws is part of what was seen.
 
+import { AsyncLocalStorage } from 'node:async_hooks'
 import fc from 'fast-check'
 import { Bursar, isBursarError, type AllowedDecision, type CheckRequest, type Decision, type Store, type ThresholdEvent } from '../../src/index.js'
 import { scopeKey, userScope } from '../../src/budget/index.js'
+import type { CostDetails } from '../../src/ledger/index.js'
 import type { Effect, MaybePromise, Reading, ScopeTerms } from '../../src/store/index.js'
 import { manualClock } from '../../src/testing/index.js'
 import { calendarFor } from '../../src/time/index.js'
@@ -17,14 +19,20 @@ interface Who {
   readonly userTier?: string
 }
 
+/** What a store is told of an ending beside its cost: how that was found, and whose model answered. */
+interface Found {
+  readonly provider?: string
+  readonly details?: CostDetails
+}
+
 /** One step of a trace. `which` picks among the decisions so far. */
 export type Command =
-  | { readonly do: 'check'; readonly who: Who; readonly team?: string; readonly model?: string; readonly microcents: number; readonly tokens: number; readonly key?: string; readonly ttlMs?: number }
-  | { readonly do: 'settle'; readonly which: number; readonly by: number; readonly tokens?: number }
+  | { readonly do: 'check'; readonly who: Who; readonly team?: string; readonly model?: string; readonly provider?: string; readonly microcents: number; readonly tokens: number; readonly key?: string; readonly ttlMs?: number }
+  | { readonly do: 'settle'; readonly which: number; readonly by: number; readonly tokens?: number; readonly found?: Found }
   | { readonly do: 'release'; readonly which: number }
   | { readonly do: 'extend'; readonly which: number; readonly ttlMs: number }
   | { readonly do: 'unknown'; readonly operation: 'settle' | 'release' | 'extend' }
-  | { readonly do: 'record'; readonly who: Who; readonly team?: string; readonly microcents: number; readonly tokens: number; readonly key?: string }
+  | { readonly do: 'record'; readonly who: Who; readonly team?: string; readonly microcents: number; readonly tokens: number; readonly key?: string; readonly found?: Found }
   | { readonly do: 'refund'; readonly who: Who; readonly microcents: number; readonly of?: number; readonly key?: string }
   | { readonly do: 'tier'; readonly who: Who; readonly tier: string | null }
   | { readonly do: 'override'; readonly who: Who; readonly period: 'daily' | 'weekly' | 'hour'; readonly microcents: number | null; readonly forMs?: number }
@@ -58,16 +66,23 @@ const which = fc.nat({ max: 1_000 })
 const ttlMs = fc.constantFrom(SECOND, MINUTE, 20 * MINUTE, DAY)
 const team = fc.constantFrom(...TEAMS)
 
+const provider = fc.constantFrom('openai', 'azure', 'bedrock')
+const counts = fc.dictionary(fc.constantFrom('inputTokens', 'outputTokens', 'grüße "🙂"\0', '=1+1'), fc.nat())
+const found: fc.Arbitrary<Found> = fc.record(
+  { provider, details: fc.record({ priceVersion: fc.constantFrom('2026-01-15', 'a"b\n'), estimated: fc.constant(true as const), usage: counts, labels: counts }, { requiredKeys: [] }) },
+  { requiredKeys: [] },
+)
+
 const check: fc.Arbitrary<Command> = fc
   .record(
-    { do: fc.constant('check' as const), who, team, model: fc.constantFrom(...MODELS), microcents, tokens, key: fc.option(key, { freq: 3, nil: undefined }), ttlMs },
+    { do: fc.constant('check' as const), who, team, model: fc.constantFrom(...MODELS), provider, microcents, tokens, key: fc.option(key, { freq: 3, nil: undefined }), ttlMs },
     { requiredKeys: ['do', 'who', 'microcents', 'tokens'] },
   )
   .map(({ key: id, ...rest }) => (id === undefined ? rest : { ...rest, key: id }))
-const settle: fc.Arbitrary<Command> = fc.record({ do: fc.constant('settle' as const), which, by: fc.constantFrom(0, 0, -100, -3, -1, 1, 7), tokens }, { requiredKeys: ['do', 'which', 'by'] })
+const settle: fc.Arbitrary<Command> = fc.record({ do: fc.constant('settle' as const), which, by: fc.constantFrom(0, 0, -100, -3, -1, 1, 7), tokens, found }, { requiredKeys: ['do', 'which', 'by'] })
 const release: fc.Arbitrary<Command> = fc.record({ do: fc.constant('release' as const), which })
 const extend: fc.Arbitrary<Command> = fc.record({ do: fc.constant('extend' as const), which, ttlMs })
-const record: fc.Arbitrary<Command> = fc.record({ do: fc.constant('record' as const), who, team, microcents, tokens, key }, { requiredKeys: ['do', 'who', 'microcents', 'tokens'] })
+const record: fc.Arbitrary<Command> = fc.record({ do: fc.constant('record' as const), who, team, microcents, tokens, key, found }, { requiredKeys: ['do', 'who', 'microcents', 'tokens'] })
 const refund: fc.Arbitrary<Command> = fc.record({ do: fc.constant('refund' as const), who, microcents, of: which, key }, { requiredKeys: ['do', 'who', 'microcents'] })
 const restart: fc.Arbitrary<Command> = fc.record(
   {
@@ -131,6 +146,8 @@ export class Stage {
   readonly alertIds: string[] = []
   #storeTime = 0
   readonly #watched: Store
+  /** What the running command says of how its cost was found, which the engine passes no further. */
+  readonly #found = new AsyncLocalStorage<Found>()
   /** What a restart told of that the engine, which did not ask for it, has yet to hear. */
   #untold: readonly Effect[] = []
   readonly #keyed: Single[] = []
@@ -149,7 +166,7 @@ export class Stage {
       this.guarded(() => onAnswer(seen))
     })
     this.#watched = watched
-    this.bursar = new Bursar({ ...world.config, store: { ...watched, read: (scopes) => this.#withUntold(watched.read(scopes)) }, clock: this.clock })
+    this.bursar = new Bursar({ ...world.config, store: { ...watched, ...this.#toldOfCosts(watched), read: (scopes) => this.#withUntold(watched.read(scopes)) }, clock: this.clock })
     this.bursar.on('threshold', (alert) => {
       this.alertIds.push(alert.alertId)
       if ((alert.resetsAt?.getTime() ?? Infinity) > this.#storeTime) this.alerts.push(alert)
@@ -198,7 +215,7 @@ export class Stage {
         if (decision === undefined) return { reply: 'none' }
         const estimate = Math.round(decision.estimatedCost * 1e8)
         const cost = usd(Math.max(0, estimate + command.by))
-        return { reply: await decision.settle({ cost, ...(command.tokens !== undefined && { tokens: command.tokens }) }) }
+        return { reply: await this.#found.run(command.found ?? {}, () => decision.settle({ cost, ...(command.tokens !== undefined && { tokens: command.tokens }) })) }
       }
       case 'release':
         return { reply: await this.#decision(command.which)?.release() }
@@ -209,7 +226,9 @@ export class Stage {
         return { reply: await (command.operation === 'release' ? bursar.release('nobody') : bursar.extend('nobody')) }
       case 'record': {
         const { who: spender, team: ofTeam, microcents: cost, tokens: used, key: idempotencyKey } = command
-        const { exact, replayed } = await bursar.tracker.addCost({ ...spender, cost: usd(cost), tokens: used, ...(ofTeam !== undefined && { scopes: { team: ofTeam } }), ...(idempotencyKey !== undefined && { idempotencyKey }) })
+        const { exact, replayed } = await this.#found.run(command.found ?? {}, () =>
+          bursar.tracker.addCost({ ...spender, cost: usd(cost), tokens: used, ...(ofTeam !== undefined && { scopes: { team: ofTeam } }), ...(idempotencyKey !== undefined && { idempotencyKey }) }),
+        )
         return { reply: { exact, replayed } }
       }
       case 'refund': {
@@ -258,6 +277,13 @@ export class Stage {
     }
   }
 
+  #toldOfCosts(store: Store): Pick<Store, 'settle' | 'record'> {
+    return {
+      settle: (request) => store.settle({ ...request, ...this.#found.getStore() }),
+      record: (request) => store.record({ ...request, details: this.#found.getStore()?.details ?? request.details }),
+    }
+  }
+
   #withUntold(answer: MaybePromise<Reading>): MaybePromise<Reading> {
     if (this.#untold.length === 0) return answer
     if (answer instanceof Promise) return answer.then((reading) => this.#withUntold(reading))
@@ -284,10 +310,11 @@ export class Stage {
 
 /** The request of a check command. */
 export function requestOf(command: Extract<Command, { do: 'check' }>): CheckRequest<string, string> {
-  const { who: spender, team: ofTeam, model, microcents: cost, tokens: used, key: idempotencyKey, ttlMs: holdTtl } = command
+  const { who: spender, team: ofTeam, model, provider: owner, microcents: cost, tokens: used, key: idempotencyKey, ttlMs: holdTtl } = command
   return {
     ...spender,
     ...(model !== undefined && { model }),
+    ...(owner !== undefined && { provider: owner }),
     estimatedCost: usd(cost),
     inputTokens: used,
     maxOutputTokens: 0,

@@ -38,6 +38,8 @@ export class Charge {
   corrections = 0
   /** The model that answered. */
   model: string | undefined
+  /** Whose model that was. */
+  provider: string | undefined
   #rungs = NO_RUNGS
 
   /** The estimates of all rungs. */
@@ -79,6 +81,13 @@ export class Charge {
     this.addedAt = 0
     this.corrections = 0
     this.model = modelOf(facts, rung)
+    this.provider = facts.provider
+  }
+
+  /** Notes which model answered, and whose it was, where that is said. */
+  answeredBy(model: string | undefined, provider: string | undefined): void {
+    if (model !== undefined) this.model = model
+    if (provider !== undefined) this.provider = provider
   }
 
   /** Notes how it has ended. */
@@ -97,6 +106,7 @@ export class Charge {
     this.facts = NO_FACTS
     this.#rungs = NO_RUNGS
     this.model = undefined
+    this.provider = undefined
   }
 }
 

@@ -2,7 +2,7 @@
 // given back. Keeps nothing: the charge is its store's, and so are the books and the ledger.
 
 import type { UserRef } from '../../budget/index.js'
-import type { LedgerKind } from '../../ledger/index.js'
+import type { CostDetails, LedgerKind } from '../../ledger/index.js'
 import type { Amounts } from '../../money/index.js'
 import type { Admitted, Effect, Failure } from '../contract.js'
 import type { Books } from './books.js'
@@ -16,8 +16,8 @@ export const GENERATED_IDS_KEPT_MS = 60_000
 
 /** Where changes of money are written down. */
 export interface ChargeLedger {
-  /** Writes one change of money of a charge, with the instants whose rolling buckets it changed. */
-  write(kind: LedgerKind, charge: Charge, at: number, microcents: number, tokens: number, reason?: string, microcentsAt?: number, tokensAt?: number): void
+  /** Writes one change of money of a charge: how its cost was found, why it was changed, and the instants whose rolling buckets it changed. */
+  write(kind: LedgerKind, charge: Charge, at: number, microcents: number, tokens: number, details?: CostDetails, reason?: string, microcentsAt?: number, tokensAt?: number): void
 }
 
 const NOTHING: Amounts = Object.freeze({ microcents: 0, tokens: 0 })
@@ -30,15 +30,15 @@ export function expiryOf(charge: Charge, effects: Effect[]): Amounts {
   return charged
 }
 
-/** Ends a charge with what it cost. */
-export function end(charge: Charge, books: Books, ledger: ChargeLedger, state: 'settled' | 'released' | 'expired', microcents: number, tokens: number, at: number, effects: Effect[]): void {
+/** Ends a charge with what it cost, and how that was found. */
+export function end(charge: Charge, books: Books, ledger: ChargeLedger, state: 'settled' | 'released' | 'expired', microcents: number, tokens: number, details: CostDetails | undefined, at: number, effects: Effect[]): void {
   endCharge(charge, books, state === 'released' ? 0 : 1, microcents, tokens, at, effects)
   charge.ended(state, microcents, tokens, at)
-  ledger.write(state, charge, at, microcents, tokens)
+  ledger.write(state, charge, at, microcents, tokens, details)
 }
 
 /** Gives an expired charge the cost that it had after all. */
-export function correctExpired(charge: Charge, books: Books, ledger: ChargeLedger, microcents: number, tokens: number, now: number, effects: Effect[]): void {
+export function correctExpired(charge: Charge, books: Books, ledger: ChargeLedger, microcents: number, tokens: number, details: CostDetails | undefined, now: number, effects: Effect[]): void {
   // What was refunded since it expired is not given back a second time.
   const moreMicrocents = Math.max(microcents, charge.refundedMicrocents) - charge.microcents
   const moreTokens = tokens - charge.tokens
@@ -51,7 +51,7 @@ export function correctExpired(charge: Charge, books: Books, ledger: ChargeLedge
     charge.addedAt = now
   }
   correct(charge, books, moreMicrocents, moreTokens, charge.endedAt, now, effects)
-  ledger.write('corrected', charge, now, moreMicrocents, moreTokens, undefined, moreMicrocents < 0 ? charge.endedAt : now, moreTokens > 0 ? now : charge.endedAt)
+  ledger.write('corrected', charge, now, moreMicrocents, moreTokens, details, undefined, moreMicrocents < 0 ? charge.endedAt : now, moreTokens > 0 ? now : charge.endedAt)
 }
 
 /**
@@ -72,7 +72,7 @@ export function refundFrom(charge: Charge, books: Books, ledger: ChargeLedger, m
 
 function take(charge: Charge, books: Books, ledger: ChargeLedger, microcents: number, countedAt: number, now: number, reason: string | undefined, effects: Effect[]): void {
   correct(charge, books, -microcents, 0, countedAt, now, effects)
-  ledger.write('corrected', charge, now, -microcents, 0, reason, countedAt, charge.endedAt)
+  ledger.write('corrected', charge, now, -microcents, 0, undefined, reason, countedAt, charge.endedAt)
 }
 
 /** The answer to a reserve with the id and the fingerprint of one that is remembered. */

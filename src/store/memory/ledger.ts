@@ -1,7 +1,7 @@
 // The ledger in memory: the newest entries in a ring, and running sums over all that ever were. Entries are kept as references
 // to their charges and written out when somebody reads them.
 
-import { RunningTotals, type ChargedWindow, type LedgerEntry, type LedgerKind, type LedgerTotals } from '../../ledger/index.js'
+import { RunningTotals, type ChargedWindow, type CostDetails, type LedgerEntry, type LedgerKind, type LedgerTotals } from '../../ledger/index.js'
 import { READING_SIZE, type LedgerSink } from '../contract.js'
 import type { Charge, ChargePool } from './charge.js'
 
@@ -15,9 +15,11 @@ class Line {
   microcents = 0
   tokens = 0
   correction = 0
+  details: CostDetails | undefined
   reason: string | undefined
-  /** As it was then: a late settle may name another. */
+  /** As they were then: a late settle may name others. */
   model: string | undefined
+  provider: string | undefined
   /** The instants whose buckets its amounts are in. */
   microcentsAt = 0
   tokensAt = 0
@@ -67,9 +69,9 @@ export class MemoryLedger implements LedgerSink {
     if (this.#appended.put({ number: (this.#written += 1), entry })) this.#complete = false
   }
 
-  /** Writes one change of money of a charge, with the instants whose rolling buckets it changed. */
-  write(kind: LedgerKind, charge: Charge, at: number, microcents: number, tokens: number, reason?: string, microcentsAt = at, tokensAt = at): void {
-    if (kind !== 'released') this.#totals.add(microcents, tokens, charge.model, charge.facts.provider, charge.facts.tier)
+  /** Writes one change of money of a charge: how its cost was found, why it was changed, and the instants whose rolling buckets it changed. */
+  write(kind: LedgerKind, charge: Charge, at: number, microcents: number, tokens: number, details?: CostDetails, reason?: string, microcentsAt = at, tokensAt = at): void {
+    if (kind !== 'released') this.#totals.add(microcents, tokens, charge.model, charge.provider, charge.facts.tier)
     const correction = kind === 'corrected' ? (charge.corrections += 1) : 0
     const line = this.#lines.next ?? new Line(charge)
     charge.holders += 1
@@ -84,8 +86,10 @@ export class MemoryLedger implements LedgerSink {
     line.microcents = microcents
     line.tokens = tokens
     line.correction = correction
+    line.details = details
     line.reason = reason
     line.model = charge.model
+    line.provider = charge.provider
     line.microcentsAt = microcentsAt
     line.tokensAt = tokensAt
   }
@@ -144,7 +148,7 @@ class Ring<T> {
 }
 
 function writtenOut(line: Line): LedgerEntry {
-  const { kind, at, charge, microcents, tokens, correction, reason, model } = line
+  const { kind, at, charge, microcents, tokens, correction, details, reason, model, provider } = line
   const { facts } = charge
   return Object.freeze({
     id: `${charge.id}:${kind}${correction > 0 ? `:${correction}` : ''}`,
@@ -155,7 +159,7 @@ function writtenOut(line: Line): LedgerEntry {
     userId: facts.user.userId,
     tier: facts.tier,
     sessionId: facts.sessionId,
-    provider: facts.provider,
+    provider,
     requestedModel: facts.model,
     model,
     microcents,
@@ -164,6 +168,7 @@ function writtenOut(line: Line): LedgerEntry {
     openedAt: charge.openedAt,
     charged: chargedWindows(line),
     reason,
+    details,
     metadata: facts.metadata,
   })
 }

@@ -2,6 +2,7 @@
 // a monotone store time and ends due holds at the start of every operation.
 
 import { userScope, type UserRef } from '../../budget/index.js'
+import type { CostDetails } from '../../ledger/index.js'
 import type { Amounts } from '../../money/index.js'
 import { InvalidConfigError } from '../../errors/index.js'
 import { assertInstant, systemClock, type Clock } from '../../time/index.js'
@@ -141,9 +142,9 @@ export class MemoryStore implements Store {
     const replayed = charge.state === 'settled'
     if (charge.state === 'released' || (replayed && (charge.microcents !== microcents || charge.tokens !== tokens))) return endedFailure(charge)
     if (!replayed) {
-      charge.model = request.model ?? charge.model
-      if (late) correctExpired(charge, this.#scopes, this.ledger, microcents, tokens, now, this.#effects)
-      else this.#end(charge, 'settled', microcents, tokens, now)
+      charge.answeredBy(request.model, request.provider)
+      if (late) correctExpired(charge, this.#scopes, this.ledger, microcents, tokens, request.details, now, this.#effects)
+      else this.#end(charge, 'settled', microcents, tokens, request.details, now)
     }
     return { outcome: 'settled', now, microcents, heldMicrocents: charge.heldMicrocents, replayed, late: late || charge.corrected, facts: charge.facts, effects: this.#delivered() }
   }
@@ -162,8 +163,8 @@ export class MemoryStore implements Store {
     }
     const was = charge.state
     if (was === 'open' && request.uncount === true) uncountRequests(charge, this.#scopes)
-    if (was === 'open') this.#end(charge, 'released', 0, 0, now)
-    if (was === 'expired') correctExpired(charge, this.#scopes, this.ledger, 0, 0, now, this.#effects)
+    if (was === 'open') this.#end(charge, 'released', 0, 0, undefined, now)
+    if (was === 'expired') correctExpired(charge, this.#scopes, this.ledger, 0, 0, undefined, now, this.#effects)
     return { outcome: 'released', now, was, effects: this.#delivered() }
   }
 
@@ -191,7 +192,7 @@ export class MemoryStore implements Store {
     endCharge(charge, this.#scopes, 1, microcents, tokens, now, this.#effects)
     charge.ended('settled', microcents, tokens, now)
     this.#remember(charge, now)
-    this.ledger.write('recorded', charge, now, charge.microcents, charge.tokens)
+    this.ledger.write('recorded', charge, now, charge.microcents, charge.tokens, request.details)
     return { outcome: 'recorded', now, replayed: false, effects: this.#delivered() }
   }
 
@@ -264,12 +265,12 @@ export class MemoryStore implements Store {
 
   #expire(charge: Charge): void {
     const { microcents, tokens } = expiryOf(charge, this.#effects)
-    this.#end(charge, 'expired', microcents, tokens, charge.dueAt)
+    this.#end(charge, 'expired', microcents, tokens, undefined, charge.dueAt)
   }
 
-  #end(charge: Charge, state: 'settled' | 'released' | 'expired', microcents: number, tokens: number, at: number): void {
+  #end(charge: Charge, state: 'settled' | 'released' | 'expired', microcents: number, tokens: number, details: CostDetails | undefined, at: number): void {
     this.#due.remove(charge)
-    end(charge, this.#scopes, this.ledger, state, microcents, tokens, at, this.#effects)
+    end(charge, this.#scopes, this.ledger, state, microcents, tokens, details, at, this.#effects)
     this.#remember(charge, at)
   }
 

@@ -1,7 +1,7 @@
 // What stands in the outbox, as ledger entries and alerts. The layout is that of scripts/endings.lua.
 
 import { parseScopeKey } from '../../budget/index.js'
-import type { ChargedWindow, LedgerEntry, LedgerKind } from '../../ledger/index.js'
+import type { ChargedWindow, CostDetails, LedgerEntry, LedgerKind } from '../../ledger/index.js'
 import type { Effect } from '../contract.js'
 import { userOf, unpackHold, type StoredHold } from './holds.js'
 import { Unpacker } from './packing.js'
@@ -16,8 +16,8 @@ const ENTRY = 0x65
 const ALERT = 0x61
 const JSON_ENTRY = 0x6a
 
-/** The ledger entry of an item of the outbox; `undefined` for an alert. */
-export function unpackEntry(item: Buffer): LedgerEntry | undefined {
+/** The ledger entry of an item of the outbox, with the details of its cost where it has any (JSON); `undefined` for an alert. */
+export function unpackEntry(item: Buffer, details?: Buffer): LedgerEntry | undefined {
   if (item[0] === JSON_ENTRY) return Object.freeze(JSON.parse(item.toString('utf8', 1)) as LedgerEntry)
   if (item[0] !== ENTRY) return undefined
   const from = new Unpacker(item, 1)
@@ -41,7 +41,7 @@ export function unpackEntry(item: Buffer): LedgerEntry | undefined {
     userId: facts.user.userId,
     tier: facts.tier,
     sessionId: facts.sessionId,
-    provider: facts.provider,
+    provider: hold.provider,
     requestedModel: facts.model,
     model: hold.model === '' ? undefined : hold.model,
     microcents,
@@ -50,6 +50,7 @@ export function unpackEntry(item: Buffer): LedgerEntry | undefined {
     openedAt,
     charged: chargedBy(hold, microcentsAt, tokensAt, kind === UNCOUNTED),
     reason: reason === '' ? undefined : reason,
+    details: details === undefined ? undefined : (JSON.parse(details.toString()) as CostDetails),
     metadata: facts.metadata,
   })
 }

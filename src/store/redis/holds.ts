@@ -9,6 +9,7 @@ import { unpackFacts } from './requests.js'
 import { FIRST_ROLLING, windowOfCode } from './window-codes.js'
 
 const OTHER_MODEL = 16
+const OTHER_PROVIDER = 32
 const MARK_BYTES = 4
 const STATES: readonly HoldState[] = ['open', 'settled', 'released', 'expired']
 
@@ -24,6 +25,8 @@ export interface StoredHold {
   readonly dueAt: number
   /** The model that was decided, or that answered; empty for none. */
   readonly model: string
+  /** Whose model that was; that of the request, where nothing else was said. */
+  readonly provider: string | undefined
   readonly endedAt: number
   readonly corrections: number
   readonly openedAt: number
@@ -44,6 +47,7 @@ export function unpackHold(from: Unpacker): StoredHold {
   const flags = from.u8()
   const dueAt = from.u56()
   const ownModel = (flags & OTHER_MODEL) === 0 ? undefined : from.textZ()
+  const ownProvider = (flags & OTHER_PROVIDER) === 0 ? undefined : from.textZ()
   let endedAt = 0
   let corrections = 0
   if (state !== 'open') {
@@ -64,7 +68,8 @@ export function unpackHold(from: Unpacker): StoredHold {
   const readings = readingsIn(from, scopes.map(({ windows }) => windows.length))
   const placements = scopes.flatMap(({ windows }) => windows).map((_, index) => ({ startsAt: readings[4 * index] as number, endsAt: readings[4 * index + 1] as number }))
   const model = ownModel ?? facts.model ?? ''
-  return { state, dueAt, model, endedAt, corrections, openedAt, rung, degrade, held, rungs, facts, scopes, placements, readings }
+  const provider = ownProvider ?? facts.provider
+  return { state, dueAt, model, provider, endedAt, corrections, openedAt, rung, degrade, held, rungs, facts, scopes, placements, readings }
 }
 
 function unpackScope(from: Unpacker): PlacedScope {

@@ -145,7 +145,11 @@ export class RedisLedger implements LedgerSink {
 
   async #page(stream: string, from: string): Promise<Item[]> {
     const items = (await this.#connection.command('XRANGE', stream, from, '+', 'COUNT', PAGE)) as [Buffer, Buffer[]][]
-    return items.map(([id, fields]) => ({ id: id.toString(), entry: unpackEntry(fields[1] as Buffer), alert: unpackAlert(fields[1] as Buffer), after: fields[3]?.toString() ?? '' }))
+    // Beside what it is, an item of the outbox may have the details of a cost, and a note has its place.
+    return items.map(([id, [, item, , second]]) => {
+      const isNote = stream === this.#notes
+      return { id: id.toString(), entry: unpackEntry(item as Buffer, isNote ? undefined : second), alert: unpackAlert(item as Buffer), after: (isNote && second?.toString()) || '' }
+    })
   }
 
   get #outbox(): string {

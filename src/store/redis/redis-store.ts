@@ -40,7 +40,7 @@ import { checkRedisOptions, type RedisStoreOptions } from './options.js'
 import { unpackCounters } from './counters.js'
 import type { Unpacker } from './packing.js'
 import { RedisRegistry } from './registry.js'
-import { digestOf, packRecord, packReserve, packWindows, unpackFacts } from './requests.js'
+import { digestOf, packRecord, packReserve, packSettle, packWindows, unpackFacts } from './requests.js'
 
 const OUTDATED: Outdated = Object.freeze({ outcome: 'outdated' })
 const STATES: readonly HoldState[] = ['open', 'settled', 'released', 'expired']
@@ -108,9 +108,10 @@ export class RedisStore implements Store {
     return failed(set.connection, reply)
   }
 
-  async settle({ id, microcents, tokens, model }: SettleRequest): Promise<Settled | Failure> {
+  async settle(request: SettleRequest): Promise<Settled | Failure> {
+    const { id, microcents } = request
     const { connection, ledger } = await this.#sets.ofHold(id)
-    const reply = await connection.run('settle', (to) => to.text16(id).u56(microcents).u56(tokens === undefined ? 0 : tokens + 1).textZ(model?.replaceAll('\0', '\ufffd') ?? ''))
+    const reply = await connection.run('settle', (to) => packSettle(to, request))
     if (reply.code !== 'K') return failed(connection, reply)
     const { now, body } = reply
     const replayed = body.u8() === 1

@@ -3,8 +3,9 @@
 import { createHash } from 'node:crypto'
 import { scopeKey, userScope } from '../../budget/index.js'
 import { ceilingOf } from '../../enforcement/index.js'
+import type { CostDetails } from '../../ledger/index.js'
 import { amountIn, type Amounts } from '../../money/index.js'
-import { modelOf, type ChargeFacts, type RecordRequest, type ReserveRequest, type ScopeTerms, type WindowTerms } from '../contract.js'
+import { modelOf, type ChargeFacts, type RecordRequest, type ReserveRequest, type ScopeTerms, type SettleRequest, type WindowTerms } from '../contract.js'
 import { Packer } from './packing.js'
 import { codeOf } from './window-codes.js'
 
@@ -35,18 +36,24 @@ export function packReserve(to: Packer, request: ReserveRequest, version: number
   return packScopes(to, scopes, windows)
 }
 
+/** Packs a settle. */
+export function packSettle(to: Packer, { id, microcents, tokens, model = '', provider = '', details }: SettleRequest): Packer {
+  to.text16(id).u56(microcents).u56(tokens === undefined ? 0 : tokens + 1).textZ(withoutZeros(model)).textZ(withoutZeros(provider))
+  return packDetails(to, details)
+}
+
 /** Packs a record. */
 export function packRecord(to: Packer, request: RecordRequest, version: number, now: number): Packer {
-  const { id, fingerprint, idGiven, amounts, facts, scopes } = request
+  const { id, fingerprint, idGiven, amounts, facts, scopes, details } = request
   const windows = scopes.map((scope) => windowsOf(scope, now))
   to.text16(id).bytes(digestOf(id, fingerprint)).u8(idGiven ? GIVEN : 0).u56(version).u56(amounts.microcents).u56(amounts.tokens)
-  packKept(to, facts, [NOTHING_HELD], scopes, windows)
+  packDetails(packKept(to, facts, [NOTHING_HELD], scopes, windows), details)
   return packScopes(to, scopes, windows)
 }
 
 /** What a hold keeps from its facts to its placements, with its length before it. */
-function packKept(to: Packer, facts: ChargeFacts, rungs: readonly Amounts[], scopes: readonly ScopeTerms[], windows: readonly PackedWindows[]): void {
-  to.sized32(() => {
+function packKept(to: Packer, facts: ChargeFacts, rungs: readonly Amounts[], scopes: readonly ScopeTerms[], windows: readonly PackedWindows[]): Packer {
+  return to.sized32(() => {
     to.sized32(() => packFacts(to, facts))
     to.u8(rungs.length > 1 ? rungs.length : 0)
     if (rungs.length > 1) for (const { microcents, tokens } of rungs) to.u56(microcents).u56(tokens)
@@ -55,6 +62,11 @@ function packKept(to: Packer, facts: ChargeFacts, rungs: readonly Amounts[], sco
       scopes.forEach(({ key }, index) => to.text16(key).bytes((windows[index] as PackedWindows).placed))
     })
   })
+}
+
+/** As one JSON text, which the scripts pass on as it is. */
+function packDetails(to: Packer, details: CostDetails | undefined): Packer {
+  return to.sized32(() => details && to.text(JSON.stringify(details)))
 }
 
 /** The least use of each window at which these amounts would hit a threshold: `e > max − used or used >= pre` (DESIGN 3.2), solved for it. */

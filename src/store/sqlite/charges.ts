@@ -46,7 +46,7 @@ type Opening = readonly [
   fingerprint: string, idGiven: 0 | 1, onExpiry: 'charge' | 'release', openedAt: number, rung: number, degrade: 0 | 1, heldMicrocents: number, heldTokens: number,
   rungs: readonly Amounts[] | 0, readings: readonly number[], placed: readonly Placed[], facts: ChargeFacts,
 ] // prettier-ignore
-type Ending = readonly [endedAt: number, microcents: number, tokens: number, corrected: 0 | 1, dueAt: number, entry: number, model: string | null]
+type Ending = readonly [endedAt: number, microcents: number, tokens: number, corrected: 0 | 1, dueAt: number, entry: number, model: string | null, provider?: string | null]
 
 interface AmendedRow {
   readonly microcents: number
@@ -55,6 +55,7 @@ interface AmendedRow {
   readonly added_at: number
   readonly corrections: number
   readonly model: string | null
+  readonly provider: string | null
 }
 
 interface DueRow {
@@ -93,8 +94,8 @@ export class ChargeTable {
     this.#addDue = connection.prepare('INSERT OR IGNORE INTO due (due_at, id) VALUES (?, ?)')
     this.#due = connection.prepare(`SELECT due_at, id FROM due WHERE (due_at, id) > (?, ?) AND due_at <= ? ORDER BY due_at, id LIMIT ${BATCH}`)
     this.#open = connection.prepare(`SELECT hold.id, wakes_at, state, opening, ending FROM due JOIN hold ON hold.id = due.id AND wakes_at = due_at WHERE state = 'open' ORDER BY due_at, due.id`)
-    this.#findAmended = connection.prepare('SELECT microcents, refunded, added, added_at, corrections, model FROM amended WHERE seq = ?')
-    this.#amend = connection.prepare('INSERT OR REPLACE INTO amended (seq, microcents, refunded, added, added_at, corrections, model) VALUES (?, ?, ?, ?, ?, ?, ?)')
+    this.#findAmended = connection.prepare('SELECT microcents, refunded, added, added_at, corrections, model, provider FROM amended WHERE seq = ?')
+    this.#amend = connection.prepare('INSERT OR REPLACE INTO amended (seq, microcents, refunded, added, added_at, corrections, model, provider) VALUES (?, ?, ?, ?, ?, ?, ?, ?)')
   }
 
   /** What the id stands for at `now`: what is open, or ended recently enough. */
@@ -155,8 +156,8 @@ export class ChargeTable {
 
   /** Writes down what became of an ended charge. */
   amended(charge: StoredCharge): void {
-    const { entry, microcents, refundedMicrocents, addedMicrocents, addedAt, corrections, model = null } = charge
-    perform(this.#amend, entry, microcents, refundedMicrocents, addedMicrocents, addedAt, corrections, model)
+    const { entry, microcents, refundedMicrocents, addedMicrocents, addedAt, corrections, model = null, provider = null } = charge
+    perform(this.#amend, entry, microcents, refundedMicrocents, addedMicrocents, addedAt, corrections, model, provider)
   }
 
   /** Remembers a refund by its id. */
@@ -173,12 +174,13 @@ export class ChargeTable {
     charge.rung = rung
     charge.model = modelOf(facts, rung)
     if (ending === null) return charge
-    const [endedAt, endedMicrocents, endedTokens, corrected, dueAt, entry, model] = JSON.parse(ending) as Ending
+    const [endedAt, endedMicrocents, endedTokens, corrected, dueAt, entry, model, provider] = JSON.parse(ending) as Ending
     charge.ended(state === 'buried' ? 'released' : (state as 'settled'), endedMicrocents, endedTokens, endedAt)
     charge.corrected = corrected === 1
     charge.dueAt = dueAt
     charge.entry = entry
     charge.model = model ?? undefined
+    charge.provider = provider ?? facts.provider
     this.#readAmended(charge)
     return charge
   }
@@ -220,6 +222,7 @@ export class ChargeTable {
     charge.addedAt = row.added_at
     charge.corrections = row.corrections
     charge.model = row.model ?? undefined
+    charge.provider = row.provider ?? charge.provider
   }
 
   #openingOf(charge: StoredCharge): string {
@@ -247,7 +250,7 @@ function forgottenAt(charge: Charge): number {
   return charge.endedAt + (charge.idGiven || charge.state === 'expired' || charge.corrected ? GIVEN_IDS_KEPT_MS : GENERATED_IDS_KEPT_MS)
 }
 
-function endingOf({ endedAt, microcents, tokens, corrected, dueAt, entry, model }: StoredCharge): string {
-  const ending: Ending = [endedAt, microcents, tokens, corrected ? 1 : 0, dueAt, entry, model ?? null]
+function endingOf({ endedAt, microcents, tokens, corrected, dueAt, entry, model, provider }: StoredCharge): string {
+  const ending: Ending = [endedAt, microcents, tokens, corrected ? 1 : 0, dueAt, entry, model ?? null, provider ?? null]
   return JSON.stringify(ending)
 }

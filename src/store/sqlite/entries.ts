@@ -1,6 +1,6 @@
 // Ledger entries as rows: one column for each field, the same in a store and in a ledger kept for a store elsewhere.
 
-import type { ChargedWindow, LedgerEntry, LedgerKind } from '../../ledger/index.js'
+import type { ChargedWindow, CostDetails, LedgerEntry, LedgerKind } from '../../ledger/index.js'
 import type { Connection } from './connection.js'
 import type { SqliteStatement, SqliteValue } from './driver.js'
 
@@ -25,11 +25,12 @@ export interface EntryRow {
   readonly charged: string
   readonly reason: string | null
   readonly metadata: string | null
+  readonly details: string | null
 }
 
 const COLUMNS = [
   'id', 'kind', 'at', 'decision_id', 'tenant', 'user_id', 'tier', 'session_id', 'provider', 'requested_model', 'model', 'microcents', 'tokens',
-  'estimated_microcents', 'opened_at', 'charged', 'reason', 'metadata', 'placed',
+  'estimated_microcents', 'opened_at', 'charged', 'reason', 'metadata', 'details', 'placed',
 ] // prettier-ignore
 
 /** How many entries are read at once. */
@@ -43,10 +44,10 @@ export function entryInsert(connection: Connection, once = false): SqliteStateme
 
 /** The values of an entry in the order of the columns. */
 export function valuesOf(entry: LedgerEntry): SqliteValue[] {
-  const { id, kind, at, decisionId, tenant, userId, tier, sessionId, provider, requestedModel, model, microcents, tokens, estimatedMicrocents, openedAt, charged, reason, metadata } = entry
+  const { id, kind, at, decisionId, tenant, userId, tier, sessionId, provider, requestedModel, model, microcents, tokens, estimatedMicrocents, openedAt, charged, reason, metadata, details } = entry
   return [
     id, kind, at, decisionId, tenant ?? null, userId, tier ?? null, sessionId ?? null, provider ?? null, requestedModel ?? null, model ?? null,
-    microcents, tokens, estimatedMicrocents ?? null, openedAt ?? null, JSON.stringify(charged), reason ?? null, jsonOf(metadata), null,
+    microcents, tokens, estimatedMicrocents ?? null, openedAt ?? null, JSON.stringify(charged), reason ?? null, jsonOf(metadata), jsonOf(details), null,
   ] // prettier-ignore
 }
 
@@ -75,6 +76,7 @@ export function entryOf(row: EntryRow): LedgerEntry {
     openedAt: row.opened_at ?? undefined,
     charged: JSON.parse(row.charged) as ChargedWindow[],
     reason: row.reason ?? undefined,
+    details: row.details === null ? undefined : (JSON.parse(row.details) as CostDetails),
     metadata: row.metadata === null ? undefined : (JSON.parse(row.metadata) as Record<string, unknown>),
   })
 }

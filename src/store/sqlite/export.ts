@@ -9,13 +9,14 @@ import { Connection } from './connection.js'
 import type { SqliteValue } from './driver.js'
 import { jsonOf } from './entries.js'
 
-/** USD as exact decimals beside the integers, times in ISO 8601, `charged` and `metadata` as JSON. */
+/** USD as exact decimals beside the integers, times in ISO 8601, `charged`, `metadata`, `usage` and `labels` as JSON, `estimated` 1 or NULL. */
 const TABLE = `
   CREATE TABLE entry (
     id TEXT NOT NULL, kind TEXT NOT NULL, time TEXT NOT NULL, decision_id TEXT NOT NULL, tenant TEXT, user_id TEXT NOT NULL, tier TEXT, session_id TEXT,
     provider TEXT, requested_model TEXT, model TEXT, cost_usd TEXT NOT NULL, microcents INTEGER NOT NULL, tokens INTEGER NOT NULL,
-    estimated_usd TEXT, estimated_microcents INTEGER, opened TEXT, charged TEXT NOT NULL, reason TEXT, metadata TEXT)`
-const COLUMN_COUNT = 20
+    estimated_usd TEXT, estimated_microcents INTEGER, opened TEXT, charged TEXT NOT NULL, reason TEXT, metadata TEXT,
+    price_version TEXT, estimated INTEGER, usage TEXT, labels TEXT)`
+const COLUMN_COUNT = 24
 /** How many entries are written in one transaction. */
 const BATCH = 1_000
 
@@ -62,11 +63,12 @@ async function write(path: string, entries: AsyncIterable<LedgerEntry>): Promise
 }
 
 function readable(entry: LedgerEntry): SqliteValue[] {
-  const { microcents, estimatedMicrocents, openedAt } = entry
+  const { microcents, estimatedMicrocents, openedAt, details } = entry
   return [
     entry.id, entry.kind, new Date(entry.at).toISOString(), entry.decisionId, entry.tenant ?? null, entry.userId, entry.tier ?? null, entry.sessionId ?? null,
     entry.provider ?? null, entry.requestedModel ?? null, entry.model ?? null, formatUsd(microcents), microcents, entry.tokens,
     estimatedMicrocents === undefined ? null : formatUsd(estimatedMicrocents), estimatedMicrocents ?? null, openedAt === undefined ? null : new Date(openedAt).toISOString(),
     JSON.stringify(entry.charged), entry.reason ?? null, jsonOf(entry.metadata),
+    details?.priceVersion ?? null, details?.estimated === true ? 1 : null, jsonOf(details?.usage), jsonOf(details?.labels),
   ] // prettier-ignore
 }

@@ -1,7 +1,7 @@
 // The ledger of a store: entries as rows, written in the transaction that changes the money, and running sums that are brought up to
 // date every so often, so that neither a request nor a summary pays for all that ever was.
 
-import { MAX_NAMES, OTHERS, UNKNOWN, type LedgerEntry, type LedgerKind, type LedgerTotals, type ModelTotals } from '../../ledger/index.js'
+import { MAX_NAMES, OTHERS, UNKNOWN, type CostDetails, type LedgerEntry, type LedgerKind, type LedgerTotals, type ModelTotals } from '../../ledger/index.js'
 import { READING_SIZE, type LedgerSink, type ScopeTerms, type WindowTerms } from '../contract.js'
 import type { ChargeLedger } from '../counting/life.js'
 import type { ChargeTable, StoredCharge } from './charges.js'
@@ -93,14 +93,14 @@ export class StoreLedger implements LedgerSink, ChargeLedger {
     perform(this.#setSummed, this.#last)
   }
 
-  write(kind: LedgerKind, charge: StoredCharge, at: number, microcents: number, tokens: number, reason?: string, microcentsAt = at, tokensAt = at): void {
-    const { id, facts, heldMicrocents, openedAt, model } = charge
-    const { user, tier, sessionId, provider, model: requestedModel, metadata } = facts
+  write(kind: LedgerKind, charge: StoredCharge, at: number, microcents: number, tokens: number, details?: CostDetails, reason?: string, microcentsAt = at, tokensAt = at): void {
+    const { id, facts, heldMicrocents, openedAt, model, provider } = charge
+    const { user, tier, sessionId, model: requestedModel, metadata } = facts
     const isCorrection = kind === 'corrected'
     const number = isCorrection ? `:${(charge.corrections += 1)}` : ''
     const { lastInsertRowid } = this.#insert.run(
       `${id}:${kind}${number}`, kind, at, id, user.tenant ?? null, user.userId, tier ?? null, sessionId ?? null, provider ?? null, requestedModel ?? null, model ?? null,
-      microcents, tokens, heldMicrocents, openedAt, chargedJson(charge, microcentsAt, tokensAt), reason ?? null, jsonOf(metadata), isCorrection ? null : this.#charges.placedOf(charge),
+      microcents, tokens, heldMicrocents, openedAt, chargedJson(charge, microcentsAt, tokensAt), reason ?? null, jsonOf(metadata), jsonOf(details), isCorrection ? null : this.#charges.placedOf(charge),
     ) // prettier-ignore
     this.#last = Number(lastInsertRowid)
     if (!isCorrection) charge.entry = this.#last

@@ -13,7 +13,7 @@ export interface FileKind {
   readonly migrations: readonly string[]
 }
 
-/** One row for each ledger entry. Amounts are microcents and tokens, instants ms since the epoch; `charged` and `metadata` are JSON. */
+/** One row for each ledger entry, as it began. Amounts are microcents and tokens, instants ms since the epoch; `charged` and `metadata` are JSON. */
 const ENTRY = `
   seq INTEGER PRIMARY KEY,
   id TEXT NOT NULL,
@@ -35,6 +35,9 @@ const ENTRY = `
   reason TEXT,
   metadata TEXT,
   placed TEXT`
+
+/** How the cost of an entry was found: JSON. */
+const ENTRY_DETAILS = 'ALTER TABLE entry ADD COLUMN details TEXT;'
 
 /** The file of a store. */
 export const STORE_FILE: FileKind = {
@@ -77,6 +80,11 @@ export const STORE_FILE: FileKind = {
     -- The highest version that a record was ever given, deleted ones and deletions included.
     ALTER TABLE head ADD COLUMN registry_version INTEGER NOT NULL DEFAULT 0;
     `,
+    `
+    ${ENTRY_DETAILS}
+    -- Whose model has answered; NULL: the provider of the entry.
+    ALTER TABLE amended ADD COLUMN provider TEXT;
+    `,
   ],
 }
 
@@ -84,7 +92,7 @@ export const STORE_FILE: FileKind = {
 export const LEDGER_FILE: FileKind = {
   what: 'a bursar ledger',
   applicationId: 0x6275726c,
-  migrations: [`CREATE TABLE entry (${ENTRY}); CREATE UNIQUE INDEX entry_once ON entry (id, at, coalesce(opened_at, 0));`],
+  migrations: [`CREATE TABLE entry (${ENTRY}); CREATE UNIQUE INDEX entry_once ON entry (id, at, coalesce(opened_at, 0));`, ENTRY_DETAILS],
 }
 
 /**

@@ -3,6 +3,7 @@
 
 import { userScope, type UserRef } from '../../budget/index.js'
 import { InvalidConfigError } from '../../errors/index.js'
+import type { CostDetails } from '../../ledger/index.js'
 import type { Amounts } from '../../money/index.js'
 import { assertInstant, systemClock, type Clock } from '../../time/index.js'
 import { admit } from '../admission.js'
@@ -159,9 +160,9 @@ class SqliteStore implements Store {
       const replayed = state === 'settled'
       if (state === 'released' || (replayed && (charge.microcents !== microcents || charge.tokens !== tokens))) return endedFailure(charge)
       if (!replayed) {
-        charge.model = request.model ?? charge.model
-        if (state === 'expired') this.#correctExpired(charge, microcents, tokens, now)
-        else this.#end(charge, 'settled', microcents, tokens, now)
+        charge.answeredBy(request.model, request.provider)
+        if (state === 'expired') this.#correctExpired(charge, microcents, tokens, request.details, now)
+        else this.#end(charge, 'settled', microcents, tokens, request.details, now)
       }
       return { outcome: 'settled', now, microcents, heldMicrocents: charge.heldMicrocents, replayed, late: state === 'expired' || charge.corrected, facts: charge.facts, effects: this.#delivered() }
     })
@@ -177,8 +178,8 @@ class SqliteStore implements Store {
       }
       const was = charge.state
       if (was === 'open' && request.uncount === true) uncountRequests(charge, this.#scopes)
-      if (was === 'open') this.#end(charge, 'released', 0, 0, now)
-      if (was === 'expired') this.#correctExpired(charge, 0, 0, now)
+      if (was === 'open') this.#end(charge, 'released', 0, 0, undefined, now)
+      if (was === 'expired') this.#correctExpired(charge, 0, 0, undefined, now)
       return { outcome: 'released', now, was, effects: this.#delivered() }
     })
   }
@@ -206,7 +207,7 @@ class SqliteStore implements Store {
       const charge = this.#open({ ...request, ttlMs: 0, onExpiry: 'release', rungs: NOTHING_HELD }, readings, now, 0, false)
       endCharge(charge, this.#scopes, 1, microcents, tokens, now, this.#effects)
       charge.ended('settled', microcents, tokens, now)
-      this.ledger.write('recorded', charge, now, microcents, tokens)
+      this.ledger.write('recorded', charge, now, microcents, tokens, request.details)
       this.#charges.add(charge)
       return { outcome: 'recorded', now, replayed: false, effects: this.#delivered() }
     })
@@ -310,7 +311,7 @@ class SqliteStore implements Store {
   #expireDue(now: number): void {
     for (const charge of this.#charges.due(this.#endedUntil, now)) {
       const { microcents, tokens } = expiryOf(charge, this.#effects)
-      this.#end(charge, 'expired', microcents, tokens, charge.dueAt)
+      this.#end(charge, 'expired', microcents, tokens, undefined, charge.dueAt)
     }
   }
 
@@ -326,13 +327,13 @@ class SqliteStore implements Store {
     return charge
   }
 
-  #end(charge: StoredCharge, state: 'settled' | 'released' | 'expired', microcents: number, tokens: number, at: number): void {
-    end(charge, this.#scopes, this.ledger, state, microcents, tokens, at, this.#effects)
+  #end(charge: StoredCharge, state: 'settled' | 'released' | 'expired', microcents: number, tokens: number, details: CostDetails | undefined, at: number): void {
+    end(charge, this.#scopes, this.ledger, state, microcents, tokens, details, at, this.#effects)
     this.#charges.ended(charge)
   }
 
-  #correctExpired(charge: StoredCharge, microcents: number, tokens: number, now: number): void {
-    correctExpired(charge, this.#scopes, this.ledger, microcents, tokens, now, this.#effects)
+  #correctExpired(charge: StoredCharge, microcents: number, tokens: number, details: CostDetails | undefined, now: number): void {
+    correctExpired(charge, this.#scopes, this.ledger, microcents, tokens, details, now, this.#effects)
     this.#charges.ended(charge)
     this.#charges.amended(charge)
   }

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Bursar, CostTracker } from '../../../src/index.js'
-import { writeFile as writePieces } from '../../../src/ledger/index.js'
+import { toCsv, toJson, writeFile as writePieces, type LedgerEntry } from '../../../src/ledger/index.js'
 import { manualClock } from '../../../src/testing/index.js'
 import { allowedOf } from '../setting.js'
 
@@ -45,19 +45,29 @@ function parseCsv(text: string): string[][] {
   return rows
 }
 
+async function* each(...entries: readonly Partial<LedgerEntry>[]): AsyncIterable<LedgerEntry> {
+  for (const entry of entries) yield { id: 'd:settled', kind: 'settled', at: 0, decisionId: 'd', userId: 'ann', microcents: 5, tokens: 0, charged: [], ...entry }
+}
+
+async function written(pieces: AsyncIterable<string>): Promise<string> {
+  let text = ''
+  for await (const piece of pieces) text += piece
+  return text
+}
+
 const tracking = () => new CostTracker({ tiers: { free: { daily: 10 } }, defaultTier: 'free', clock: manualClock() })
 
 describe('exportToCsv', () => {
   it('writes a header and a line for each entry, with exact amounts', async () => {
     const bursar = new Bursar({ tiers: { free: { daily: 10 } }, defaultTier: 'free', clock: manualClock() })
-    const decision = allowedOf(await bursar.check({ userId: 'u', tenant: 't', estimatedCost: 0.5, model: 'm', provider: 'p', sessionId: 's', metadata: { a: [1, 'x'] }, idempotencyKey: 'd' }))
+    const decision = allowedOf(await bursar.check({ userId: 'u', tenant: 't', estimatedCost: 0.5, model: 'm', provider: 'p', metadata: { a: [1, 'x'] }, idempotencyKey: 'd' }))
     await decision.settle({ cost: '0.00000003' })
     await bursar.tracker.refund({ userId: 'u', tenant: 't', cost: '0.00000001', decisionId: 'd', reason: 'half of it' })
     const path = join(folder, 'entries.csv')
     await bursar.tracker.exportToCsv(path)
     const [header, ...rows] = parseCsv(await readFile(path, 'utf8'))
     expect(rows.map((row) => Object.fromEntries(row.map((cell, index) => [header?.[index], cell])))).toEqual([
-      { id: 'd:settled', kind: 'settled', time: '2026-01-15T12:00:00.000Z', decisionId: 'd', tenant: 't', userId: 'u', tier: 'free', sessionId: 's', provider: 'p', requestedModel: 'm', model: 'm', cost: '0.00000003', tokens: '0', estimatedCost: '0.50', reason: '', metadata: '{"a":[1,"x"]}' },
+      { id: 'd:settled', kind: 'settled', time: '2026-01-15T12:00:00.000Z', decisionId: 'd', tenant: 't', userId: 'u', tier: 'free', sessionId: '', provider: 'p', requestedModel: 'm', model: 'm', cost: '0.00000003', tokens: '0', estimatedCost: '0.50', reason: '', metadata: '{"a":[1,"x"]}', priceVersion: '', estimated: '', usage: '', labels: '' },
       expect.objectContaining({ id: 'd:corrected:1', kind: 'corrected', cost: '-0.00000001', reason: 'half of it' }),
     ])
     expect(await readdir(folder)).toEqual(['entries.csv'])
@@ -88,6 +98,17 @@ describe('exportToCsv', () => {
     expect(rows[2]?.[rows[0]?.indexOf('reason') as number]).toBe(reason)
   })
 
+  it('writes how a cost was found, of which nothing runs, and in which session', async () => {
+    const labels = { '=1+1': 1, '"': 2, '\t@x\r\n': 3 }
+    const [header = [], found = [], given = []] = parseCsv(await written(toCsv(each({ sessionId: 's', details: { priceVersion: '=cmd()', estimated: true, usage: { inputTokens: 3 }, labels } }, { details: { usage: {} } }))))
+    const cells = (row: readonly string[]): (string | undefined)[] => ['priceVersion', 'estimated', 'usage', 'labels'].map((column) => row[header.indexOf(column)])
+    expect(cells(found)).toEqual(["'=cmd()", 'true', '{"inputTokens":3}', JSON.stringify(labels)])
+    expect(JSON.parse(cells(found)[3] as string)).toEqual(labels)
+    expect(cells(given)).toEqual(['', '', '{}', ''])
+    expect([found, given].map((row) => row[header.indexOf('sessionId')])).toEqual(['s', ''])
+    for (const row of [found, given]) for (const cell of row) expect(cell).not.toMatch(/^[=+\-@\t\r]/)
+  })
+
   it('writes the header alone where nothing was charged', async () => {
     await tracking().exportToCsv(join(folder, 'none.csv'))
     expect(parseCsv(await readFile(join(folder, 'none.csv'), 'utf8'))).toHaveLength(1)
@@ -104,6 +125,14 @@ describe('exportToJson', () => {
     await tracker.addCost({ userId: 'v', cost: 0.00000001 })
     await tracker.exportToJson(path)
     expect(JSON.parse(await readFile(path, 'utf8'))).toMatchObject([{ userId: 'u', kind: 'recorded', cost: '0.10', time: '2026-01-15T12:00:00.000Z', metadata: { 'a"b': '=1' } }, { userId: 'v', cost: '0.00000001' }])
+  })
+})
+
+describe('an export to JSON', () => {
+  it('has how a cost was found as it is', async () => {
+    const details = { priceVersion: '=v', estimated: true as const, usage: { inputTokens: 3 }, labels: { '=1+1': 1 } }
+    const [found, given] = JSON.parse(await written(toJson(each({ details }, {})))) as { details?: unknown }[]
+    expect([found?.details, given?.details]).toEqual([details, undefined])
   })
 })
 

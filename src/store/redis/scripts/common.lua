@@ -5,7 +5,8 @@
 --       2 due      list of (due, id) in order: holds as they were opened; one that has ended is skipped when its time comes
 --       3 moved    sorted set of ids by due: holds whose due does not continue that list
 --       4 short    list of (ended, id) of generated ids, kept 60 s        5 long    the same of others, kept 24 h
---       6 outbox   stream of ledger entries and alerts, field e           7 notes   stream of entries without money, field e
+--       6 outbox   stream of ledger entries and alerts, field e; field d where there are details of a cost, in JSON that no script reads
+--       7 notes    stream of entries without money, field e
 --       8 and 9    those of one kind of shared facts, where a script has to do with them: see write-record.lua
 -- ARGV  1 the request: c8 epoch | I7 test time + 1, or 0 | I7 deadline, or 0 | I4 capacity of the outbox, or 0 | the script's own
 -- Times are ms since the epoch, amounts integers of the window's unit; both are at most 2^53 - 1 and pass through struct alone.
@@ -51,12 +52,13 @@ local function write(field, value)
 end
 
 -- The first thing that is written: a key of another type fails it before anything has changed.
-local function add_to_outbox(entry)
-  local id
+local function add_to_outbox(entry, details)
+  local item, id = {'e', entry}
+  if details and details ~= '' then item[3], item[4] = 'd', details end
   if capacity > 0 and flags % 2 == 0 then
-    id = call('XADD', OUTBOX, 'MAXLEN', '~', capacity, '*', 'e', entry)
+    id = call('XADD', OUTBOX, 'MAXLEN', '~', capacity, '*', unpack(item))
   else
-    id = call('XADD', OUTBOX, '*', 'e', entry)
+    id = call('XADD', OUTBOX, '*', unpack(item))
   end
   added[#added + 1] = id
   appended = appended + 1

@@ -1,7 +1,7 @@
 -- How holds end. Included by every script, in a branch of those that seldom need it.
 --
 -- A hold: B state (0 open, 1 settled, 2 released, 3 expired) | B flags (1 given, 2 charged when it expires, 4 corrected, 8 tombstone,
--- 16 of another model than the one asked for) | I7 due | with 16: s model
+-- 16 of another model than the one asked for, 32 of another provider than the request's) | I7 due | with 16: s model | with 32: s provider
 -- | ended ones: I7 ended, I7 microcents, I7 tokens, I7 refunded, I7 added, I7 added at, I2 corrections
 -- | what never changes: I7 opened, B rung, B degrade, I7 held microcents, I7 held tokens, c8 fingerprint, I4 facts,
 --   B rungs (0 for one) with I7 microcents and I7 tokens each, I2 placements, and the readings: how the windows stood, scope by scope
@@ -11,9 +11,10 @@
 -- The facts begin with s tier, s provider, s user key, B, s model; the rest is the client's.
 local function parse_hold(id, value)
   local h = {id = id}
-  local p, model
+  local p, model, provider
   h.state, h.flags, h.due, p = punpack('<BBI7', value)
   if floor(h.flags / 16) % 2 == 1 then model, p = punpack('<s', value, p) end
+  if floor(h.flags / 32) % 2 == 1 then provider, p = punpack('<s', value, p) end
   if h.state == 0 then
     h.ended, h.microcents, h.tokens, h.refunded, h.added, h.added_at, h.corrections = 0, 0, 0, 0, 0, 0, 0
   else
@@ -24,23 +25,36 @@ local function parse_hold(id, value)
   h.opened, h.rung, h.degrade, h.held_microcents, h.held_tokens, h.fingerprint, length, p = punpack('<I7BBI7I7c8I4', h.static)
   h.tier, h.provider, h.user, _, asked = punpack('<sssBs', h.static, p)
   h.model = model or asked
+  h.provider = provider or h.provider
   h.facts = sub(h.static, p, p + length - 1)
   h.after_facts = p + length
   return h
+end
+
+local function set_flag(h, bit, is_set)
+  local was_set = floor(h.flags / bit) % 2 == 1
+  if is_set and not was_set then h.flags = h.flags + bit end
+  if was_set and not is_set then h.flags = h.flags - bit end
 end
 
 -- Another model than the one asked for has answered, or was decided.
 local function set_model(h, model)
   local _, _, _, _, asked = punpack('<sssBs', h.facts)
   h.model = model
-  local is_other = floor(h.flags / 16) % 2 == 1
-  if model ~= asked and not is_other then h.flags = h.flags + 16 end
-  if model == asked and is_other then h.flags = h.flags - 16 end
+  set_flag(h, 16, model ~= asked)
+end
+
+-- The model that answered was another provider's than the request's.
+local function set_provider(h, provider)
+  local _, asked = punpack('<ss', h.facts)
+  h.provider = provider
+  set_flag(h, 32, provider ~= asked)
 end
 
 local function pack_hold(h)
   local head = pack('<BBI7', h.state, h.flags, h.due)
   if floor(h.flags / 16) % 2 == 1 then head = head .. h.model .. '\0' end
+  if floor(h.flags / 32) % 2 == 1 then head = head .. h.provider .. '\0' end
   if h.state == 0 then return head .. h.static end
   return head .. pack('<I7I7I7I7I7I7I2', h.ended, h.microcents, h.tokens, h.refunded, h.added, h.added_at, h.corrections) .. h.static
 end
@@ -170,8 +184,8 @@ end
 
 -- Appends a ledger entry: e | B kind (1 settled, 2 released, 3 expired, 4 recorded, 5 corrected, 6 released and uncounted) | I7 at
 -- | i8 microcents | i8 tokens | I7 and I7 the instants whose buckets these are in | I2 reason | I2 id | the hold as it is now.
-local function append(kind, h, instant, microcents, tokens, microcents_at, tokens_at, reason)
-  add_to_outbox('e' .. pack('<BI7i8i8I7I7I2', kind, instant, microcents, tokens, microcents_at, tokens_at, #reason) .. reason .. pack('<I2', #h.id) .. h.id .. pack_hold(h))
+local function append(kind, h, instant, microcents, tokens, microcents_at, tokens_at, reason, details)
+  add_to_outbox('e' .. pack('<BI7i8i8I7I7I2', kind, instant, microcents, tokens, microcents_at, tokens_at, #reason) .. reason .. pack('<I2', #h.id) .. h.id .. pack_hold(h), details)
   if kind ~= 2 and kind ~= 6 then count_total(h, microcents, tokens) end
 end
 
@@ -191,15 +205,15 @@ local function remember_hold(h)
   write('h' .. h.id, pack_hold(h))
 end
 
-local function end_hold(h, state, kind, microcents, tokens, instant)
+local function end_hold(h, state, kind, microcents, tokens, instant, details)
   change(h, h.held_microcents, h.held_tokens, 1, state == 2 and 0 or 1, microcents, tokens, instant, instant)
   h.state, h.ended, h.microcents, h.tokens = state, instant, microcents, tokens
-  append(kind, h, instant, microcents, tokens, instant, instant, '')
+  append(kind, h, instant, microcents, tokens, instant, instant, '', details)
   remember_hold(h)
 end
 
 -- A hold that expired is settled after all. What was refunded since is not given back a second time.
-local function correct_expired(h, microcents, tokens)
+local function correct_expired(h, microcents, tokens, details)
   local more = (microcents > h.refunded and microcents or h.refunded) - h.microcents
   local more_tokens = tokens - h.tokens
   h.state, h.microcents, h.tokens = 1, microcents, tokens
@@ -207,7 +221,7 @@ local function correct_expired(h, microcents, tokens)
   if more > 0 then h.added, h.added_at = more, now end
   h.corrections = h.corrections + 1
   change(h, 0, 0, 0, 1, more, more_tokens, h.ended, now)
-  append(5, h, now, more, more_tokens, more < 0 and h.ended or now, more_tokens > 0 and now or h.ended, '')
+  append(5, h, now, more, more_tokens, more < 0 and h.ended or now, more_tokens > 0 and now or h.ended, '', details)
   write('h' .. h.id, pack_hold(h))
 end
 

@@ -1,13 +1,14 @@
 -- Counts a cost that no hold stood for, whatever the limits say.
 --
 -- ARGV 1, after the header: I2 id | c8 fingerprint | B flags (1 given) | I7 version of the directory entry | I7 microcents | I7 tokens
---   | I4 and so much of what a hold keeps from its facts to its placements | the windows
+--   | I4 and so much of what a hold keeps from its facts to its placements | I4 details of the cost for the outbox, empty for none
+--   | the windows
 -- Returns  K recorded: B replayed    O the directory says otherwise: its entry    I id reused    S
 --include common
 --include windows
 --include endings
-local id, fingerprint, bits, version, microcents, tokens, kept
-id, fingerprint, bits, version, microcents, tokens, kept, at = punpack('<I2c0c8BI7I7I7I4c0', A, at)
+local id, fingerprint, bits, version, microcents, tokens, kept, details
+id, fingerprint, bits, version, microcents, tokens, kept, details, at = punpack('<I2c0c8BI7I7I7I4c0I4c0', A, at)
 local _, tier, provider, user = punpack('<I4sss', kept)
 parse_windows()
 local fields = {'m', 'h' .. id, 'r' .. id, 'd' .. user}
@@ -37,7 +38,7 @@ for index = 1, #keys do
 end
 place(scopes, tier, 0, 0)
 local h = parse_hold(id, pack('<BBI7I7BBI7I7c8', 0, bits, now, now, 0, 0, 0, 0, fingerprint) .. kept .. pack_readings())
-end_hold(h, 1, 4, microcents, tokens, now)
+end_hold(h, 1, 4, microcents, tokens, now, details)
 save_scopes()
 if is_new then
   --include lapsed

@@ -111,6 +111,7 @@ if found[2] then
   local state, known_bits, due, p = punpack('<BBI7', known)
   local ended
   if floor(known_bits / 16) % 2 == 1 then _, p = punpack('<s', known, p) end
+  if floor(known_bits / 32) % 2 == 1 then _, p = punpack('<s', known, p) end
   if state ~= 0 then ended, p = punpack('<I7', known, p) end
   local kept = (known_bits % 2 == 1 or state == 3 or known_bits % 8 >= 4) and LONG_KEPT_MS or SHORT_KEPT_MS
   if state == 0 or now < ended + kept then

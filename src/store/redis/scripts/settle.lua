@@ -1,6 +1,7 @@
 -- Ends a hold with what its call really cost.
 --
 -- ARGV 1, after the header: I2 id | I7 microcents | I7 tokens + 1, 0 for what was held | s model, empty for the decided one
+--   | s provider, empty for the request's | I4 details of the cost for the outbox, empty for none
 -- Returns  K settled: B replayed | B late | I7 held microcents | facts      U unknown    E ended otherwise: B state
 
 -- First the common case by hand, without a function of its own: the hold is open, its scopes still have just the windows that it was
@@ -9,7 +10,7 @@
 do
   local call, pack, punpack, sub, byte = redis.call, struct.pack, struct.unpack, string.sub, string.byte
   local A, STATE = ARGV[1], KEYS[1]
-  local epoch, now, _, capacity, id, microcents, tokens, model = punpack('<c8I7I7I4I2c0I7I7s', A)
+  local epoch, now, _, capacity, id, microcents, tokens, model, answerer, details = punpack('<c8I7I7I4I2c0I7I7ssI4c0', A)
   now = now - 1
   if now < 0 then
     local time = call('TIME')
@@ -30,7 +31,7 @@ do
     local reading = p + size
     local scopes
     scopes, p = punpack('<B', hold, p)
-    local fits = stored == epoch and next_due > now and next_forget + 250 > now and (model == '' or model == asked)
+    local fits = stored == epoch and next_due > now and next_forget + 250 > now and (model == '' or model == asked) and (answerer == '' or answerer == provider)
     if tokens == 0 then tokens = held_tokens else tokens = tokens - 1 end
     local total_field = 't' .. asked .. '\0' .. provider .. '\0' .. tier
     local fields, counts, places = {}, {}, {}
@@ -96,11 +97,12 @@ do
     if fits then
       local ended = pack('<BBI7I7I7I7I7I7I7I2', 1, bits, due, now, microcents, tokens, 0, 0, 0, 0) .. sub(hold, 10)
       local entry = pack('<c1BI7i8i8I7I7I2I2', 'e', 1, now, microcents, tokens, now, now, 0, #id) .. id .. ended
-      local entry_id
+      local item, entry_id = {'e', entry}
+      if details ~= '' then item[3], item[4] = 'd', details end
       if capacity > 0 and flags % 2 == 0 then
-        entry_id = call('XADD', KEYS[6], 'MAXLEN', '~', capacity, '*', 'e', entry)
+        entry_id = call('XADD', KEYS[6], 'MAXLEN', '~', capacity, '*', unpack(item))
       else
-        entry_id = call('XADD', KEYS[6], '*', 'e', entry)
+        entry_id = call('XADD', KEYS[6], '*', unpack(item))
       end
       local is_given = bits % 2 == 1
       local pushed = redis.pcall('RPUSH', KEYS[is_given and 5 or 4], pack('<I7', now) .. id)
@@ -123,7 +125,7 @@ end
 --include endings
 --include ending
 if not h then return finish('U') end
-local microcents, tokens, model = punpack('<I7I7s', A, at)
+local microcents, tokens, model, provider, details = punpack('<I7I7ssI4c0', A, at)
 tokens = tokens == 0 and h.held_tokens or tokens - 1
 local late, replayed = h.state == 3, h.state == 1
 if h.state == 2 or (replayed and (h.microcents ~= microcents or h.tokens ~= tokens)) then return finish('E', pack('<B', h.state)) end
@@ -131,7 +133,8 @@ if replayed then
   late = flag(h, 4)
 else
   if model ~= '' then set_model(h, model) end
-  if late then correct_expired(h, microcents, tokens) else end_hold(h, 1, 1, microcents, tokens, now) end
+  if provider ~= '' then set_provider(h, provider) end
+  if late then correct_expired(h, microcents, tokens, details) else end_hold(h, 1, 1, microcents, tokens, now, details) end
   save_scopes()
 end
 return finish('K', pack('<BBI7', replayed and 1 or 0, late and 1 or 0, h.held_microcents) .. h.facts)

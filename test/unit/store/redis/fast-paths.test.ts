@@ -4,7 +4,7 @@
 import fc from 'fast-check'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Amounts, ScopeTerms } from '../../../../src/index.js'
+import type { Amounts, CostDetails, ScopeTerms } from '../../../../src/index.js'
 import { MAX_AMOUNT } from '../../../../src/money/index.js'
 import { admit } from '../../../../src/store/admission.js'
 import type { AuditSnapshot } from '../../../../src/store/index.js'
@@ -93,6 +93,9 @@ const facts = fc.constantFrom(
   { user: { userId: 'ann' }, tier: 'prö', provider: 'acme', model: '大', cheaperModels: ['small', 'tiny'], sessionId: 's', metadata: { trace: 'é' } },
 )
 
+const provider = fc.constantFrom(undefined, undefined, undefined, 'acme', 'acme', 'other')
+const details = fc.constantFrom<(CostDetails | undefined)[]>(undefined, undefined, { priceVersion: 'v\0é', usage: { inputTokens: 7 } }, {})
+
 const asking = (which: number | 'new', what: string, ask: (store: RedisStore, id: string) => Promise<unknown>): Step => ({ what, which, ask })
 
 const reserves = fc
@@ -114,7 +117,7 @@ const reserves = fc
     return asking(which, `reserve ${JSON.stringify(request)}`, (store, id) => store.reserve({ ...request, id, fingerprint: generates ? id : `of ${id}` }))
   })
 const settles = fc
-  .record({ which: fc.constantFrom(0, 0, 1, 1, 2), microcents: amount, tokens: fc.option(fc.nat({ max: 12 }), { nil: undefined }), model: fc.constantFrom(undefined, undefined, 'large', 'other', '') })
+  .record({ which: fc.constantFrom(0, 0, 1, 1, 2), microcents: amount, tokens: fc.option(fc.nat({ max: 12 }), { nil: undefined }), model: fc.constantFrom(undefined, undefined, 'large', 'other', ''), provider, details })
   .map(({ which, ...rest }) => asking(which, `settle ${JSON.stringify(rest)}`, (store, id) => store.settle({ id, ...rest })))
 const releases = fc
   .record({ which: recent, tombstone: fc.boolean(), uncount: fc.boolean() })
@@ -123,7 +126,7 @@ const extensions = fc
   .record({ which: recent, ttlMs: fc.constantFrom(SECOND, HOUR) })
   .map(({ which, ttlMs }) => asking(which, `extend ${ttlMs}`, (store, id) => store.extend({ id, ttlMs })))
 const records = fc
-  .record({ which: mostlyNew, idGiven: fc.boolean(), scopes, amounts, facts })
+  .record({ which: mostlyNew, idGiven: fc.boolean(), scopes, amounts, facts, details })
   .map(({ which, ...rest }) => asking(which, `record ${JSON.stringify(rest)}`, (store, id) => store.record({ ...rest, id, fingerprint: `record ${id}` })))
 const refunds = fc.record({ which: recent, microcents: amount, isNamed: fc.boolean() }).map(({ which, microcents, isNamed }) =>
   asking(which, `refund ${microcents} ${isNamed}`, (store, id) => {
@@ -160,7 +163,7 @@ async function stored(prefix: string, hasLowered: boolean): Promise<unknown> {
     state,
     lists: lists.map((list) => list.map((item) => item.toString('hex'))),
     moved: await client.call('ZRANGE', keyOf(prefix, 'moved'), '0', '-1', 'WITHSCORES'),
-    streams: streams.map((items) => items.map(([, values]) => values[1]?.toString('hex'))),
+    streams: streams.map((items) => items.map(([, [, item, name, more]]) => [item?.toString('hex'), name?.toString() === 'd' && more?.toString()])),
   }
 }
 
