@@ -10,9 +10,11 @@ export type BursarErrorCode =
   | 'INVALID_AMOUNT'
   | 'UNKNOWN_TIER'
   | 'UNKNOWN_SCOPE'
+  | 'UNKNOWN_SESSION'
   | 'MISSING_ESTIMATE'
   | 'MISSING_COST'
   | 'PRICES_NOT_CONFIGURED'
+  | 'UNPRICED_MODEL'
   | 'ID_REUSED'
   | 'UNKNOWN_HOLD'
   | 'ALREADY_ENDED'
@@ -83,6 +85,23 @@ export class UnknownScopeError extends BursarError {
   }
 }
 
+/** No session of that id is the user's, or it has ended. Nothing has changed, and a cap that is not known is not "none". */
+export class UnknownSessionError extends BursarError {
+  readonly sessionId: string
+  /** When it ended; `undefined`: there is none, or none any more, of this user. */
+  readonly endedAt: Date | undefined
+  constructor(sessionId: string, endedAt?: Date) {
+    super(
+      'UNKNOWN_SESSION',
+      endedAt === undefined
+        ? `sessionId: "${sessionId}" is no session of this user. Open it with bursar.session({ userId, id, maxCost }), for the same user and tenant.`
+        : `sessionId: "${sessionId}" ended at ${endedAt.toISOString()}. Open another one with bursar.session(), and give it a longer ttl if it is to last.`,
+    )
+    this.sessionId = sessionId
+    this.endedAt = endedAt
+  }
+}
+
 /** A window limits a unit for which the request brings no estimate. */
 export class MissingEstimateError extends BursarError {
   constructor(message: string) {
@@ -101,6 +120,15 @@ export class MissingCostError extends BursarError {
 export class PricesNotConfigured extends BursarError {
   constructor(message: string) {
     super('PRICES_NOT_CONFIGURED', message)
+  }
+}
+
+/** Nothing says what a model costs, or what a kind of its usage costs. What is unpriced is never free. */
+export class UnpricedModelError extends BursarError {
+  readonly model: string
+  constructor(message: string, model: string) {
+    super('UNPRICED_MODEL', message)
+    this.model = model
   }
 }
 
