@@ -4,45 +4,38 @@
 import { gracefulDegradation, pastDueDegradation, strictBudgetEnforcement, tierBasedEnforcement } from '../policies/index.js'
 import { bursarConfig, type BursarConfig } from './config.js'
 import {
-  AllowedDecision,
-  answerWithoutStore,
-  assertStoreFailed,
-  Assessment,
-  BudgetExceededError,
-  DeniedDecision,
+  assertMayCall,
+  checkAndCall,
+  Checks,
   Holds,
-  firstQuestion,
-  isUnusableOutcome,
+  Identities,
+  OutcomeReader,
   parseRequest,
-  prepareRungs,
-  reserveRequest,
-  Unheld,
+  parseTimeout,
+  signalsOf,
+  StoreFailures,
+  Tariff,
   type BursarEvents,
+  type CallOptions,
   type CheckOptions,
   type CheckRequest,
   type Decision,
-  type DenialCode,
-  type Endings,
   type GuardedCall,
   type GuardedOutcome,
+  type IdentifiedRequest,
+  type Identity,
   type Outcome,
-  type ParsedRequest,
-  type Question,
-  type RungSources,
   type Settlement,
 } from './decision/index.js'
 import { EnforcementCallbacks, frozenCopy, type Policy } from './enforcement/index.js'
-import { ClosedError, DuplicateRequestError, InvalidRequestError, isBursarError, MissingCostError } from './errors/index.js'
+import { ClosedError, InvalidRequestError } from './errors/index.js'
 import type { EventHub } from './events/index.js'
-import { formatUsd } from './money/index.js'
-import { isStoresFailure, mayHaveChanged } from './outage/index.js'
-import { Ladder } from './pricing/index.js'
 import { PoliciesInForce } from './policies-in-force.js'
-import { failureError, isPromise, type Admitted, type Failure, type MaybePromise, type Outdated, type Refused, type ReserveRequest } from './store/index.js'
-import { parseDuration, type Duration } from './time/index.js'
-import { assertKnownFields, checkConfig, CostTracker, layFoundation, MOST_ATTEMPTS, newId, restless, type Account, type BudgetsConfig, type Foundation } from './tracker/index.js'
-
-type Reply = Admitted | Refused | Outdated | Failure
+import { Ladder, PriceBook } from './pricing/index.js'
+import { openSession, type OpeningEngine, type Session, type SessionConfig } from './session/index.js'
+import { openStream, type MeteredStream, type StreamCall, type StreamOptions } from './stream/index.js'
+import { assertInstant, parseDuration, systemClock, type Duration } from './time/index.js'
+import { assertKnownFields, checkConfig, CostTracker, layFoundation, type BudgetsConfig, type Foundation } from './tracker/index.js'
 
 const DEFAULT_HOLD_TTL = '10m'
 const NO_OPTIONS: CheckOptions = Object.freeze({})
@@ -57,14 +50,17 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   readonly tracker: CostTracker<Tier, Group>
   /** The chain of policies. What is registered here judges from the next check on. */
   readonly callbacks: EnforcementCallbacks
+  /** The prices, where any are configured. */
+  readonly prices: PriceBook | undefined
+  /** The ladder, where one is configured. */
+  readonly ladder: Ladder | undefined
   readonly #config: BursarConfig
   readonly #foundation: Foundation
   readonly #events: EventHub<BursarEvents>
-  readonly #policies: PoliciesInForce
   readonly #holds: Holds
-  readonly #rungSources: RungSources
-  readonly #holdTtlMs: number
-  #failing = false
+  readonly #checks: Checks
+  readonly #failures: StoreFailures
+  readonly #identities = new Identities<Tier, Group>()
   #closed = false
 
   /** Throws `InvalidConfigError` or `InvalidAmountError` with the path of what is wrong; then nothing was started. */
@@ -74,17 +70,22 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     this.#config = plain
     const { onPolicyError, combine, verbose, logger } = plain
     this.callbacks = new EnforcementCallbacks({ onPolicyError, combine, verbose, logger })
-    this.#policies = new PoliciesInForce(this.callbacks, NAMED_POLICIES, strictBudgetEnforcement, plain.alertThresholds ?? [], () => Object.keys(plain.tiers ?? plain.userBudgets ?? {}))
+    const inForce = new PoliciesInForce(this.callbacks, NAMED_POLICIES, strictBudgetEnforcement, plain.alertThresholds ?? [], () => Object.keys(plain.tiers ?? plain.userBudgets ?? {}))
     const policies = plain.policies ?? [strictBudgetEnforcement]
-    policies.forEach((policy, index) => this.callbacks.register(this.#policies.resolve(policy as Policy<string>, `config.policies.${index}`)))
-    this.#holdTtlMs = parseDuration(plain.holdTtl ?? DEFAULT_HOLD_TTL, 'config.holdTtl')
-    const ladder = plain.ladder === undefined ? undefined : new Ladder(plain.ladder)
-    const { onStoreError, localShare, settleQueue } = plain
-    this.#foundation = layFoundation(plain as BudgetsConfig, () => this.#policies.current, { localShare: onStoreError === 'local' ? localShare : undefined, settleQueue })
-    this.#events = this.#foundation.hub as unknown as EventHub<BursarEvents>
-    this.#holds = new Holds(this.#foundation, this.#events, this.#holdTtlMs)
-    const blocksWithoutCheaper = plain.onNoCheaperModel !== 'allow'
-    this.#rungSources = { ladder, estimate: plain.estimate, callbacks: this.callbacks, blocksWithoutCheaper, clock: this.#foundation.clock }
+    policies.forEach((policy, index) => this.callbacks.register(inForce.resolve(policy as Policy<string>, `config.policies.${index}`)))
+    const holdTtlMs = parseDuration(plain.holdTtl ?? DEFAULT_HOLD_TTL, 'config.holdTtl')
+    const { prices, estimate, onUnpricedModel, onStoreError = 'block', localShare, settleQueue } = plain
+    this.prices = prices === undefined || prices instanceof PriceBook ? prices : new PriceBook(prices)
+    const tariff = new Tariff(this.prices, onUnpricedModel === 'error' ? undefined : onUnpricedModel)
+    const laddered = this.prices && { book: this.prices, at: assertInstant((plain.clock ?? systemClock)(), 'clock'), mayBeUnpriced: estimate !== undefined || tariff.hasFallback }
+    this.ladder = plain.ladder === undefined ? undefined : new Ladder(plain.ladder, laddered)
+    this.#foundation = layFoundation(plain as BudgetsConfig, () => inForce.current, { localShare: onStoreError === 'local' ? localShare : undefined, settleQueue })
+    const { hub, clock } = this.#foundation
+    this.#events = hub as unknown as EventHub<BursarEvents>
+    this.#failures = new StoreFailures(this.#foundation)
+    this.#holds = new Holds(this.#foundation, this.#events, holdTtlMs, new OutcomeReader(tariff, clock), this.#failures)
+    const rungSources = { ladder: this.ladder, estimate, tariff, callbacks: this.callbacks, blocksWithoutCheaper: plain.onNoCheaperModel !== 'allow', clock }
+    this.#checks = new Checks(this.#foundation, () => inForce.current, rungSources, this.#holds, this.#failures, { holdTtlMs, onHoldExpiry: plain.onHoldExpiry ?? 'charge', onStoreError, offers: plain })
     this.tracker = new CostTracker<Tier, Group>(config, this.#foundation)
   }
 
@@ -102,9 +103,10 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
       if (options !== NO_OPTIONS) assertKnownFields(options, ['signal'], 'options')
       this.#assertOpen()
       signal?.throwIfAborted()
-      const parsed = parseRequest(request)
-      if (this.#config.enrich === undefined) return Promise.resolve(this.#find(parsed, signal))
-      return this.#enriched(request as CheckRequest, signal).then((facts) => this.#find({ ...parsed, facts }, signal))
+      const completed = this.#identities.complete(request)
+      const parsed = parseRequest(completed)
+      if (this.#config.enrich === undefined) return Promise.resolve(this.#checks.decide(parsed, signal))
+      return this.#enriched(parsed.given, signal).then((facts) => this.#checks.decide({ ...parsed, facts }, signal))
     } catch (error) {
       return Promise.reject(error as Error)
     }
@@ -119,33 +121,47 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   async guard<Result, Model extends string | undefined = undefined>(
     request: CheckRequest<Tier, Group> & { readonly model?: Model },
     call: (guarded: GuardedCall<Model>) => Promise<GuardedOutcome<Result>>,
-    options: CheckOptions = {},
+    options: CallOptions = {},
   ): Promise<Result> {
-    const decision = await this.check(request, options)
-    if (!decision.allowed) throw new BudgetExceededError(decision.toDenial())
-    if (decision.replayed) throw new DuplicateRequestError(decision.id)
-    let outcome: GuardedOutcome<Result>
-    try {
-      outcome = await call({ model: decision.model as GuardedCall<Model>['model'], signal: options.signal, decision })
-    } catch (error) {
-      await this.#abandon(decision)
-      throw error
-    }
-    const { result, cost, usage, tokens, model } = isObject(outcome) ? outcome : ({ result: outcome } as unknown as GuardedOutcome<Result>)
-    try {
-      await decision.settle({ cost, usage, tokens, model })
-    } catch (error) {
-      if (isUnusableOutcome(error)) {
-        // The call was made: until somebody says what it cost, it cost what was held for it.
-        await decision.settle({ cost: formatUsd(decision.exact.estimatedMicrocents) })
-        throw error.code === 'MISSING_COST' ? new MissingCostError('cost: the guarded call returned neither cost nor usage, so its estimate was charged. Return { result, cost }.') : error
-      }
-      assertStoreFailed(error)
-      // The answer is paid for: it is not lost with the store. A hold stays, and expires; without one, or with a queue that is full,
-      // the error says what was not counted.
-      this.#failed('settle', error)
-    }
-    return result
+    return checkAndCall((checkOptions) => this.check(request, checkOptions), call, options, this.#failures)
+  }
+
+  /**
+   * The same for an answer that comes in pieces: `call` gives the provider's stream, and the promise is that stream, passed on piece by
+   * piece. Its hold is extended while it is read, and settled once when it ends: at its end, at an error, an abort or an early `break`,
+   * by what was used so far. What the provider does not say is estimated (`inputTokens` of the request, the text that was seen) and marked so.
+   * Rejects like `guard`, before anything is sent; and with the call's own error, when the hold has been given back.
+   */
+  stream<Piece, Model extends string | undefined = undefined>(
+    request: CheckRequest<Tier, Group> & { readonly model?: Model },
+    call: StreamCall<Piece, Model>,
+    options: StreamOptions<Piece> = {},
+  ): Promise<MeteredStream<Piece>> {
+    return this.#streamBy((checkOptions) => this.check(request, checkOptions), request, call, options)
+  }
+
+  /**
+   * Opens a session: a budget for one run, beside the user's own, in which all its checks count. With the id of one that is there it is
+   * resumed, in any process that has the store. Rejects with `InvalidRequestError` or `InvalidAmountError` for what is none, for a new one
+   * without `maxCost` or `maxTokens` and for other caps than those of the session that is there, and with `UnknownSessionError` for
+   * an id that is none of this user's; then nothing has changed.
+   */
+  async session(config: SessionConfig<Tier, Group>): Promise<Session<Tier, Group>> {
+    this.#assertOpen()
+    return openSession(this.#sessionEngine, config)
+  }
+
+  /**
+   * Runs the function under an identity: checks, guards and wrapped clients in it, and in whatever it awaits, are that user's where
+   * they do not name one. Gives what the function gives. Throws `InvalidRequestError` for what is no identity.
+   */
+  runAs<Result>(identity: Identity<Tier, Group>, fn: () => Result): Result {
+    return this.#identities.run(identity, fn)
+  }
+
+  /** The identity that {@link runAs} has given to the running code, if any has. */
+  get identity(): Identity<Tier, Group> | undefined {
+    return this.#identities.current
   }
 
   /** Settles a decision by its id: for the process that did not make it. See `AllowedDecision.settle`. */
@@ -189,6 +205,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#failures.close()
     await this.#foundation.store.close()
   }
 
@@ -197,195 +214,34 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     return this.close()
   }
 
-  #find(request: ParsedRequest, signal: AbortSignal | undefined, attempt = 1): MaybePromise<Decision> {
-    let found: MaybePromise<Account>
-    try {
-      found = this.#foundation.accounts.findRemembered(request)
-    } catch (error) {
-      return this.#withoutDirectory(error, request, signal)
-    }
-    if (!isPromise(found)) return this.#hold(request, found, signal, attempt)
-    return found.then(
-      (account) => this.#hold(request, account, signal, attempt),
-      (error: unknown) => this.#withoutDirectory(error, request, signal),
-    )
-  }
-
-  #hold(request: ParsedRequest, account: Account, signal: AbortSignal | undefined, attempt: number): MaybePromise<Decision> {
-    const { requestPolicies, asksFunctions } = this.#policies.current
-    const prepared = prepareRungs(request, account, requestPolicies, this.#rungSources)
-    const { callbacks } = this
-    const question: Question = { id: request.given.idempotencyKey ?? newId(), request, account, prepared, policies: callbacks.policies, callbacks, attempt }
-    const asked = reserveRequest(question, this.#holdTtlMs, this.#config.onHoldExpiry ?? 'charge')
-    let reply: MaybePromise<Reply>
-    try {
-      reply = this.#foundation.store.reserve(asked)
-    } catch (error) {
-      return this.#notReserved(error, question, asked, asksFunctions, signal)
-    }
-    if (!isPromise(reply)) return this.#decide(question, reply, asksFunctions, signal)
-    return reply.then(
-      (answer) => this.#decide(question, answer, asksFunctions, signal),
-      (error: unknown) => this.#notReserved(error, question, asked, asksFunctions, signal),
-    )
-  }
-
-  /**
-   * A reserve that failed may have taken effect: it is repeated once with the same id. If that fails too, a tombstone is left, so
-   * that no hold stays open for a call that nobody makes (the life of a hold, DESIGN 3.4). The guard of a shared store does both.
-   */
-  #notReserved(error: unknown, question: Question, asked: ReserveRequest, asksFunctions: boolean, signal: AbortSignal | undefined): MaybePromise<Decision> {
-    if (this.#foundation.guard === undefined) return this.#askAgain(error, question, asked, asksFunctions, signal)
-    return this.#withoutStore(error, 'reserve', question, asked, asksFunctions, signal)
-  }
-
-  async #askAgain(error: unknown, question: Question, asked: ReserveRequest, asksFunctions: boolean, signal: AbortSignal | undefined): Promise<Decision> {
-    assertStoreFailed(error)
-    if (!mayHaveChanged(error)) return this.#withoutStore(error, 'reserve', question, undefined, asksFunctions, signal)
-    let reply: Reply
-    try {
-      reply = await this.#foundation.store.reserve(asked)
-    } catch (again) {
-      void this.#withdraw(question.id, true)
-      return this.#withoutStore(again, 'reserve', question, undefined, asksFunctions, signal)
-    }
-    // A generated id can only have been this call's own.
-    const own = reply.outcome === 'admitted' && !asked.idGiven ? { ...reply, replay: undefined } : reply
-    return this.#decide(question, own, asksFunctions, signal)
-  }
-
-  #decide(question: Question, reply: Reply, asksFunctions: boolean, signal: AbortSignal | undefined): MaybePromise<Decision> {
-    if (this.#failing) this.#recovered()
-    if (reply.outcome === 'outdated') {
-      if (question.attempt === MOST_ATTEMPTS) throw restless(question.request)
-      return this.#find(question.request, signal, question.attempt + 1)
-    }
-    if (reply.outcome !== 'admitted' && reply.outcome !== 'refused') throw failureError(reply, question.id, 'reserve')
-    this.#foundation.effects.announce(reply.effects)
-    if (reply.outcome === 'refused') {
-      signal?.throwIfAborted()
-      return this.#denied(new Assessment(question, reply, 'store'), undefined)
-    }
-    const { replay } = reply
-    try {
-      return this.#judge(new Assessment(replay === undefined ? question : firstQuestion(question, replay, this.#foundation.accounts), reply, 'store'), reply, asksFunctions, signal)
-    } catch (error) {
-      // Whoever is not told of a hold cannot end it.
-      if (replay !== undefined) throw error
-      return this.#withdraw(question.id).then(() => {
-        throw error
-      })
+  get #sessionEngine(): OpeningEngine {
+    return {
+      foundation: this.#foundation,
+      failures: this.#failures,
+      complete: (request) => this.#identities.complete(request),
+      check: (request, options) => this.check(request as CheckRequest<Tier, Group>, options),
+      stream: (check, request, call, options) => this.#streamBy(check, request as CheckRequest<Tier, Group>, call, options),
     }
   }
 
-  #judge(assessment: Assessment, { dueAt, replay }: Admitted, asksFunctions: boolean, signal: AbortSignal | undefined): MaybePromise<Decision> {
-    signal?.throwIfAborted()
-    const action = assessment.action(asksFunctions)
-    const ended = replay === undefined || replay.state === 'open' ? undefined : replay.state
-    if (action !== 'BLOCK') return this.#allowed(assessment, action, dueAt, ended, this.#holds)
-    // What an open hold was admitted for stays admitted, whatever the policies have become: a denial could not be settled.
-    if (replay?.state === 'open') return this.#allowed(assessment, 'DEGRADE', dueAt, undefined, this.#holds)
-    if (replay !== undefined) return this.#denied(assessment, assessment.code())
-    // A function said so after the hold: the one refusal that was held for a moment (NO-FALSE-BLOCK).
-    return this.#withdraw(assessment.id).then(() => this.#denied(assessment, assessment.code()))
+  async #streamBy<Piece, Model extends string | undefined>(
+    check: (options: CheckOptions) => Promise<Decision>,
+    request: CheckRequest<Tier, Group>,
+    call: StreamCall<Piece, Model>,
+    options: StreamOptions<Piece>,
+  ): Promise<MeteredStream<Piece>> {
+    const { timeoutMs, read, ...checkOptions } = options
+    if (timeoutMs !== undefined) parseTimeout(timeoutMs)
+    // Read before anything is awaited: the caller may use the object again. What is wrong with it is the check's to say.
+    const { inputTokens, maxOutputTokens, holdTtl = this.#config.holdTtl ?? DEFAULT_HOLD_TTL } = { ...request }
+    const decision = assertMayCall(await check(checkOptions))
+    return openStream(decision, call, read, { inputTokens, maxOutputTokens, holdTtlMs: parseDuration(holdTtl, 'holdTtl'), signal: signalsOf(options).signal })
   }
 
-  /** Takes a hold back that nobody was told of, with its place in the rate limits. */
-  async #withdraw(id: string, tombstone = false): Promise<void> {
-    try {
-      const reply = await this.#foundation.store.release({ id, uncount: true, tombstone })
-      if (reply.outcome === 'released') this.#foundation.effects.announce(reply.effects)
-    } catch (error) {
-      this.#failed('release', error)
-      const { guard } = this.#foundation
-      if (guard !== undefined && isStoresFailure(error)) await guard.keep({ id, kind: 'withdraw', microcents: 0 }, error).catch((lost: unknown) => this.#failed('release', lost))
-    }
-  }
-
-  #allowed(assessment: Assessment, action: 'ALLOW' | 'WARN' | 'DEGRADE', expiresAt: number, ended: AllowedDecision['ended'], endings: Endings): AllowedDecision {
-    const decision = new AllowedDecision(assessment, action, assessment.rung, expiresAt, ended, endings)
-    this.#announce(decision)
-    return decision
-  }
-
-  #denied(assessment: Assessment, known: DenialCode | undefined, storeWasReset = false): DeniedDecision {
-    if (this.callbacks.verbose) assessment.verdicts()
-    const code = known ?? assessment.code()
-    const decision = new DeniedDecision(assessment, code, () => assessment.denial(code, this.#config, storeWasReset))
-    this.#noteDenial(decision)
-    this.#announce(decision)
-    return decision
-  }
-
-  #announce(decision: Decision): void {
-    this.callbacks.announce(decision.action, decision)
-    if (!this.#events.hearsAnything) return
-    if (this.#events.hears('policy-error')) {
-      for (const verdict of decision.verdicts) if (verdict.error !== undefined) this.#events.emit('policy-error', { id: decision.id, verdict })
-    }
-    this.#events.emit('decision', decision)
-    if (!decision.allowed) this.#events.emit('block', decision)
-    else if (decision.action === 'ALLOW') this.#events.emit('allow', decision)
-    else this.#events.emit(decision.action === 'WARN' ? 'warn' : 'degrade', decision)
-  }
-
-  /** A denial is a line in the ledger, without money: a simulation could not reproduce the past otherwise. */
-  #noteDenial({ id, code, context, requestedModel, requested }: DeniedDecision): void {
-    const { userId, tenant, userTier: tier, provider, metadata } = context
-    const entry = { id: newId(), kind: 'denied' as const, at: context.now.getTime(), decisionId: id, tenant, userId, tier, provider, requestedModel, microcents: 0, tokens: 0, estimatedMicrocents: requested.microcents, charged: [], reason: code, metadata }
-    try {
-      const appended = this.#foundation.store.ledger.append(entry)
-      if (isPromise(appended)) appended.catch((error: unknown) => this.#failed('ledger', error))
-    } catch (error) {
-      this.#failed('ledger', error)
-    }
-  }
-
-  #withoutDirectory(error: unknown, request: ParsedRequest, signal: AbortSignal | undefined): Decision {
-    assertStoreFailed(error)
-    const account = this.#foundation.accounts.findWithoutDirectory(request)
-    const { requestPolicies, asksFunctions } = this.#policies.current
-    const prepared = prepareRungs(request, account, requestPolicies, this.#rungSources)
-    const { callbacks } = this
-    return this.#withoutStore(error, 'directory', { id: newId(), request, account, prepared, policies: callbacks.policies, callbacks, attempt: 1 }, undefined, asksFunctions, signal)
-  }
-
-  #withoutStore(error: unknown, operation: string, question: Question, asked: ReserveRequest | undefined, asksFunctions: boolean, signal: AbortSignal | undefined): Decision {
-    assertStoreFailed(error)
-    this.#failed(operation, error)
-    signal?.throwIfAborted()
-    const answer = answerWithoutStore(this.#foundation, this.#config.onStoreError ?? 'block', error, question, asked, asksFunctions)
-    const { assessment } = answer
-    if (!answer.allowed) return this.#denied(assessment, answer.code, answer.storeWasReset)
-    return this.#allowed(assessment, answer.action, answer.expiresAt, undefined, new Unheld(this.#foundation, this.#holds, question.request, assessment, answer.local))
-  }
-
-  async #enriched(request: CheckRequest, signal: AbortSignal | undefined): Promise<Readonly<Record<string, unknown>>> {
+  async #enriched(request: IdentifiedRequest, signal: AbortSignal | undefined): Promise<Readonly<Record<string, unknown>>> {
     const facts: unknown = await this.#config.enrich?.(request, { signal })
     if (!isObject(facts)) throw new InvalidRequestError(`enrich: returned ${String(facts)}. Return an object of facts for the policies.`)
     return frozenCopy(facts)
-  }
-
-  async #abandon(decision: AllowedDecision): Promise<void> {
-    try {
-      await decision.abandon()
-    } catch (error) {
-      this.#failed('abandon', error)
-    }
-  }
-
-  #failed(operation: string, error: unknown): void {
-    // What comes too late for a closed store is nobody's failure.
-    if (isBursarError(error) && error.code === 'CLOSED') return
-    if (this.#foundation.guard?.hasAnnounced(error) === true) return
-    this.#failing = true
-    this.#events.emit('store-error', { operation, error })
-  }
-
-  #recovered(): void {
-    this.#failing = false
-    if (this.#closed) return
-    this.#events.emit('store-recovered', { operation: 'reserve' })
   }
 
   #assertOpen(): void {

@@ -2,16 +2,16 @@
 
 import { z } from 'zod'
 import { idSchema, policyConfigSchema, type PolicyConfig } from './budget/index.js'
-import type { CheckRequest, Estimate } from './decision/index.js'
+import type { Estimate, IdentifiedRequest } from './decision/index.js'
 import type { Combine, EnforcementAction, Policy } from './enforcement/index.js'
-import type { LadderConfig } from './pricing/index.js'
+import { PriceBook, pricesConfigSchema, type LadderConfig, type ModelPrice, type PricesConfig } from './pricing/index.js'
 import type { Duration } from './time/index.js'
 import type { SettleQueueConfig } from './outage/index.js'
 import { budgetsFields, durationSchema, type BudgetsConfig } from './tracker/index.js'
 
 /** Loads what policies need from elsewhere, before they run. What it returns is `context.facts`; what it throws rejects the check. */
 export type Enrich<Tier extends string = string, Group extends string = string> = (
-  request: CheckRequest<Tier, Group>,
+  request: IdentifiedRequest<Tier, Group>,
   options: { readonly signal: AbortSignal | undefined },
 ) => Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>
 
@@ -26,6 +26,10 @@ export interface BursarConfig<Tier extends string = string, Group extends string
   readonly verbose?: boolean | undefined
   /** For each model the next cheaper one, or the whole way down. */
   readonly ladder?: LadderConfig | undefined
+  /** What tokens cost: `priceBook()` of `bursar/prices`, or prices of your own as plain data. */
+  readonly prices?: PriceBook | PricesConfig | undefined
+  /** A model that stands in no price book: an error (default), or what it costs then. */
+  readonly onUnpricedModel?: 'error' | ModelPrice | undefined
   /** What a request is expected to cost on a model, in USD. */
   readonly estimate?: Estimate | undefined
   readonly enrich?: Enrich<NoInfer<Tier>, NoInfer<Group>> | undefined
@@ -65,6 +69,7 @@ export function defineConfig<const Tier extends string, const Group extends stri
 }
 
 const fn = <T>(what: string): z.ZodType<T> => z.custom<T>((value) => typeof value === 'function', `must be ${what}`)
+const object = <T>(what: string): z.ZodType<T> => z.custom<T>((value) => typeof value === 'object' && value !== null, `must be ${what}`)
 const action = z.enum(['ALLOW', 'WARN', 'DEGRADE', 'BLOCK'])
 
 /** The schema of {@link BursarConfig}: `bursarConfig.parse(JSON.parse(text))` checks a whole configuration file. */
@@ -75,6 +80,8 @@ export const bursarConfig = z.strictObject({
   combine: z.enum(['most-severe', 'first-match']).optional(),
   verbose: z.boolean().optional(),
   ladder: z.record(idSchema, z.union([idSchema, z.array(idSchema)])).optional(),
+  prices: z.union([z.instanceof(PriceBook), pricesConfigSchema]).optional(),
+  onUnpricedModel: z.union([z.literal('error'), object<ModelPrice>("'error' or what such a model costs")]).optional(),
   estimate: fn<Estimate>('a function of request and model that gives USD').optional(),
   enrich: fn<Enrich>('a function of the request').optional(),
   holdTtl: durationSchema.optional(),

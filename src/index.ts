@@ -5,9 +5,11 @@ export type { AmountConfig, BudgetConfig, CalendarConfig, MonthlyAmountConfig, P
 export { bursarConfig, defineConfig, type BursarConfig, type Enrich } from './config.js'
 export {
   BudgetExceededError,
+  SessionBudgetExceeded,
   UncountedCostError,
   type AllowedDecision,
   type BursarEvents,
+  type CallOptions,
   type CheckOptions,
   type CheckRequest,
   type Decision,
@@ -18,6 +20,8 @@ export {
   type Estimate,
   type GuardedCall,
   type GuardedOutcome,
+  type IdentifiedRequest,
+  type Identity,
   type Outcome,
   type RungView,
   type Settlement,
@@ -51,17 +55,46 @@ export {
 export * from './errors/index.js'
 export type { AuditDifference, AuditOptions, AuditReport } from './audit/index.js'
 export type { ThresholdEvent, TrackerEvents } from './events/index.js'
-export type { LedgerEntry, LedgerKind } from './ledger/index.js'
+export type { CostDetails, LedgerEntry, LedgerKind } from './ledger/index.js'
 export { formatUsd, MICROCENTS_PER_USD, parseUsd, toUsd, type Amounts, type Unit, type Usd } from './money/index.js'
-export type { LadderConfig } from './pricing/index.js'
+export {
+  anthropicUsage,
+  calculateCost,
+  Ladder,
+  openaiUsage,
+  PriceBook,
+  tokensAtMost,
+  type CatalogEntry,
+  type CostSavings,
+  type DatedPrice,
+  type EstimateRequest,
+  type LadderConfig,
+  type LadderPrices,
+  type ModelPrice,
+  type ModelPrices,
+  type Price,
+  type PriceCatalog,
+  type PriceQuery,
+  type PriceQueryAt,
+  type PricesConfig,
+  type QuantityRate,
+  type Rate,
+  type RateName,
+  type TieredRate,
+  type TokenKind,
+  type Usage,
+  type UsageDetails,
+  type UsageType,
+} from './pricing/index.js'
 export type { SettleQueueConfig } from './outage/index.js'
-export type { UsageDetails, UsageType } from './session/index.js'
 export type * from './store/auditing.js'
 export type * from './store/contract.js'
 export type * from './store/directory.js'
 export type * from './store/registry.js'
 export type { MaybePromise } from './store/maybe-promise.js'
 export { memoryStore, type MemoryStoreOptions } from './store/memory/index.js'
+export { anthropicReader, openaiReader, type MeteredStream, type StreamCall, type StreamOptions, type StreamReader, type StreamReading } from './stream/index.js'
+export type { NestedSessionConfig, Session, SessionConfig, SessionRequest, SessionSummary } from './session/index.js'
 export { systemClock, type Clock, type Duration } from './time/index.js'
 export {
   CostTracker,

@@ -212,7 +212,8 @@ class Recount {
   #endOf(charged: ChargedWindow): number {
     const rule = this.#ruleOf(charged.window)
     if (rule !== undefined) return bucketExpiresAt(rule, bucketIndex(rule, charged.startsAt))
-    return charged.window.startsWith('total/') ? NEVER : (this.#endingOf(charged) ?? -Infinity)
+    // A session ends, and with it its total.
+    return charged.window.startsWith('total/') && charged.scope.kind !== 'session' ? NEVER : (this.#endingOf(charged) ?? -Infinity)
   }
 
   #sumOfUncounted(key: string, charged: ChargedWindow, startsAt: number, what: Uncounted['what']): ExactSum {

@@ -1,10 +1,13 @@
 // When an instance of a calendar window ends of which only the start is known: by the plan of the budgets, at the earliest that
 // any of its calendars says, because a stored window rules whoever began it.
 
-import type { BudgetPlan, BudgetWindow } from '../budget/index.js'
+import { scopeKey, type BudgetPlan, type BudgetWindow } from '../budget/index.js'
 import type { ScopeId } from '../enforcement/index.js'
 import { isBursarError } from '../errors/index.js'
+import type { Span } from '../time/index.js'
 import type { EndingOf } from './compare.js'
+
+const NO_LIVES: ReadonlyMap<string, Span> = new Map()
 
 /**
  * Asks a plan for endings. It knows none of a scope, or of a window of a user's own, that it does not have; and where some tier
@@ -12,13 +15,17 @@ import type { EndingOf } from './compare.js'
  * end by a period that nobody remembers. A window that was begun anew ends where the calendar says of the instant at which
  * it began.
  */
-export function endingsOf(plan: BudgetPlan): EndingOf {
+export function endingsOf(plan: BudgetPlan, lives: ReadonlyMap<string, Span> = NO_LIVES): EndingOf {
   const own = [...plan.budgets()].filter(({ kind }) => kind === 'user')
   const followsSubscription = own.some(({ tier }) => plan.followsSubscription(tier))
   const ofUsers = windowsByName([plan.userBudget(undefined).windows, ...own.map(({ budget }) => budget.windows)], (window) => !(followsSubscription && window.period === 'monthly'))
   // Users share their windows' turns: each is looked up once.
   const known = new Map<string, number | undefined>()
   return ({ scope, window, startsAt }) => {
+    if (scope.kind === 'session') {
+      const life = lives.get(scopeKey(scope))
+      return life?.startsAt === startsAt ? life.endsAt : undefined
+    }
     if (scope.kind !== 'user') return earliestEnd(sharedWindows(plan, scope).filter((each) => each.window === window), startsAt)
     const name = `${window} ${startsAt}`
     if (!known.has(name)) known.set(name, earliestEnd(ofUsers.get(window) ?? [], startsAt))

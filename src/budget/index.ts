@@ -21,5 +21,6 @@ export {
   type TierBudgetConfig,
   type WindowLimits,
 } from './schema.js'
-export { assertId, parseScopeKey, parseUserKey, scopeKey, toUserRef, userScope, type UserArgument, type UserRef } from './scope.js'
+export { assertId, parseScopeKey, parseUserKey, scopeKey, sessionOf, sessionScope, toUserRef, userScope, type UserArgument, type UserRef } from './scope.js'
+export { sessionBudget, type SessionCaps } from './session.js'
 export { canonicalPeriod, periodOf, periodsOf, type BudgetWindow, type WindowPeriod } from './window.js'

@@ -30,6 +30,8 @@ export interface Spender {
   readonly tier: string | undefined
   /** Scope ids by kind that the request names. */
   readonly scopes?: Readonly<Record<string, string | undefined>> | undefined
+  /** The id of the user's session that it counts in, with all that this one is nested in. */
+  readonly session?: string | undefined
 }
 
 /** What a plan is made of. */

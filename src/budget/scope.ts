@@ -4,6 +4,8 @@ import { InvalidRequestError } from '../errors/index.js'
 import type { ScopeId } from '../enforcement/index.js'
 import { idSchema } from './schema.js'
 
+const SESSION = 'session'
+
 /** A user is a user id within a tenant: the same id in two tenants is two users. */
 export interface UserRef {
   readonly userId: string
@@ -34,6 +36,20 @@ export function assertId(value: unknown, field: string): asserts value is string
 /** The scope of a user's own windows. */
 export function userScope(user: UserRef): ScopeId {
   return user.tenant === undefined ? { kind: 'user', id: user.userId } : { kind: 'user', id: user.userId, tenant: user.tenant }
+}
+
+/** The scope of a session. A session is its user's: the same id of two users is two sessions, of which neither can find the other. */
+export function sessionScope(user: UserRef, sessionId: string): ScopeId {
+  const id = `${escaped(user.userId)}/${sessionId}`
+  return user.tenant === undefined ? { kind: SESSION, id } : { kind: SESSION, id, tenant: user.tenant }
+}
+
+/** The user and the id of the session whose scope this is; `undefined` for another kind of scope. */
+export function sessionOf({ kind, id, tenant }: ScopeId): { readonly user: UserRef; readonly sessionId: string } | undefined {
+  if (kind !== SESSION) return undefined
+  const idAt = id.indexOf('/') + 1
+  const userId = unescaped(id.slice(0, idAt - 1))
+  return { user: tenant === undefined ? { userId } : { userId, tenant }, sessionId: id.slice(idAt) }
 }
 
 /** The key of a scope: kind, tenant and id, with the first two escaped so that no two scopes meet. */

@@ -1,9 +1,11 @@
 // One request between the store's reply and the decision: which action it comes to, and everything that may be asked about it
 // later. Works on what was read; asks no store.
 
+import { sessionOf } from '../budget/index.js'
 import { combineVerdicts, describeScope, hits, mostSevere, percentOf, type EnforcementAction, type EnforcementContext, type Verdict } from '../enforcement/index.js'
 import { amountIn, describeAmount, toPublic, toUsd } from '../money/index.js'
 import type { Placement } from '../outage/index.js'
+import type { PriceQuery } from '../pricing/index.js'
 import { READING_SIZE, type Admitted, type Freeing, type Refused } from '../store/index.js'
 import { NEVER } from '../time/index.js'
 import { largestFitting, windowViews, type JudgedScope, type JudgedWindow } from '../tracker/index.js'
@@ -11,8 +13,8 @@ import { DENIAL_STATUS, errorWord, offerFor, type Denial, type DenialCode, type 
 import type { Basis, EnforcedBy } from './decision.js'
 import { chargeFacts, type Question } from './question.js'
 import { requestContext } from './request-context.js'
-import { fitsAllAt, lastingLongest, refusalsOf, type Refusal } from './retry.js'
-import type { Rung } from './rungs.js'
+import { endsWithItsScope, fitsAllAt, lastingLongest, refusalsOf, type Refusal } from './retry.js'
+import { amountsAt, type Rung } from './rungs.js'
 import { collectVerdicts } from './verdicts.js'
 
 const BY_SHARE = 'The budget store is away: this process decides by its share of what was left, and counts the rest as used.'
@@ -41,6 +43,10 @@ export class Assessment implements Basis {
     return this.#question.id
   }
 
+  get sessionId(): string | undefined {
+    return this.#question.request.given.sessionId
+  }
+
   get requestedModel(): string | undefined {
     return this.#question.request.given.model
   }
@@ -51,6 +57,11 @@ export class Assessment implements Basis {
 
   get rungs(): readonly Rung[] {
     return this.#question.prepared.rungs
+  }
+
+  priced(): Omit<PriceQuery, 'model'> & { readonly model: string | undefined } {
+    const { user, given } = this.#question.request
+    return { model: this.rung.model, provider: given.provider, tenant: user.tenant, at: this.#answer.now }
   }
 
   placement(): Placement {
@@ -128,6 +139,7 @@ export class Assessment implements Basis {
     const { scope, terms, spent, held, endsAt } = longest
     const { account, prepared } = this.#question
     const largest = largestFitting(account.scopes, this.#answer.readings, this.rung.amounts.tokens, prepared.degradeBlocks)
+    const fittingOutput = this.#largestFittingOutput(rungs)
     const isLocal = this.enforcedBy === 'local'
     const upgrade = scope.kind === 'user' ? offerFor(account.tier, offers) : undefined
     // A threshold of 100 % is the limit itself, and needs no word.
@@ -137,16 +149,35 @@ export class Assessment implements Basis {
       ...(fromPct !== undefined && { refusedFromPct: fromPct }),
       ...(isLocal && { local: true as const }),
       ...(upgrade !== undefined && { upgrade }),
-      message: `${sentence(longest, rungs.at(-1) as Rung, fromPct)}${isLocal ? ` ${BY_SHARE}` : ''}${upgrade === undefined ? '' : ` Upgrade to ${upgrade} for more.`}`,
+      message: `${sentence(longest, rungs.at(-1) as Rung, fromPct)}${fittingSentence(fittingOutput)}${isLocal ? ` ${BY_SHARE}` : ''}${upgrade === undefined ? '' : ` Upgrade to ${upgrade} for more.`}`,
       scope,
       window: terms.period,
       unit: terms.unit,
       limit: toPublic(terms.unit, terms.limit ?? terms.block.max),
       used: toPublic(terms.unit, spent + held),
-      resetsAt: endsAt === NEVER ? null : new Date(endsAt),
+      resetsAt: endsAt === NEVER || endsWithItsScope(scope) ? null : new Date(endsAt),
       retryAfterMs,
       largestFittingCost: largest === null ? null : toUsd(largest),
+      ...(fittingOutput !== undefined && { largestFittingOutput: fittingOutput }),
     })
+  }
+
+  /** How much the cheapest model may write to fit now; `undefined` where the request was not estimated by its tokens. */
+  #largestFittingOutput(rungs: readonly Rung[]): { readonly model: string; readonly maxOutputTokens: number } | null | undefined {
+    const { model, price, amounts } = rungs.at(-1) as Rung
+    const { request } = this.#question
+    if (model === undefined || price === undefined || request.inputTokens === undefined) return undefined
+    const fits = (output: number): boolean => this.#refusals({ amounts: amountsAt(price, request, output) }).length === 0
+    let fitting = 0
+    let tooMany = amounts.tokens - request.inputTokens
+    if (tooMany === 0) return undefined
+    // The dearest price of a token does not fall with their number, so what fits is all below one bound.
+    while (tooMany - fitting > 1) {
+      const middle = Math.floor((fitting + tooMany) / 2)
+      if (fits(middle)) fitting = middle
+      else tooMany = middle
+    }
+    return fitting === 0 ? null : Object.freeze({ model, maxOutputTokens: fitting })
   }
 
   /** Why the model is not the one asked for: what stood against rung 0. */
@@ -165,7 +196,7 @@ export class Assessment implements Basis {
     return refused === undefined ? rungs : rungs.filter((_, index) => refused[index] !== true)
   }
 
-  #refusals(rung: Rung, degradeBlocks = this.#question.prepared.degradeBlocks): Refusal[] {
+  #refusals(rung: Pick<Rung, 'amounts'>, degradeBlocks = this.#question.prepared.degradeBlocks): Refusal[] {
     const freeing = this.#answer.outcome === 'refused' ? this.#answer.freeing : NO_FREEING
     return refusalsOf(this.#question.account, { readings: this.#answer.readings, freeing }, rung.amounts, degradeBlocks)
   }
@@ -188,12 +219,17 @@ export class Assessment implements Basis {
   }
 }
 
+function fittingSentence(fitting: { readonly model: string; readonly maxOutputTokens: number } | null | undefined): string {
+  return fitting === null || fitting === undefined ? '' : ` With at most ${fitting.maxOutputTokens} output tokens, ${fitting.model} would fit now.`
+}
+
 function sentence({ scope, terms, spent, held, endsAt }: Refusal, rung: Rung, fromPct: number | undefined): string {
   const { unit, period, limit } = terms
-  const whose = describeScope(scope)
+  const session = sessionOf(scope)
   const used = describeAmount(unit, spent + held)
   const asked = unit === 'requests' ? '' : ` and this request would add ${describeAmount(unit, amountIn(unit, rung.amounts))}`
   const from = fromPct === undefined ? '' : ` Requests are refused from ${fromPct} % of it on.`
-  const reset = endsAt === NEVER ? 'It never resets.' : `It resets at ${new Date(endsAt).toISOString()}.`
-  return `The ${period} budget of ${whose} is ${describeAmount(unit, limit ?? terms.block.max)}; ${used} is used${asked}.${from} ${reset}`
+  const reset = session !== undefined ? 'It does not reset; it can be raised.' : endsAt === NEVER ? 'It never resets.' : `It resets at ${new Date(endsAt).toISOString()}.`
+  const which = session === undefined ? `The ${period} budget of ${describeScope(scope)}` : `The cap of session ${session.sessionId}`
+  return `${which} is ${describeAmount(unit, limit ?? terms.block.max)}; ${used} is used${asked}.${from} ${reset}`
 }

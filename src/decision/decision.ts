@@ -2,14 +2,15 @@
 // verdicts, reason) is worked out when somebody asks, from what was read when the decision was made.
 
 import { describeScope, type EnforcementContext, type Verdict, type WindowView } from '../enforcement/index.js'
-import { AlreadyEndedError, UnknownHoldError } from '../errors/index.js'
+import { AlreadyEndedError, HoldExpiredError, UnknownHoldError } from '../errors/index.js'
 import { formatUsd, toUsd, type Amounts, type Usd } from '../money/index.js'
-import { UsageMeter, type UsageDetails, type UsageType } from '../session/index.js'
+import { UsageMeter, type PriceQuery, type Usage, type UsageDetails, type UsageType } from '../pricing/index.js'
 import type { Placement } from '../outage/index.js'
 import type { EndedState } from '../store/index.js'
 import type { Duration } from '../time/index.js'
 import type { TokenCounts } from '../tracker/index.js'
 import type { Denial, DenialCode } from './denial.js'
+import { isUnusableOutcome } from './failing.js'
 import type { Rung } from './rungs.js'
 
 /** What stood behind a decision: the store, a local share while the store was away, or nothing. */
@@ -19,12 +20,22 @@ export type EnforcedBy = 'store' | 'local' | 'none'
 export interface Outcome {
   /** USD; rounded up to a microcent. */
   readonly cost?: Usd | undefined
-  /** The provider's usage object; needs prices. */
-  readonly usage?: unknown
-  /** Tokens that were used; without it the estimate of tokens is charged. */
+  /**
+   * What the model that answered has used: priced by the price book, unless it brings the provider's own cost. What `addUsage` metered
+   * under the name of another model, one that was tried before, is added to it.
+   */
+  readonly usage?: Usage | undefined
+  /** Tokens that were used; without it those of `usage`, else the estimate of tokens is charged. */
   readonly tokens?: TokenCounts | undefined
-  /** The model that answered, if the reply says so. */
+  /** The model that answered, if the reply says so: its price counts. */
   readonly model?: string | undefined
+  /** Whose model answered, where it was another provider than the request's. */
+  readonly provider?: string | undefined
+  /**
+   * The cost or usage is an estimate, because the provider did not say: the ledger entry is marked so. What `addUsage` metered for the same
+   * model counts before an estimated usage.
+   */
+  readonly estimated?: true | undefined
 }
 
 /** What a settle came to. `overage` is the part above what was held, in USD. */
@@ -50,11 +61,17 @@ export interface Endings {
   release(id: string): Promise<void>
   extend(id: string, ttl: Duration | undefined): Promise<Date>
   usageError(id: string, error: Error): void
+  /** Announces that the store has failed. */
+  failed(operation: string, error: unknown): void
+  /** What the meter comes to; not complete where something of it has no price. */
+  metered(meter: UsageMeter, decided: Decided): { readonly microcents: number; readonly isComplete: boolean }
 }
 
 /** What an ending may need of its decision. */
 export interface Decided {
   readonly rung: Rung
+  /** Which price the call has if nothing else is said: that of the decided model at the moment of the decision. */
+  priced(): Omit<PriceQuery, 'model'> & { readonly model: string | undefined }
   /** Where the cost belongs if the store does not know the hold. */
   placement(): Placement
 }
@@ -164,7 +181,7 @@ export class AllowedDecision extends BaseDecision {
   /**
    * Replaces the hold by what the call cost. What is above the hold is recorded whole and reported as overage. Repeating it with
    * the same cost changes nothing. While a shared store is away the settle waits for it (`queued`). Rejects with
-   * `MissingCostError`, `PricesNotConfigured`, `UnknownHoldError`, `AlreadyEndedError`, or `StoreUnavailableError` where it can
+   * `MissingCostError`, `PricesNotConfigured`, `UnpricedModelError`, `UnknownHoldError`, `AlreadyEndedError`, or `StoreUnavailableError` where it can
    * neither be made nor wait; then nothing has changed, as far as is known.
    */
   settle(outcome?: Outcome): Promise<Settlement> {
@@ -189,19 +206,76 @@ export class AllowedDecision extends BaseDecision {
   }
 
   /**
-   * Ends the hold of a call that did not report: what was metered is settled (where a piece came without a cost, at least the
-   * estimate), and if nothing was, the hold is released. Called on a throw, an abort and by `await using`; an ended hold stays
+   * Ends the hold of a call that did not report: what was metered is settled (where a piece has no cost and no price, at
+   * least the estimate), and if nothing was, the hold is released. Called on a throw, an abort and by `await using`; an ended hold stays
    * as it is.
    */
   async abandon(): Promise<void> {
     const meter = this.#meter
     try {
       if (meter === undefined || !meter.used) return await this.release()
-      const least = meter.microcents === undefined ? this.exact.estimatedMicrocents : 0
-      await this.settle({ cost: formatUsd(Math.max(least, meter.pricedMicrocents)), tokens: meter.tokens })
+      const { microcents, isComplete } = this.#endings.metered(meter, this.decided())
+      if (isComplete) await this.settle()
+      else await this.settle({ cost: formatUsd(Math.max(this.exact.estimatedMicrocents, microcents)), tokens: meter.tokens, estimated: true })
     } catch (error) {
       if (!(error instanceof AlreadyEndedError || error instanceof UnknownHoldError)) throw error
     }
+  }
+
+  /**
+   * Settles what a wrapper has learnt of its call, and never rejects: the answer is paid for, and is not lost with what is wrong with its
+   * cost. Without a usable cost the estimate (or what was metered, if that is more) is charged and marked, and the event `usage-error` says why; a store that fails is the
+   * event `store-error`, and gives `undefined`.
+   * @internal
+   */
+  async conclude(outcome?: Outcome): Promise<Settlement | undefined> {
+    try {
+      return await this.settle(outcome)
+    } catch (error) {
+      // Whoever has ended it before has had the word.
+      if (error instanceof AlreadyEndedError) return undefined
+      if (!isUnusableOutcome(error)) return this.#unsettled(error)
+      this.#endings.usageError(this.id, error)
+      const metered = this.#meter === undefined ? 0 : this.#endings.metered(this.#meter, this.decided()).microcents
+      return this.settle({ cost: formatUsd(Math.max(this.exact.estimatedMicrocents, metered)), estimated: true }).catch((again: unknown) => this.#unsettled(again))
+    }
+  }
+
+  #unsettled(error: unknown): undefined {
+    this.#endings.failed('settle', error)
+    return undefined
+  }
+
+  /**
+   * The same for a call that failed: see {@link abandon}.
+   * @internal
+   */
+  async giveUp(): Promise<void> {
+    await this.abandon().catch((error: unknown) => this.#endings.failed('abandon', error))
+  }
+
+  /**
+   * Extends for a wrapper that runs the call, and never rejects: `ended` where no hold is open any more, `failed` where the store did not
+   * do it, which is the event `store-error`.
+   * @internal
+   */
+  async prolong(ttl: Duration): Promise<'extended' | 'ended' | 'failed'> {
+    try {
+      await this.extend(ttl)
+      return 'extended'
+    } catch (error) {
+      if (error instanceof AlreadyEndedError || error instanceof UnknownHoldError || error instanceof HoldExpiredError) return 'ended'
+      this.#endings.failed('extend', error)
+      return 'failed'
+    }
+  }
+
+  /**
+   * Announces what is wrong with what a call says of its usage: the event `usage-error`.
+   * @internal
+   */
+  reportUsageError(error: Error): void {
+    this.#endings.usageError(this.id, error)
   }
 
   /** See {@link abandon}. */

@@ -1,5 +1,6 @@
 // A refusal as an application passes it on: which budget, how full, until when, and what would still fit.
 
+import { sessionOf } from '../budget/index.js'
 import type { ScopeId } from '../enforcement/index.js'
 import { BursarError } from '../errors/index.js'
 import type { Unit } from '../money/index.js'
@@ -45,6 +46,11 @@ export interface Denial {
   readonly retryAfterMs: number | null
   /** The largest estimate in USD that would be admitted now; `null`: none. */
   readonly largestFittingCost?: number | null | undefined
+  /**
+   * The cheapest model open to the request, and the largest `maxOutputTokens` with which it would be admitted now; `null`: none. Where the
+   * request was estimated by its tokens.
+   */
+  readonly largestFittingOutput?: { readonly model: string; readonly maxOutputTokens: number } | null | undefined
   /** Set where the store was away and this process's share of the budget did not suffice: the request may fit when it is back. */
   readonly local?: true | undefined
   readonly upgradeUrl?: string | undefined
@@ -81,4 +87,30 @@ export class BudgetExceededError extends BursarError {
     super('BUDGET_EXCEEDED', denial.message, { retryable: denial.retryAfterMs !== null || denial.code === 'store-unavailable' || denial.local === true })
     this.denial = denial
   }
+}
+
+/** The refusal that lasts longest is a session's: its cap, or that of one which it is nested in, has no room for the call. */
+export class SessionBudgetExceeded extends BudgetExceededError {
+  /** Whose cap it is: the request's own session, or one that it is nested in. */
+  readonly sessionId: string
+  readonly unit: Unit
+  /** What is spent and held: USD, or tokens, as `unit` says. */
+  readonly used: number
+  /** The same of the cap. */
+  readonly cap: number
+
+  constructor(denial: Denial, sessionId: string) {
+    super(denial)
+    const { unit = 'usd', used = 0, limit = 0 } = denial
+    this.sessionId = sessionId
+    this.unit = unit
+    this.used = used
+    this.cap = limit
+  }
+}
+
+/** What whoever must throw throws for a denial. */
+export function exceeded(denial: Denial): BudgetExceededError {
+  const session = denial.scope && sessionOf(denial.scope)
+  return session === undefined ? new BudgetExceededError(denial) : new SessionBudgetExceeded(denial, session.sessionId)
 }

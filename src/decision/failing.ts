@@ -15,5 +15,5 @@ export function isStoreReset(error: unknown): boolean {
 
 /** True for what a call reported and nothing can be charged by: its estimate stands in. */
 export function isUnusableOutcome(error: unknown): error is BursarError {
-  return isBursarError(error) && ['MISSING_COST', 'INVALID_AMOUNT', 'INVALID_REQUEST', 'PRICES_NOT_CONFIGURED'].includes(error.code)
+  return isBursarError(error) && ['MISSING_COST', 'INVALID_AMOUNT', 'INVALID_REQUEST', 'PRICES_NOT_CONFIGURED', 'UNPRICED_MODEL'].includes(error.code)
 }

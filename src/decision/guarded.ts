@@ -1,11 +1,18 @@
 // What goes into a check beside its request, and in and out of a guarded call: shapes only.
 
+import type { Duration } from '../time/index.js'
 import type { AllowedDecision, Outcome } from './decision.js'
 
 /** Options of a single check. */
 export interface CheckOptions {
   /** Aborting before the decision rejects with the signal's reason, and nothing stays held. */
   readonly signal?: AbortSignal | undefined
+}
+
+/** Options of a call that is made under its decision. */
+export interface CallOptions extends CheckOptions {
+  /** How long the call may take, once it was decided. Then its signal is aborted, and whoever waits for it is told so at once. */
+  readonly timeoutMs?: Duration | undefined
 }
 
 /** What a guarded call is given: the model to call, the signal to pass on, and the decision for metering. */

@@ -1,55 +1,55 @@
 // How holds end: the methods of a decision, and the same by id for other processes. Turns what a call reported into integers
 // before the store is asked, so that bad input changes nothing.
 
-import { z } from 'zod'
-import { countSchema, usdSchema } from '../budget/index.js'
 import type { EventHub } from '../events/index.js'
-import { MissingCostError, PricesNotConfigured } from '../errors/index.js'
-import { parseUsd, toUsd } from '../money/index.js'
-import type { UsageMeter } from '../session/index.js'
+import { toUsd } from '../money/index.js'
+import type { UsageMeter } from '../pricing/index.js'
 import { isStoresFailure, type OutageGuard, type Placement } from '../outage/index.js'
 import { failureError, isPromise, type ChargeFacts, type Failure, type MaybePromise, type Released, type Settled, type Store } from '../store/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
-import { parseStrictly, totalTokens, type Foundation } from '../tracker/index.js'
+import type { Foundation } from '../tracker/index.js'
 import type { BursarEvents } from './events.js'
 import type { Decided, Endings, Outcome, Settlement } from './decision.js'
+import type { Actual, OutcomeReader } from './outcome.js'
+import type { StoreFailures } from './store-failures.js'
 import { uncounted } from './uncounted-cost.js'
-
-/** What a call cost, in integers. */
-export interface Actual {
-  readonly microcents: number
-  readonly tokens: number | undefined
-  readonly model: string | undefined
-}
-
-const NOTHING_REPORTED: Outcome = Object.freeze({})
-const outcomeSchema = z.strictObject({
-  cost: usdSchema.optional(),
-  usage: z.unknown().optional(),
-  tokens: z.union([countSchema, z.record(z.string(), countSchema)]).optional(),
-  model: z.string().min(1).optional(),
-})
 
 /** Ends holds in the store, and announces how. What a shared store cannot be told now waits for it. */
 export class Holds implements Endings {
   readonly #foundation: Foundation
   readonly #events: EventHub<BursarEvents>
   readonly #ttlMs: number
+  readonly #outcomes: OutcomeReader
+  readonly #failures: StoreFailures
 
-  constructor(foundation: Foundation, events: EventHub<BursarEvents>, ttlMs: number) {
+  constructor(foundation: Foundation, events: EventHub<BursarEvents>, ttlMs: number, outcomes: OutcomeReader, failures: StoreFailures) {
     this.#foundation = foundation
     this.#events = events
     this.#ttlMs = ttlMs
+    this.#outcomes = outcomes
+    this.#failures = failures
+  }
+
+  /** See {@link OutcomeReader.read}; a total that contradicts its pieces is announced. */
+  read(id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined, decided: Decided | undefined): Actual {
+    const actual = this.#outcomes.read(outcome, meter, decided)
+    const wrong = meter?.totalError
+    if (wrong !== undefined) this.usageError(id, wrong)
+    return actual
+  }
+
+  metered(meter: UsageMeter, decided: Decided): { readonly microcents: number; readonly isComplete: boolean } {
+    return this.#outcomes.metered(meter, decided)
   }
 
   settle(id: string, outcome: Outcome | undefined, meter?: UsageMeter, decided?: Decided): Promise<Settlement> {
     // No async function: see Bursar.check.
     try {
-      const actual = readOutcome(outcome, meter)
-      const { microcents, tokens, model } = actual
+      const actual = this.read(id, outcome, meter, decided)
+      const { microcents, tokens, model, provider, details } = actual
       let reply: MaybePromise<Settled | Failure>
       try {
-        reply = this.#store.settle({ id, microcents, tokens, model })
+        reply = this.#store.settle(details === undefined && provider === undefined ? { id, microcents, tokens, model } : { id, microcents, tokens, model, provider, details })
       } catch (error) {
         return this.#kept(id, actual, decided, error)
       }
@@ -90,6 +90,10 @@ export class Holds implements Endings {
     this.#events.emit('usage-error', { id, error })
   }
 
+  failed(operation: string, error: unknown): void {
+    this.#failures.failed(operation, error)
+  }
+
   get #store(): Store {
     return this.#foundation.store
   }
@@ -101,10 +105,10 @@ export class Holds implements Endings {
     return guard
   }
 
-  async #kept(id: string, { microcents, tokens, model }: Actual, decided: Decided | undefined, error: unknown): Promise<Settlement> {
+  async #kept(id: string, { microcents, tokens, model, provider, details }: Actual, decided: Decided | undefined, error: unknown): Promise<Settlement> {
     const guard = this.#guardFor(error)
     const rung = decided?.rung
-    const ending = { id, kind: 'settle', microcents, tokens: tokens ?? rung?.amounts.tokens, model, placed: placementOn(decided, model) } as const
+    const ending = { id, kind: 'settle', microcents, tokens: tokens ?? rung?.amounts.tokens, model, provider, details, placed: placementOn(decided, model, provider) } as const
     const kept = await guard.keep(ending, error).catch((lost: unknown) => {
       throw uncounted(id, microcents, 'settle its id when the store is back, else its hold is charged with its estimate when it expires (onHoldExpiry)', lost)
     })
@@ -132,33 +136,10 @@ export class Holds implements Endings {
 }
 
 /** Where a cost belongs, under the model that it was spent on. */
-export function placementOn(decided: Decided | undefined, answered: string | undefined): Placement | undefined {
+export function placementOn(decided: Decided | undefined, answered: string | undefined, provider: string | undefined): Placement | undefined {
   if (decided === undefined) return undefined
   const placed = decided.placement()
-  return { ...placed, facts: { ...placed.facts, model: answered ?? decided.rung.model, cheaperModels: undefined } }
-}
-
-/** The integers of what a call reported. Throws `MissingCostError`, `PricesNotConfigured` or what is wrong with it. */
-export function readOutcome(outcome: Outcome | undefined, meter: UsageMeter | undefined): Actual {
-  const given: Outcome = outcome === undefined || isPlainOutcome(outcome) ? (outcome ?? NOTHING_REPORTED) : (parseStrictly(outcomeSchema, outcome, 'outcome') as Outcome)
-  const tokens = given.tokens === undefined ? (meter?.used === true ? meter.tokens : undefined) : totalTokens(given.tokens, 'tokens')
-  if (given.cost !== undefined) return { microcents: parseUsd(given.cost, 'cost', 'round-up'), tokens, model: given.model }
-  if (given.usage !== undefined) throw new PricesNotConfigured('usage: what its tokens cost is not configured. Give cost in USD.')
-  if (meter === undefined || !meter.used) {
-    throw new MissingCostError('cost: is missing, and nothing was metered. Give cost in USD, meter usage with addUsage(), or release() a call that was not made.')
-  }
-  if (meter.microcents === undefined) throw new PricesNotConfigured('addUsage: tokens were metered without a cost, and no prices are configured. Give each piece its cost, or give cost in USD.')
-  return { microcents: meter.microcents, tokens, model: given.model }
-}
-
-/** True for an outcome that the schema accepts and that has a cost alone: most have, and need no schema (see isPlainRequest). */
-export function isPlainOutcome(outcome: unknown): outcome is Outcome {
-  if (typeof outcome !== 'object' || outcome === null) return false
-  for (const field in outcome) {
-    const content = (outcome as Record<string, unknown>)[field]
-    if (field !== 'cost' || (typeof content !== 'string' && !Number.isFinite(content))) return false
-  }
-  return true
+  return { ...placed, facts: { ...placed.facts, model: answered ?? decided.rung.model, provider: provider ?? placed.facts.provider, cheaperModels: undefined } }
 }
 
 /** What `settle` resolves with. */

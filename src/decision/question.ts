@@ -18,6 +18,8 @@ export interface Question {
   readonly callbacks: EnforcementCallbacks
   /** How often it has been asked: again where the directory had changed. */
   readonly attempt: number
+  /** The caps of its sessions were looked up for it: no process has raised them since it was asked. */
+  readonly hasFreshCaps?: boolean | undefined
   /** The account that pays, where the request is judged without its windows. */
   readonly spending?: Account | undefined
 }
@@ -54,6 +56,6 @@ export function chargeFacts({ user, given }: ParsedRequest, { tier }: Account, {
 export function firstQuestion(question: Question, replay: NonNullable<Admitted['replay']>, accounts: Accounts): Question {
   const { prepared, account } = question
   const { tier } = replay.facts
-  const rungs = replay.rungs.map((amounts, index) => ({ model: modelOf(replay.facts, index), amounts, verdicts: prepared.rungs[index]?.verdicts ?? [] }))
+  const rungs = replay.rungs.map((amounts, index) => ({ model: modelOf(replay.facts, index), amounts, price: undefined, verdicts: prepared.rungs[index]?.verdicts ?? [] }))
   return { ...question, account: { ...account, tier, scopes: accounts.judgedAgain(replay.scopes, account, tier) }, prepared: { ...prepared, rungs } }
 }

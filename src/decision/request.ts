@@ -2,13 +2,15 @@
 
 import { z } from 'zod'
 import { countSchema, idSchema, isId, usdSchema, type Spender } from '../budget/index.js'
-import { parseCount, type Usd } from '../money/index.js'
+import { parseCount, parseUsd, type Usd } from '../money/index.js'
+import type { TokenKind } from '../pricing/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
 import { parseStrictly, withPlainMetadata, type NamedScopes } from '../tracker/index.js'
 
-/** A question before one LLM call. One of `estimatedCost`, tokens with a price, or the option `estimate` is needed. */
+/** A question before one LLM call. One of `estimatedCost`, `inputTokens` with a price, or the option `estimate` is needed. */
 export interface CheckRequest<Tier extends string = string, Group extends string = string> {
-  readonly userId: string
+  /** Whose money. May be left out inside {@link Bursar.runAs}, whose identity counts then, with all its fields. */
+  readonly userId?: string | undefined
   /** Default: the directory's, else `defaultTier`. */
   readonly userTier?: Tier | undefined
   readonly tenant?: string | undefined
@@ -18,10 +20,19 @@ export interface CheckRequest<Tier extends string = string, Group extends string
   readonly query?: string | undefined
   /** USD. 0 asks only whether the budget is exhausted. */
   readonly estimatedCost?: Usd | undefined
+  /** The most tokens that the call reads, those from a cache included. */
   readonly inputTokens?: number | undefined
+  /** The most that it may write; default: the most that the model can, as far as its price says so. */
   readonly maxOutputTokens?: number | undefined
+  /** Which tokens beside plain text (and text from a cache) there may be. Default: all that the model has a price for, at the dearest. */
+  readonly tokenKinds?: readonly TokenKind[] | undefined
+  /** USD: a model that is expected to cost more than this is not taken for this call. */
+  readonly maxCost?: Usd | undefined
+  /** The same in tokens. */
+  readonly maxTokens?: number | undefined
   /** One key for one LLM call: a repeat with the same arguments gets the first decision, `replayed`. */
   readonly idempotencyKey?: string | undefined
+  /** A session of the user, in which the request counts too: see {@link Bursar.session}. */
   readonly sessionId?: string | undefined
   /** Ids of configured scope groups: `{ team: 'search' }`. */
   readonly scopes?: NamedScopes<Group> | undefined
@@ -30,15 +41,32 @@ export interface CheckRequest<Tier extends string = string, Group extends string
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
 }
 
+/** A request that says whose it is. */
+export interface IdentifiedRequest<Tier extends string = string, Group extends string = string> extends CheckRequest<Tier, Group> {
+  readonly userId: string
+}
+
 /** A request whose shape is right. */
 export interface ParsedRequest extends Spender {
-  readonly given: CheckRequest
+  readonly given: IdentifiedRequest
   /** inputTokens + maxOutputTokens, where both were given. */
   readonly tokens: number | undefined
+  readonly inputTokens: number | undefined
+  readonly maxOutputTokens: number | undefined
+  /** What one call may cost, in integers; absent: no such cap. */
+  readonly caps: CallCaps | undefined
   readonly holdTtlMs: number | undefined
   /** What `enrich` loaded for the policies. */
   readonly facts: Readonly<Record<string, unknown>> | undefined
 }
+
+/** The most that a single call may be expected to use. */
+export interface CallCaps {
+  readonly microcents: number | undefined
+  readonly tokens: number | undefined
+}
+
+const TOKEN_KINDS: readonly TokenKind[] = ['cache-write', 'cache-write-1h', 'audio', 'image', 'video', 'reasoning', 'citation']
 
 const checkRequest = z.strictObject({
   userId: idSchema,
@@ -50,6 +78,9 @@ const checkRequest = z.strictObject({
   estimatedCost: usdSchema.optional(),
   inputTokens: countSchema.optional(),
   maxOutputTokens: countSchema.optional(),
+  tokenKinds: z.array(z.enum(TOKEN_KINDS)).optional(),
+  maxCost: usdSchema.optional(),
+  maxTokens: countSchema.optional(),
   idempotencyKey: idSchema.optional(),
   sessionId: idSchema.optional(),
   scopes: z.record(idSchema, idSchema.optional()).optional(),
@@ -59,16 +90,21 @@ const checkRequest = z.strictObject({
 
 /** Throws `InvalidRequestError`, `InvalidAmountError` or (for `holdTtl`) `InvalidConfigError`, naming the field. */
 export function parseRequest(value: unknown): ParsedRequest {
-  const given = isPlainRequest(value) ? { ...value } : withPlainMetadata(parseStrictly(checkRequest, value, 'request') as CheckRequest)
-  const { userId, tenant, inputTokens, maxOutputTokens, holdTtl } = given
+  const given = isPlainRequest(value) ? { ...value } : (withPlainMetadata(parseStrictly(checkRequest, value, 'request') as CheckRequest) as IdentifiedRequest)
+  const { userId, tenant, inputTokens, maxOutputTokens, maxCost, maxTokens, holdTtl } = given
   const input = inputTokens === undefined ? undefined : parseCount(inputTokens, 'inputTokens')
   const output = maxOutputTokens === undefined ? undefined : parseCount(maxOutputTokens, 'maxOutputTokens')
+  const hasCaps = maxCost !== undefined || maxTokens !== undefined
   return {
     user: tenant === undefined ? { userId } : { userId, tenant },
     tier: given.userTier,
     scopes: given.scopes,
+    session: given.sessionId,
     given,
     tokens: input === undefined || output === undefined ? undefined : parseCount(input + output, 'inputTokens + maxOutputTokens'),
+    inputTokens: input,
+    maxOutputTokens: output,
+    caps: hasCaps ? { microcents: maxCost === undefined ? undefined : parseUsd(maxCost, 'maxCost', 'refuse'), tokens: maxTokens === undefined ? undefined : parseCount(maxTokens, 'maxTokens') } : undefined,
     holdTtlMs: holdTtl === undefined ? undefined : parseDuration(holdTtl, 'holdTtl'),
     facts: undefined,
   }
@@ -78,7 +114,7 @@ export function parseRequest(value: unknown): ParsedRequest {
  * True for a request that the schema accepts and that has only the fields of most requests. Every request passes here: the
  * schema takes half a microsecond and two kilobytes for what this takes nothing. Whatever it does not know is the schema's.
  */
-export function isPlainRequest(value: unknown): value is CheckRequest {
+export function isPlainRequest(value: unknown): value is IdentifiedRequest {
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype || !Object.hasOwn(value, 'userId')) return false
   for (const field in value) {
     const content = (value as Record<string, unknown>)[field]

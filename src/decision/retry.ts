@@ -38,13 +38,18 @@ export function refusalsOf(account: Account, { readings, freeing }: RefusedReadi
       const ceiling = degradeBlocks && terms.degrade !== null ? lowerCeiling(terms.degrade, terms.block) : terms.block
       const amount = amountIn(terms.unit, amounts)
       if (hits(ceiling, spent + held, amount)) {
-        const fitsAt = terms.source.kind === 'calendar' ? fitsNext(ceiling, amount, endsAt) : fitsWhenFreed(ceiling, amount, spent + held, freeing.get(index) ?? [])
+        const fitsAt = terms.source.kind === 'calendar' ? fitsNext(ceiling, amount, endsWithItsScope(scope) ? NEVER : endsAt) : fitsWhenFreed(ceiling, amount, spent + held, freeing.get(index) ?? [])
         refusals.push({ scope, terms, endsAt, spent, held, ceiling, fitsAt })
       }
       index += 1
     }
   }
   return refusals
+}
+
+/** True where nothing follows the end of a window: what a session has spent stays spent. */
+export function endsWithItsScope({ kind }: JudgedScope['scope']): boolean {
+  return kind === 'session'
 }
 
 /** When all of them would let the request through; `null` if one never would. */

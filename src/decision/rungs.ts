@@ -2,29 +2,33 @@
 // before the windows are asked.
 
 import type { EnforcementCallbacks, Policy, Verdict } from '../enforcement/index.js'
-import { InvalidRequestError, MissingEstimateError, PricesNotConfigured } from '../errors/index.js'
-import { parseCount, parseUsd, type Amounts, type Usd } from '../money/index.js'
-import type { Ladder } from '../pricing/index.js'
-import type { Clock } from '../time/index.js'
+import { InvalidRequestError, MissingEstimateError } from '../errors/index.js'
+import { describeAmount, parseCount, parseUsd, type Amounts, type Usd } from '../money/index.js'
+import { mostOutput, type Ladder, type Price } from '../pricing/index.js'
+import { assertInstant, type Clock } from '../time/index.js'
 import type { Account } from '../tracker/index.js'
 import { requestContext } from './request-context.js'
-import type { CheckRequest, ParsedRequest } from './request.js'
+import type { CallCaps, IdentifiedRequest, ParsedRequest } from './request.js'
+import type { Tariff } from './tariff.js'
 
 /** One rung of a request's ladder. */
 export interface Rung {
   readonly model: string | undefined
   readonly amounts: Amounts
+  /** The price that the amounts come from, where they come from tokens. */
+  readonly price: Price | undefined
   /** What the request policies said of it, in the order of registration. */
   readonly verdicts: readonly Verdict[]
 }
 
 /** The expected cost of a request on a model, in USD, alone or with tokens. */
-export type Estimate = (request: CheckRequest, model: string | undefined) => Usd | { readonly cost: Usd; readonly tokens?: number | undefined }
+export type Estimate = (request: IdentifiedRequest, model: string | undefined) => Usd | { readonly cost: Usd; readonly tokens?: number | undefined }
 
 /** What the rungs of a request depend on beside the request. */
 export interface RungSources {
   readonly ladder: Ladder | undefined
   readonly estimate: Estimate | undefined
+  readonly tariff: Tariff
   readonly callbacks: EnforcementCallbacks
   readonly blocksWithoutCheaper: boolean
   readonly clock: Clock
@@ -42,29 +46,31 @@ export interface Rungs {
 }
 
 const NO_VERDICTS: readonly Verdict[] = Object.freeze([])
+const NO_PRICES = 'inputTokens: tokens were given where money is limited, and no prices are configured. Give estimatedCost in USD, or configure prices (priceBook() of bursar/prices) or estimate(request, model).'
 
 /**
  * Prepares the rungs. The ladder is walked only where something that judges this request can say DEGRADE (DESIGN 3.2). Throws
- * `MissingEstimateError` or `PricesNotConfigured` where a limited unit has no estimate.
+ * `MissingEstimateError`, `PricesNotConfigured` or `UnpricedModelError` where a limited unit has no estimate.
  */
 export function prepareRungs(request: ParsedRequest, account: Account, policies: readonly Policy<string>[], sources: RungSources): Rungs {
   const { model } = request.given
   const { ladder, estimate } = sources
-  const amounts = estimateFirst(request, estimate, account)
-  const first: Rung = { model, amounts, verdicts: askRequestPolicies(request, account, policies, sources, model, amounts) }
+  const { amounts, price } = estimateFirst(request, sources, account)
+  const first: Rung = { model, amounts, price, verdicts: askRequestPolicies(request, account, policies, sources, model, amounts) }
   const degrade = first.verdicts.some(isDegrade)
   const rungs = [first]
   let degradeBlocks = false
   if (ladder !== undefined && model !== undefined && (degrade || canDegrade(account))) {
     for (const cheaper of ladder.chain(model).slice(1)) {
       const above = (rungs.at(-1) as Rung).amounts
-      const own = estimate === undefined ? undefined : readEstimate(estimate, request, cheaper)
+      const lower = estimate === undefined ? pricedRung(request, sources, cheaper) : undefined
+      const own = estimate === undefined ? lower?.amounts : readEstimate(estimate, request, cheaper)
       const estimated = { microcents: own?.microcents ?? above.microcents, tokens: own?.tokens ?? above.tokens }
-      rungs.push({ model: cheaper, amounts: estimated, verdicts: askRequestPolicies(request, account, policies, sources, cheaper, estimated) })
+      rungs.push({ model: cheaper, amounts: estimated, price: lower?.price, verdicts: askRequestPolicies(request, account, policies, sources, cheaper, estimated) })
     }
     degradeBlocks = sources.blocksWithoutCheaper && !ladder.knows(model)
   }
-  const refused = policies.length === 0 ? undefined : rungs.map(({ verdicts }) => verdicts.some(isBlock))
+  const refused = policies.length === 0 && request.caps === undefined ? undefined : rungs.map(({ verdicts }) => verdicts.some(isBlock))
   return { rungs, refused, degrade, degradeBlocks }
 }
 
@@ -76,32 +82,74 @@ function askRequestPolicies(
   model: string | undefined,
   amounts: Amounts,
 ): readonly Verdict[] {
-  if (policies.length === 0) return NO_VERDICTS
+  const beyond = request.caps === undefined ? undefined : capVerdict(request.caps, amounts)
+  if (policies.length === 0) return beyond === undefined ? NO_VERDICTS : [beyond]
   const context = requestContext(request, account, model, [], amounts, clock())
-  return policies.map((policy) => callbacks.ask(policy, context))
+  const said = policies.map((policy) => callbacks.ask(policy, context))
+  return beyond === undefined ? said : [...said, beyond]
+}
+
+/** What the request's own caps say of a rung. */
+function capVerdict({ microcents, tokens }: CallCaps, amounts: Amounts): Verdict | undefined {
+  const dear = microcents !== undefined && amounts.microcents > microcents
+  if (!dear && (tokens === undefined || amounts.tokens <= tokens)) return undefined
+  const [unit, cap, amount] = dear ? (['usd', microcents, amounts.microcents] as const) : (['tokens', tokens as number, amounts.tokens] as const)
+  return Object.freeze({ policy: dear ? 'maxCost' : 'maxTokens', action: 'BLOCK', reason: `the call may use ${describeAmount(unit, amount)}, and its cap is ${describeAmount(unit, cap)}` })
+}
+
+/** A lower rung by its price, where the request says its tokens; a model without one takes the rung above it. */
+function pricedRung(request: ParsedRequest, { tariff, clock }: RungSources, model: string): Estimated | undefined {
+  const { given, inputTokens } = request
+  if (inputTokens === undefined || !tariff.isConfigured) return undefined
+  const price = tariff.find({ model, provider: given.provider, tenant: given.tenant, at: assertInstant(clock(), 'clock') })
+  return price === undefined ? undefined : { amounts: amountsAt(price, request), price }
 }
 
 const isDegrade = (verdict: Verdict): boolean => verdict.action === 'DEGRADE'
 const isBlock = (verdict: Verdict): boolean => verdict.action === 'BLOCK'
 
-function estimateFirst(request: ParsedRequest, estimate: Estimate | undefined, account: Account): Amounts {
+/** Amounts, and the price that they come from. */
+interface Estimated {
+  readonly amounts: Amounts
+  readonly price: Price | undefined
+}
+
+function estimateFirst(request: ParsedRequest, sources: RungSources, account: Account): Estimated {
   const { given } = request
+  const { estimate } = sources
   const own = given.estimatedCost === undefined && estimate !== undefined ? readEstimate(estimate, request, given.model) : undefined
-  const microcents = given.estimatedCost === undefined ? own?.microcents : parseUsd(given.estimatedCost, 'estimatedCost', 'round-up')
   const limitsTokens = account.scopes.some(({ budget }) => budget.limitsTokens)
+  const limitsMoney = account.scopes.some(({ budget }) => budget.limitsMoney)
+  if (given.estimatedCost === undefined && own === undefined) {
+    const priced = priceFirst(request, sources, limitsMoney)
+    if (priced !== undefined) return priced
+  }
+  const microcents = given.estimatedCost === undefined ? own?.microcents : parseUsd(given.estimatedCost, 'estimatedCost', 'round-up')
   const tokens = request.tokens ?? (own ?? (limitsTokens && estimate !== undefined ? readEstimate(estimate, request, given.model) : undefined))?.tokens
-  if (microcents === undefined && account.scopes.some(({ budget }) => budget.limitsMoney)) throw missingCost(given)
+  if (microcents === undefined && limitsMoney) {
+    throw new MissingEstimateError('estimatedCost: is missing. Give the expected cost in USD (0 asks only whether the budget is exhausted), inputTokens and a model with a price, or configure estimate(request, model).')
+  }
   if (tokens === undefined && limitsTokens) {
     throw new MissingEstimateError('inputTokens, maxOutputTokens: a token limit applies, and the request does not say how many tokens it may use. Give both (0 where there are none).')
   }
-  return { microcents: microcents ?? 0, tokens: tokens ?? 0 }
+  return { amounts: { microcents: microcents ?? 0, tokens: tokens ?? 0 }, price: undefined }
 }
 
-function missingCost(given: CheckRequest): MissingEstimateError | PricesNotConfigured {
-  if (given.inputTokens !== undefined || given.maxOutputTokens !== undefined) {
-    return new PricesNotConfigured('inputTokens: tokens were given where money is limited, and no prices are configured. Give estimatedCost in USD, or the option estimate(request, model).')
-  }
-  return new MissingEstimateError('estimatedCost: is missing. Give the expected cost in USD (0 asks only whether the budget is exhausted), or configure estimate(request, model).')
+/** The estimate of a request that brings tokens alone; `undefined` where it brings none, or nothing that has a limit needs a price. */
+function priceFirst(request: ParsedRequest, { tariff, clock }: RungSources, limitsMoney: boolean): Estimated | undefined {
+  const { given, inputTokens, maxOutputTokens } = request
+  if (inputTokens === undefined && maxOutputTokens === undefined) return undefined
+  if (!tariff.isConfigured && !limitsMoney) return undefined
+  if (inputTokens === undefined) throw new MissingEstimateError('inputTokens: is missing beside maxOutputTokens. Give the most tokens that the call reads: tokensAtMost(text) is an upper bound for a text.')
+  if (given.model === undefined && tariff.isConfigured) throw new MissingEstimateError('model: is missing, and the price of inputTokens depends on it. Name the model, or give estimatedCost in USD.')
+  const price = tariff.priceOf({ model: given.model ?? '', provider: given.provider, tenant: given.tenant, at: assertInstant(clock(), 'clock') }, NO_PRICES)
+  return { amounts: amountsAt(price, request), price }
+}
+
+/** The most that a request can use on a model of that price; `output` instead of its own maximum. */
+export function amountsAt(price: Price, { given, inputTokens = 0, maxOutputTokens }: ParsedRequest, output = maxOutputTokens): Amounts {
+  const most = output ?? mostOutput(price)
+  return { microcents: price.mostFor(inputTokens, most, given.tokenKinds), tokens: parseCount(inputTokens + most, 'inputTokens + maxOutputTokens') }
 }
 
 function readEstimate(estimate: Estimate, request: ParsedRequest, model: string | undefined): { microcents: number; tokens: number | undefined } {

@@ -25,7 +25,8 @@ const storeUnavailable: Policy<string> = () => ({ action: 'BLOCK', reason: 'the 
  */
 export function answerWithoutStore(foundation: Foundation, mode: OnStoreError, error: unknown, question: Question, asked: ReserveRequest | undefined, asksFunctions: boolean): AwayAnswer {
   const storeWasReset = isStoreReset(error)
-  if (!storeWasReset) {
+  // A session whose caps nobody knows is not one without caps.
+  if (!storeWasReset && question.account.lacksSession !== true) {
     if (mode === 'allow') return unheld(foundation, question, asksFunctions)
     const local = mode === 'local' && asked !== undefined ? byShare(foundation, question, asked, asksFunctions) : undefined
     if (local !== undefined) return local

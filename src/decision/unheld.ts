@@ -2,13 +2,15 @@
 // back. Knows nothing of why it was allowed.
 
 import type { Spender } from '../budget/index.js'
+import { UnknownSessionError } from '../errors/index.js'
 import { isStoresFailure, mayHaveChanged, recordFingerprint, type LocalHold } from '../outage/index.js'
-import type { UsageMeter } from '../session/index.js'
+import type { UsageMeter } from '../pricing/index.js'
 import { failureError, type Failure, type Recorded } from '../store/index.js'
 import type { Duration } from '../time/index.js'
 import { newId, type Foundation } from '../tracker/index.js'
 import type { Decided, Endings, Outcome, Settlement } from './decision.js'
-import { placementOn, readOutcome, settlementOf, type Holds } from './holds.js'
+import { placementOn, settlementOf, type Holds } from './holds.js'
+import type { Actual } from './outcome.js'
 import { uncounted } from './uncounted-cost.js'
 
 /** Endings of one decision without a hold; `local` is what was taken of this process's share for it. */
@@ -31,7 +33,8 @@ export class Unheld implements Endings {
   }
 
   async settle(decisionId: string, outcome: Outcome | undefined, meter: UsageMeter | undefined): Promise<Settlement> {
-    const { microcents, tokens = 0, model } = readOutcome(outcome, meter)
+    const actual = this.#holds.read(decisionId, outcome, meter, this.#decided)
+    const { microcents, tokens = 0, provider, details } = actual
     const id = this.#id
     this.#exceed(microcents)
     const { accounts, store, effects } = this.#foundation
@@ -39,11 +42,14 @@ export class Unheld implements Endings {
     let reply: Recorded | Failure
     try {
       // Asked for now, not when the decision was made: then the directory may have been away too.
-      reply = await accounts.ask<Recorded | Failure>(this.#spender, ({ scopes, tier, entry }) => {
-        return store.record({ id, fingerprint: recordFingerprint(microcents, tokens), idGiven: true, scopes, amounts: { microcents, tokens }, facts: { ...facts, tier }, entry })
-      })
+      const ask = (spender: Spender): Promise<Recorded | Failure> =>
+        accounts.ask<Recorded | Failure>(spender, ({ scopes, tier, entry }) => {
+          return store.record({ id, fingerprint: recordFingerprint(microcents, tokens), idGiven: true, scopes, amounts: { microcents, tokens }, facts: { ...facts, tier, provider: provider ?? facts.provider }, details, entry })
+        })
+      // In a session that has ended nobody counts any more: the cost is the user's all the same.
+      reply = await ask(this.#spender).catch((error: unknown) => (error instanceof UnknownSessionError ? ask({ ...this.#spender, session: undefined }) : Promise.reject(error as Error)))
     } catch (error) {
-      return this.#kept(decisionId, microcents, tokens, model, error)
+      return this.#kept(decisionId, actual, error)
     }
     if (reply.outcome !== 'recorded') throw failureError(reply, id, 'record')
     effects.announce(reply.effects)
@@ -59,20 +65,28 @@ export class Unheld implements Endings {
     return this.#holds.extend(id, ttl)
   }
 
+  failed(operation: string, error: unknown): void {
+    this.#holds.failed(operation, error)
+  }
+
+  metered(meter: UsageMeter, decided: Decided): { readonly microcents: number; readonly isComplete: boolean } {
+    return this.#holds.metered(meter, decided)
+  }
+
   usageError(id: string, error: Error): void {
     this.#holds.usageError(id, error)
   }
 
-  async #kept(decisionId: string, microcents: number, tokens: number, model: string | undefined, error: unknown): Promise<Settlement> {
+  async #kept(decisionId: string, { microcents, tokens = 0, model, provider, details }: Actual, error: unknown): Promise<Settlement> {
     const { guard } = this.#foundation
-    const placed = placementOn(this.#decided, model)
+    const placed = placementOn(this.#decided, model, provider)
     if (!isStoresFailure(error)) throw error
     const notKept = (cause: unknown): never => {
       throw uncounted(decisionId, microcents, `count them with tracker.addCost() when the store is back${mayHaveChanged(cause) ? ', if its ledger does not have them' : ''}`, cause)
     }
     // Where nobody could say which budgets it belongs to, the caller keeps it.
     if (guard === undefined || placed === undefined || placed.scopes.length === 0) return notKept(error)
-    const kept = await guard.keep({ id: this.#id, kind: 'record', microcents, tokens, model, placed }, error, () => this.#local?.told()).catch(notKept)
+    const kept = await guard.keep({ id: this.#id, kind: 'record', microcents, tokens, model, provider, details, placed }, error, () => this.#local?.told()).catch(notKept)
     return { ...settlementOf(microcents, microcents, kept === 'repeated'), queued: true }
   }
 

@@ -22,6 +22,8 @@ export function collectVerdicts(judged: Judged, callbacks: EnforcementCallbacks)
   const { context, account, policies, requestVerdicts, degradeBlocks, refused } = judged
   const early = [...requestVerdicts]
   const verdicts = policies.map((policy) => (isRequestPolicy(policy) ? (early.shift() ?? callbacks.ask(policy, context)) : callbacks.ask(policy, context)))
+  // What is left was said by the request's own caps.
+  verdicts.push(...early)
   let at = 0
   account.scopes.forEach(({ scope, windows }, index) => {
     const views = context.windows.slice(at, at + windows.length)

@@ -4,9 +4,9 @@
 import { InvalidConfigError, InvalidRequestError } from '../errors/index.js'
 import type { WindowPeriod } from '../budget/index.js'
 import type { ScopeTerms, WindowTerms } from '../store/index.js'
-import { Calendar, calendarFor, rollingRule, SubscriptionCalendar, subscriptionCalendarFor, TOTAL, type CalendarRule, type PaidPeriod } from '../time/index.js'
+import { Calendar, calendarFor, Lifetime, rollingRule, SubscriptionCalendar, subscriptionCalendarFor, TOTAL, type CalendarRule, type PaidPeriod, type Span } from '../time/index.js'
 
-type PlainPeriod = 'total' | { readonly calendar: CalendarRule } | { readonly rollingMs: number } | { readonly subscription: PaidPeriod }
+type PlainPeriod = 'total' | { readonly calendar: CalendarRule } | { readonly rollingMs: number } | { readonly subscription: PaidPeriod } | { readonly life: Span }
 
 /** One window as JSON. */
 export interface PlainWindow extends Omit<WindowTerms, 'source'> {
@@ -37,7 +37,8 @@ function plainPeriod(source: WindowPeriod, window: string): PlainPeriod {
   if (source.calendar === TOTAL) return 'total'
   if (source.calendar instanceof Calendar) return { calendar: source.calendar.rule }
   if (source.calendar instanceof SubscriptionCalendar) return { subscription: source.calendar.period }
-  throw new InvalidRequestError(`window: "${window}" follows a calendar that no rule describes, and cannot be written down. Use a calendar of calendarFor(), TOTAL, or a rolling length.`)
+  if (source.calendar instanceof Lifetime) return { life: source.calendar.span }
+  throw new InvalidRequestError(`window: "${window}" follows a calendar that no rule describes, and cannot be written down. Use a calendar of calendarFor(), TOTAL, a Lifetime, or a rolling length.`)
 }
 
 function periodFromPlain(source: PlainPeriod): WindowPeriod {
@@ -45,5 +46,6 @@ function periodFromPlain(source: PlainPeriod): WindowPeriod {
   if ('calendar' in source) return { kind: 'calendar', calendar: calendarFor(source.calendar) }
   if ('rollingMs' in source) return { kind: 'rolling', rule: rollingRule(source.rollingMs) }
   if ('subscription' in source) return { kind: 'calendar', calendar: subscriptionCalendarFor(source.subscription) }
-  throw new InvalidConfigError(`source: ${JSON.stringify(source)} is no period. Use 'total', { calendar }, { subscription } or { rollingMs }.`)
+  if ('life' in source) return { kind: 'calendar', calendar: new Lifetime(source.life) }
+  throw new InvalidConfigError(`source: ${JSON.stringify(source)} is no period. Use 'total', { calendar }, { subscription }, { life } or { rollingMs }.`)
 }

@@ -1,1 +1,2 @@
-export { UsageMeter, type UsageDetails, type UsageType } from './usage-meter.js'
+export { openSession, type OpeningEngine, type SessionConfig } from './opening.js'
+export { Session, type NestedSessionConfig, type SessionRequest, type SessionSummary } from './session.js'

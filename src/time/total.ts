@@ -2,7 +2,7 @@
 
 import type { ConsecutiveSpans, Span } from './calendar.js'
 
-/** Windows that tile time without gap or overlap: a {@link Calendar}, those of a subscription, or {@link TOTAL}. */
+/** Windows that tile time without gap or overlap: a {@link Calendar}, those of a subscription, of a single life, or {@link TOTAL}. */
 export interface Tiling {
   at(instant: number): Span
   around(instant: number): ConsecutiveSpans

@@ -6,6 +6,7 @@ import type { ScopeId, Standing } from '../enforcement/index.js'
 import { StoreUnavailableError, UnknownTierError } from '../errors/index.js'
 import { isPromise, type Directory, type DirectoryEntry, type MaybePromise, type Outdated, type PlacedScope, type ScopeTerms } from '../store/index.js'
 import { assertInstant, type Clock } from '../time/index.js'
+import type { KnownSession, Sessions } from './sessions.js'
 import { summedUp, TermsBook, type JudgedBudget, type JudgedWindow, type Judges } from './terms.js'
 
 /** One scope of a request with the windows to test, and who judges them. */
@@ -34,6 +35,10 @@ export interface Account {
   readonly standing?: Standing | undefined
   /** What the directory said of the user. */
   readonly entry: DirectoryEntry | undefined
+  /** The sessions that it counts in, from the innermost out; absent where the spender names none. Their scopes come last. */
+  readonly sessions?: readonly KnownSession[] | undefined
+  /** The store is away, and nobody here knows the caps of the session that the spender names. */
+  readonly lacksSession?: true | undefined
 }
 
 /** How often a user's directory entry may change while one request is asked. */
@@ -51,14 +56,16 @@ function isOutdated(reply: { readonly outcome: string }): reply is Outdated {
 /** Finds accounts. Its terms follow {@link Judges}, which may change between two requests. */
 export class Accounts {
   readonly plan: BudgetPlan
+  readonly sessions: Sessions
   readonly #directory: Directory
   readonly #clock: Clock
   readonly #judges: () => Judges
   readonly #own = new WeakMap<DirectoryEntry, Map<string | undefined, { readonly budget: CompiledBudget; readonly from: number; readonly until: number }>>()
   #book: TermsBook
 
-  constructor(plan: BudgetPlan, directory: Directory, clock: Clock, judges: () => Judges) {
+  constructor(plan: BudgetPlan, directory: Directory, sessions: Sessions, clock: Clock, judges: () => Judges) {
     this.plan = plan
+    this.sessions = sessions
     this.#directory = directory
     this.#clock = clock
     this.#judges = judges
@@ -83,26 +90,27 @@ export class Accounts {
     this.#currentBook().termsOf(this.plan.userBudget(tier, Object.fromEntries(given)), true, tier)
   }
 
-  /** The account of a spender while the directory is away: by the request's own tier or the default one, without overrides. */
+  /**
+   * The account of a spender while the directory is away: by the request's own tier or the default one, without overrides, and in the
+   * sessions that this process has heard of.
+   */
   findWithoutDirectory(spender: Spender): Account {
-    try {
-      return this.#assemble(spender, undefined)
-    } catch (error) {
-      // Only the directory knows this user's tier: nothing can be said of the budget.
-      if (spender.tier === undefined && error instanceof UnknownTierError) return { tier: undefined, scopes: [], entry: undefined }
-      throw error
-    }
+    const { user, session } = spender
+    const sessions = session === undefined ? undefined : this.sessions.remembered(user, session)
+    const account = this.#withoutDirectory(spender, sessions)
+    return session !== undefined && sessions === undefined ? { ...account, lacksSession: true } : account
   }
 
-  /** The account of a spender as it is now. Throws for an unknown tier or scope; answers at once where the directory does. */
+  /** The account of a spender as it is now. Throws for an unknown tier, scope or session; answers at once where the directory does. */
   find(spender: Spender): MaybePromise<Account> {
+    if (spender.session !== undefined) return this.#inSession(spender, spender.session, () => this.#directory.get(spender.user))
     return this.#from(this.#directory.get(spender.user), spender)
   }
 
   /** The account as far as this process knows: for operations that are told what was known, and say where it no longer holds. */
   findRemembered(spender: Spender): MaybePromise<Account> {
-    const { user } = spender
-    return this.#from(this.#directory.remembered === undefined ? this.#directory.get(user) : this.#directory.remembered(user), spender)
+    if (spender.session !== undefined) return this.#inSession(spender, spender.session, () => this.#remembered(spender))
+    return this.#from(this.#remembered(spender), spender)
   }
 
   /** Asks with the remembered account, and again where the store says that the directory has changed since. */
@@ -112,6 +120,12 @@ export class Accounts {
       if (!isOutdated(reply)) return reply
     }
     throw restless(spender)
+  }
+
+  /** The scopes of sessions, with the caps that are known of them. Nobody's tier matters there. */
+  sessionScopes(sessions: readonly KnownSession[]): readonly JudgedScope[] {
+    const book = this.#currentBook()
+    return sessions.map(({ scope, budget }) => new JudgedScope(scope, book.termsOf(budget, false, undefined)))
   }
 
   /**
@@ -127,11 +141,30 @@ export class Accounts {
     })
   }
 
-  #from(entry: MaybePromise<DirectoryEntry | undefined>, spender: Spender): MaybePromise<Account> {
-    return isPromise(entry) ? entry.then((known) => this.#assemble(spender, known)) : this.#assemble(spender, entry)
+  #remembered({ user }: Spender): MaybePromise<DirectoryEntry | undefined> {
+    return this.#directory.remembered === undefined ? this.#directory.get(user) : this.#directory.remembered(user)
   }
 
-  #assemble(spender: Spender, entry: DirectoryEntry | undefined): Account {
+  #from(entry: MaybePromise<DirectoryEntry | undefined>, spender: Spender, sessions?: readonly KnownSession[]): MaybePromise<Account> {
+    return isPromise(entry) ? entry.then((known) => this.#assemble(spender, known, sessions)) : this.#assemble(spender, entry, sessions)
+  }
+
+  #inSession(spender: Spender, id: string, ask: () => MaybePromise<DirectoryEntry | undefined>): MaybePromise<Account> {
+    const sessions = this.sessions.find(spender.user, id)
+    return isPromise(sessions) ? sessions.then((found) => this.#from(ask(), spender, found)) : this.#from(ask(), spender, sessions)
+  }
+
+  #withoutDirectory(spender: Spender, sessions: readonly KnownSession[] | undefined): Account {
+    try {
+      return this.#assemble(spender, undefined, sessions)
+    } catch (error) {
+      // Only the directory knows this user's tier: nothing can be said of the budget.
+      if (spender.tier === undefined && error instanceof UnknownTierError) return { tier: undefined, scopes: [], entry: undefined }
+      throw error
+    }
+  }
+
+  #assemble(spender: Spender, entry: DirectoryEntry | undefined, sessions?: readonly KnownSession[]): Account {
     const tier = this.plan.tierOf(spender.tier, entry?.tier)
     const isPlain = entry === undefined || (entry.overrides === undefined && entry.billing === undefined)
     const budget = isPlain ? this.plan.userBudget(tier) : this.#ownBudget(tier, entry)
@@ -139,8 +172,12 @@ export class Accounts {
     const own = new JudgedScope(userScope(spender.user), book.termsOf(budget, true, tier))
     const shared = this.plan.sharedScopes(spender, tier)
     const standing = entry?.billing === undefined ? undefined : standingAt(entry.billing, assertInstant(this.#clock(), 'clock'))
-    if (shared.length === 0) return { tier, scopes: [own], standing, entry }
-    return { tier, standing, scopes: [own, ...shared.map((planned) => new JudgedScope(planned.scope, book.termsOf(planned.budget, false, tier)))], entry }
+    if (shared.length === 0 && sessions === undefined) return { tier, scopes: [own], standing, entry }
+    const scopes = [own]
+    for (const { scope, budget: terms } of shared) scopes.push(new JudgedScope(scope, book.termsOf(terms, false, tier)))
+    if (sessions === undefined) return { tier, standing, scopes, entry }
+    for (const scope of this.sessionScopes(sessions)) scopes.push(scope)
+    return { tier, standing, scopes, entry, sessions }
   }
 
   /** The budget of a user of whom the directory knows more than the tier: limits of their own, or the period that they have paid for. */

@@ -88,7 +88,7 @@ export class CostTracker<Tier extends string = string, Group extends string = st
 
   /**
    * Counts a cost that has been spent, whatever the limits say: the money is gone. In all of the user's windows, and in those of
-   * the shared scopes. Rounds up to a microcent. With an `idempotencyKey` a repeat counts nothing. Rejects with
+   * the shared scopes; with a `sessionId` in that session too. Rounds up to a microcent. With an `idempotencyKey` a repeat counts nothing. Rejects with
    * `StoreUnavailableError` while the store is away: repeat it with the same `idempotencyKey` (where its `asked` is false, nothing has
    * happened).
    */
@@ -100,7 +100,7 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     const { idempotencyKey, model, provider, sessionId, metadata } = parsed
     const fingerprint = idempotencyKey === undefined ? id : fingerprintOf('record', parsed)
     const { accounts, store } = this.#foundation
-    const reply = await accounts.ask<Recorded | Failure>({ user, tier: parsed.userTier, scopes: parsed.scopes }, ({ tier, scopes, entry: known }) => {
+    const reply = await accounts.ask<Recorded | Failure>({ user, tier: parsed.userTier, scopes: parsed.scopes, session: sessionId }, ({ tier, scopes, entry: known }) => {
       return store.record({ id, fingerprint, idGiven: idempotencyKey !== undefined, scopes, amounts, facts: { user, tier, provider, model, sessionId, metadata }, entry: known })
     })
     if (reply.outcome !== 'recorded') throw failureError(reply, id, 'record')
@@ -278,8 +278,8 @@ export class CostTracker<Tier extends string = string, Group extends string = st
    */
   async audit(options: AuditOptions = {}): Promise<AuditReport> {
     assertKnownFields(options, ['repair'], 'options')
-    const { store, plan } = this.#foundation
-    return audit(store, options, newId, endingsOf(plan))
+    const { store, plan, accounts } = this.#foundation
+    return audit(store, options, newId, endingsOf(plan, await accounts.sessions.lives()))
   }
 
   /** Writes the kept entries as CSV (RFC 4180); text that a spreadsheet would run as a formula is defused. */

@@ -11,6 +11,7 @@ import { parseDuration, systemClock, type Clock } from '../time/index.js'
 import { Accounts } from './accounts.js'
 import { planConfig, type BudgetsConfig } from './config.js'
 import { EffectAnnouncer } from './effects.js'
+import { Sessions } from './sessions.js'
 import type { Judges } from './terms.js'
 
 /** The parts that a `CostTracker` and its `Bursar` share. */
@@ -50,7 +51,7 @@ export function layFoundation(config: BudgetsConfig, judges: () => Judges, away:
   if (given.keepsTenantsApart === true) assertNoneShared(plan)
   const hub = new EventHub<TrackerEvents>(warn)
   const effects = new EffectAnnouncer(hub, warn)
-  const accountsOn = ({ directory }: Store): Accounts => new Accounts(plan, directory, clock, judges)
+  const accountsOn = ({ directory, registry }: Store): Accounts => new Accounts(plan, directory, new Sessions(registry, clock), clock, judges)
   const accounts = accountsOn(given)
   if (!given.shared) return { plan, store: given, guard: undefined, clock, accounts, hub, effects, warn }
   // Only now, when nothing can fail any more: a configuration that cannot work must leave no file locked.

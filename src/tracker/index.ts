@@ -5,6 +5,7 @@ export { CostTracker, type CostTrackerConfig, type CountedCost, type RefundedCos
 export { layFoundation, warner, type Foundation } from './foundation.js'
 export { fingerprintOf, newId } from './ids.js'
 export { assertKnownFields, parseStrictly, totalTokens, withPlainMetadata, type BudgetOverride, type ContextRequest, type CostEntry, type NamedScopes, type RefundEntry, type TokenCounts } from './requests.js'
+export { assertRuns, type KnownSession } from './sessions.js'
 export type { CostSum, PeriodCost, Summary, UserSummary } from './summary.js'
 export type { JudgedWindow, Judges } from './terms.js'
 export { contextOf, largestFitting, windowViews } from './views.js'

@@ -25,6 +25,7 @@ export interface CostEntry<Tier extends string = string, Group extends string = 
   readonly tokens?: TokenCounts | undefined
   /** USD. */
   readonly cost: Usd
+  /** A session of the user: see `Bursar.session`. */
   readonly sessionId?: string | undefined
   readonly scopes?: NamedScopes<Group> | undefined
   readonly metadata?: Readonly<Record<string, unknown>> | undefined

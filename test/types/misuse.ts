@@ -108,8 +108,10 @@ export async function requests(): Promise<void> {
   await bursar.check({ userId: 'u', estimatedCost: 0.1, scopes: { tenant: 'acme' } })
   // @ts-expect-error a mistyped field
   await bursar.check({ userId: 'u', estimatedCosts: 0.1 })
-  // @ts-expect-error no user
-  await bursar.check({ estimatedCost: 0.1 })
+  // No user: inside runAs() it is the identity's.
+  await bursar.runAs({ userId: 'u', userTier: 'free' }, () => bursar.check({ estimatedCost: 0.1 }))
+  // @ts-expect-error an identity has no key of one call
+  bursar.runAs({ userId: 'u', idempotencyKey: 'k' }, () => 1)
   // @ts-expect-error scopes where no group is configured
   await new Bursar({ tiers: { free: { daily: 1 } } }).check({ userId: 'u', estimatedCost: 0.1, scopes: { team: 'search' } })
 }

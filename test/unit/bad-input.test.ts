@@ -94,7 +94,7 @@ const CASES: readonly Case[] = [
   { what: 'settling with a negative cost', call: ({ bursar, open }) => bursar.settle(open, { cost: -1 }), code: 'INVALID_AMOUNT', says: 'cost: -1 is negative' },
   { what: 'settling with nothing', call: ({ bursar, open }) => bursar.settle(open, {}), code: 'MISSING_COST', says: /^cost: is missing.*release\(\)/ },
   { what: 'settling with an unknown field', call: ({ bursar, open }) => bursar.settle(open, { cost: 1, costs: 2 } as never), code: 'INVALID_REQUEST', says: 'costs: is no known field' },
-  { what: 'settling usage without prices', call: ({ bursar, open }) => bursar.settle(open, { usage: { prompt_tokens: 5 } }), code: 'PRICES_NOT_CONFIGURED', says: 'Give cost in USD' },
+  { what: 'settling usage without prices', call: ({ bursar, open }) => bursar.settle(open, { usage: { inputTokens: 5 } }), code: 'PRICES_NOT_CONFIGURED', says: 'Give cost in USD' },
   { what: 'settling tokens that do not add up', call: ({ bursar, open }) => bursar.settle(open, { cost: 1, tokens: { input: 1, output: 2, total: 4 } }), code: 'INVALID_REQUEST', says: 'tokens.total: 4 is not the sum' },
 
   { what: 'adding a negative cost', call: ({ bursar }) => bursar.tracker.addCost({ userId: 'u', userTier: 'free', cost: -0.1 }), code: 'INVALID_AMOUNT', says: 'cost: -0.1 is negative' },

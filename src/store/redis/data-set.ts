@@ -1,7 +1,7 @@
 // One data set with everything that stands on it, and which of them a user, a request or a hold belongs to. With one partition that
 // is never a question; with many, users of one tenant are kept together and tenants apart.
 
-import type { UserRef } from '../../budget/index.js'
+import { sessionOf, type UserRef } from '../../budget/index.js'
 import type { ScopeId } from '../../enforcement/index.js'
 import { InvalidConfigError } from '../../errors/index.js'
 import type { LedgerEntry } from '../../ledger/index.js'
@@ -107,9 +107,12 @@ export class DataSets {
   }
 }
 
-function ownerOf({ kind, id, tenant }: ScopeId): string {
+function ownerOf(scope: ScopeId): string {
+  const { kind, id, tenant } = scope
   if (kind === 'tenant') return id
   if (kind === 'user') return tenant ?? id
+  const session = sessionOf(scope)
+  if (session !== undefined) return tenant ?? session.user.userId
   throw new InvalidConfigError(`redisStore.partition: 'tenant' keeps tenants apart, and the budget of ${kind} "${id}" is shared by several. Use partition: 'all', or budgets under scopes.tenant.`)
 }
 

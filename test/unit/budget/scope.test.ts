@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { assertId, parseUserKey, scopeKey, toUserRef, userScope } from '../../../src/budget/index.js'
+import { assertId, parseScopeKey, parseUserKey, scopeKey, sessionOf, sessionScope, toUserRef, userScope } from '../../../src/budget/index.js'
 
 const id = fc.string({ unit: fc.constantFrom('a', '/', '%', '2', 'F', ':', 'ü', ' ', '.'), minLength: 1, maxLength: 6 }).filter((text) => /\S/.test(text))
 const user = fc.record({ userId: id, tenant: fc.option(id, { nil: undefined }) }).map(({ userId, tenant }) => (tenant === undefined ? { userId } : { userId, tenant }))
@@ -17,6 +17,18 @@ describe('scope keys', () => {
       }),
       { numRuns: 2_000 },
     )
+  })
+
+  it('are different for sessions of different users, and lead back to user and session', () => {
+    fc.assert(
+      fc.property(user, id, user, id, (a, session, b, session2) => {
+        const same = a.userId === b.userId && a.tenant === b.tenant && session === session2
+        expect(scopeKey(sessionScope(a, session)) === scopeKey(sessionScope(b, session2))).toBe(same)
+        expect(sessionOf(parseScopeKey(scopeKey(sessionScope(a, session))))).toEqual({ user: a, sessionId: session })
+      }),
+      { numRuns: 2_000 },
+    )
+    expect(sessionOf(userScope({ userId: 'a/b' }))).toBeUndefined()
   })
 
   it('are different for different kinds', () => {

@@ -11,7 +11,7 @@ import { EndingFile } from '../../../src/outage/ending-file.js'
 import type { Ending } from '../../../src/outage/ending.js'
 import type { ScopeTerms, Settled } from '../../../src/store/index.js'
 import { plainScopes, scopesFromPlain } from '../../../src/outage/terms-text.js'
-import { subscriptionCalendarFor } from '../../../src/time/index.js'
+import { Lifetime, subscriptionCalendarFor } from '../../../src/time/index.js'
 import { teamOf, userOf, windowOf } from '../../../src/testing/contract/kit.js'
 import { manualClock } from '../../../src/testing/index.js'
 import { strictBudgetEnforcement } from '../../../policies/index.js'
@@ -386,6 +386,10 @@ describe('a queue on disk', () => {
     const paid = userOf('ada', { ...windowOf(3, { period: 'monthly' }), source: { kind: 'calendar', calendar: subscriptionCalendarFor(period) } })
     const [paidAgain] = scopesFromPlain(JSON.parse(JSON.stringify(plainScopes([paid]))))
     expect((paidAgain as ScopeTerms).windows.map(({ source }) => (source as { calendar: unknown }).calendar), 'the month of a subscription').toEqual([subscriptionCalendarFor(period)])
+    const life = new Lifetime({ startsAt: Date.UTC(2026, 0, 20), endsAt: Date.UTC(2026, 1, 20) })
+    const session = userOf('ada', { ...windowOf(3, { period: 'total' }), source: { kind: 'calendar', calendar: life } })
+    const [sessionAgain] = scopesFromPlain(JSON.parse(JSON.stringify(plainScopes([session]))))
+    expect((sessionAgain as ScopeTerms).windows.map(({ source }) => (source as unknown as { calendar: Lifetime }).calendar.span), 'the life of a session').toEqual([life.span])
     const odd = { ...windowOf(1), source: { kind: 'calendar' as const, calendar: { at: () => ({ startsAt: 0, endsAt: 1 }), around: () => [] as never } } }
     expect(() => plainScopes([userOf('ada', odd)])).toThrow(/no rule describes/)
   })

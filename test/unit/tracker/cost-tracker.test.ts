@@ -14,12 +14,20 @@ function tracking(config: Partial<CostTrackerConfig> = {}) {
 
 describe('addCost', () => {
   it('counts a cost in every window of the user, limited or not', async () => {
-    const { tracker } = tracking()
+    const store = memoryStore({ clock: manualClock() })
+    const { tracker } = tracking({ store })
+    await new Bursar({ ...base, clock: manualClock(), store }).session({ userId: 'u', userTier: 'free', id: 's', maxCost: 1 })
     expect(await tracker.addCost({ userId: 'u', userTier: 'free', model: 'gpt-4o', provider: 'openai', tokens: { input: 10, output: 5 }, cost: 0.03, sessionId: 's', metadata: { k: 1 } })).toMatchObject({ cost: 0.03, exact: { microcents: 3_000_000 }, replayed: false })
     const { periodCosts } = await tracker.getUserSummary('u', 'free')
     expect(Object.keys(periodCosts)).toEqual(['daily', 'weekly', 'monthly'])
     expect(Object.values(periodCosts).map(({ cost }) => cost)).toEqual([0.03, 0.03, 0.03])
     expect((await entriesOf(tracker))[0]).toMatchObject({ kind: 'recorded', at: START, userId: 'u', tier: 'free', sessionId: 's', provider: 'openai', requestedModel: 'gpt-4o', model: 'gpt-4o', microcents: 3_000_000, tokens: 15, metadata: { k: 1 } })
+  })
+
+  it('refuses a session that is none of the user’s, and counts nothing', async () => {
+    const { tracker } = tracking()
+    await expect(tracker.addCost({ userId: 'u', userTier: 'free', cost: 0.03, sessionId: 's' })).rejects.toMatchObject({ code: 'UNKNOWN_SESSION', sessionId: 's' })
+    expect(await tracker.getUserCost('u')).toBe(0)
   })
 
   it('counts it whatever the limits say', async () => {

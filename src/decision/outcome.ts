@@ -1,0 +1,183 @@
+// What a call reported, turned into integers before the store is asked, so that bad input changes nothing: a cost as it was given,
+// usage by its price, or what was metered.
+
+import { z } from 'zod'
+import { countSchema, idSchema, usdSchema } from '../budget/index.js'
+import { InvalidRequestError, MissingCostError } from '../errors/index.js'
+import type { CostDetails } from '../ledger/index.js'
+import { formatUsd, parseUsd, saturatingAdd } from '../money/index.js'
+import { REPORTED, reportedCost, type MeteredModel, type Price, type PriceQuery, type Usage, type UsageMeter } from '../pricing/index.js'
+import { assertInstant, type Clock } from '../time/index.js'
+import { parseStrictly, totalTokens } from '../tracker/index.js'
+import type { Decided, Outcome } from './decision.js'
+import type { Tariff } from './tariff.js'
+
+/** What a call cost, in integers. */
+export interface Actual {
+  readonly microcents: number
+  readonly tokens: number | undefined
+  /** The model that answered, where it is not the decision's by another name. */
+  readonly model: string | undefined
+  readonly provider: string | undefined
+  readonly details: CostDetails | undefined
+}
+
+const NOTHING_REPORTED: Outcome = Object.freeze({})
+const NO_BOOK = 'what its tokens cost is not configured. Give cost in USD, or configure prices (priceBook() of bursar/prices).'
+const outcomeSchema = z.strictObject({
+  cost: usdSchema.optional(),
+  usage: z.custom<Usage>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'must be a Usage: convert the object of a provider with openaiUsage() or anthropicUsage()').optional(),
+  tokens: z.union([countSchema, z.record(z.string(), countSchema)]).optional(),
+  model: idSchema.optional(),
+  provider: idSchema.optional(),
+  estimated: z.literal(true).optional(),
+})
+
+/** Reads outcomes by one set of prices. */
+export class OutcomeReader {
+  readonly tariff: Tariff
+  readonly #clock: Clock
+
+  constructor(tariff: Tariff, clock: Clock) {
+    this.tariff = tariff
+    this.#clock = clock
+  }
+
+  /**
+   * The integers of what a call reported. What it says itself counts before what was metered; a cost counts before usage. A cost is that
+   * of everything; a usage is that of the model that answered: what was metered under the name of another one, which was tried before it,
+   * is added. What was metered for the model that answered counts before a usage that is only `estimated`. Throws `MissingCostError`,
+   * `PricesNotConfigured`, `UnpricedModelError` or what is wrong with it.
+   */
+  read(outcome: Outcome | undefined, meter: UsageMeter | undefined, decided: Decided | undefined): Actual {
+    if (outcome !== undefined && isPlainOutcome(outcome) && outcome.cost !== undefined) return plainActual(outcome.cost, meter)
+    const given = outcome === undefined ? NOTHING_REPORTED : (parseStrictly(outcomeSchema, outcome, 'outcome') as Outcome)
+    const tokens = given.tokens === undefined ? undefined : totalTokens(given.tokens, 'tokens')
+    if (given.usage !== undefined) return this.#ofUsage(given, given.usage, tokens, meter, decided)
+    if (given.cost !== undefined) {
+      const { microcents, tokens: metered, details } = plainActual(given.cost, meter)
+      return { microcents, tokens: tokens ?? metered, ...this.#answered(given, decided), details: marked(details, given) }
+    }
+    if (meter === undefined || !meter.used) {
+      throw new MissingCostError('cost: is missing, and nothing was metered. Give cost in USD or usage, meter usage with addUsage(), or release() a call that was not made.')
+    }
+    return this.#ofMeter(given, meter, tokens, decided)
+  }
+
+  /** What was metered costs at least so much: with prices where there are any, else what came with a cost. */
+  metered(meter: UsageMeter, decided: Decided): { readonly microcents: number; readonly isComplete: boolean } {
+    try {
+      return { microcents: this.#ofMeter(NOTHING_REPORTED, meter, undefined, decided).microcents, isComplete: true }
+    } catch {
+      return { microcents: meter.pricedMicrocents, isComplete: false }
+    }
+  }
+
+  #ofUsage(given: Outcome, usage: Usage, tokens: number | undefined, meter: UsageMeter | undefined, decided: Decided | undefined): Actual {
+    const metered = meter?.models ?? []
+    const others = metered.filter((entry) => this.#isOther(entry, given, decided))
+    if (meter !== undefined && given.estimated === true && given.cost === undefined && others.length < metered.length) return this.#ofMeter({ ...given, estimated: undefined }, meter, undefined, decided)
+    const reported = reportedCost(usage)
+    const counts = countsOf(usage)
+    const own = given.cost === undefined ? undefined : parseUsd(given.cost, 'cost', 'round-up')
+    if (own !== undefined && reported !== undefined && own !== reported) {
+      throw new InvalidRequestError(`cost: ${formatUsd(own)} USD was given, and usage.cost says ${formatUsd(reported)} USD. A call has one cost: give one of them.`)
+    }
+    const known = own ?? reported
+    const answered = this.#answered(given, decided)
+    const versions = new Set<string>()
+    let microcents = known
+    if (microcents === undefined) {
+      const price = this.#priceOf(given, decided, 'usage')
+      microcents = price.costOf(usage)
+      versions.add(price.version)
+    } else if (own === undefined) versions.add(REPORTED)
+    // A cost of the call's own is that of everything.
+    if (own === undefined) for (const other of others) microcents = saturatingAdd(microcents, this.#costOf(other, given, decided, versions))
+    const all = others.reduce(withTokens, counts)
+    // One that says its cost alone says nothing of tokens; one of images or seconds says that there were none.
+    const used = tokens ?? (Object.keys(all).length === 0 ? undefined : saturatingAdd(all['inputTokens'] ?? 0, all['outputTokens'] ?? 0))
+    return { microcents, tokens: used, ...answered, details: marked({ priceVersion: joined(versions), usage: all, labels: meter?.labels }, given) }
+  }
+
+  #ofMeter(given: Outcome, meter: UsageMeter, tokens: number | undefined, decided: Decided | undefined): Actual {
+    let microcents = 0
+    const versions = new Set<string>()
+    for (const entry of meter.models) microcents = saturatingAdd(microcents, this.#costOf(entry, given, decided, versions))
+    const { inputTokens, outputTokens, labels } = meter
+    const details = marked({ priceVersion: joined(versions), usage: { inputTokens, outputTokens }, labels }, given)
+    return { microcents, tokens: tokens ?? meter.tokens, ...this.#answered(given, decided), details }
+  }
+
+  #costOf({ model, provider, microcents, unpriced }: MeteredModel, given: Outcome, decided: Decided | undefined, versions: Set<string>): number {
+    if (unpriced === undefined) return microcents
+    const { inputTokens, outputTokens } = unpriced
+    const price = this.#priceOf({ model: model ?? given.model, provider: provider ?? given.provider }, decided, 'addUsage')
+    versions.add(price.version)
+    return saturatingAdd(microcents, price.costOf({ inputTokens, outputTokens }))
+  }
+
+  /** True for what another model has used than the one that answered. */
+  #isOther({ model, provider }: MeteredModel, given: Outcome, decided: Decided | undefined): boolean {
+    const query = this.#query(decided)
+    const answering = { model: given.model ?? query.model, provider: given.provider ?? query.provider }
+    if (provider !== undefined && answering.provider !== undefined && provider !== answering.provider) return true
+    return model !== undefined && answering.model !== undefined && !this.tariff.isSameModel(model, answering.model, { ...query, provider: answering.provider })
+  }
+
+  #priceOf({ model, provider }: Pick<Outcome, 'model' | 'provider'>, decided: Decided | undefined, field: string): Price {
+    const query = this.#query(decided)
+    const named = model ?? query.model
+    if (named === undefined && this.tariff.isConfigured) throw new InvalidRequestError(`model: is missing, and the price of ${field} depends on it. Give the model that answered, or cost in USD.`)
+    // Another provider has models and prices of its own; the request's is not asked for them.
+    return this.tariff.priceOf({ ...query, model: named ?? '', provider: provider ?? query.provider }, `${field}: ${NO_BOOK}`)
+  }
+
+  #answered({ model, provider }: Outcome, decided: Decided | undefined): { readonly model: string | undefined; readonly provider: string | undefined } {
+    const query = this.#query(decided)
+    const elsewhere = provider === query.provider ? undefined : provider
+    if (model === undefined || query.model === undefined || elsewhere !== undefined) return { model, provider: elsewhere }
+    return { model: this.tariff.isSameModel(model, query.model, query) ? query.model : model, provider: undefined }
+  }
+
+  #query(decided: Decided | undefined): Omit<PriceQuery, 'model'> & { readonly model: string | undefined } {
+    return decided?.priced() ?? { model: undefined, at: assertInstant(this.#clock(), 'clock') }
+  }
+}
+
+/** True for an outcome that the schema accepts and that has a cost alone: most have, and need no schema (see isPlainRequest). */
+export function isPlainOutcome(outcome: unknown): outcome is Outcome {
+  if (typeof outcome !== 'object' || outcome === null) return false
+  for (const field in outcome) {
+    const content = (outcome as Record<string, unknown>)[field]
+    if (field !== 'cost' || (typeof content !== 'string' && !Number.isFinite(content))) return false
+  }
+  return true
+}
+
+function plainActual(cost: number | string, meter: UsageMeter | undefined): Actual {
+  const microcents = parseUsd(cost, 'cost', 'round-up')
+  if (meter?.used !== true) return { microcents, tokens: undefined, model: undefined, provider: undefined, details: undefined }
+  const { tokens, inputTokens, outputTokens, labels } = meter
+  return { microcents, tokens, model: undefined, provider: undefined, details: { usage: { inputTokens, outputTokens }, labels } }
+}
+
+/** The counts of a usage that was read, as the ledger keeps them. */
+function countsOf(usage: Usage): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(usage).filter(([field, count]) => field !== 'cost' && count !== undefined)) as Record<string, number>
+}
+
+function withTokens(counts: Readonly<Record<string, number>>, { inputTokens, outputTokens }: MeteredModel): Readonly<Record<string, number>> {
+  return { ...counts, inputTokens: saturatingAdd(counts['inputTokens'] ?? 0, inputTokens), outputTokens: saturatingAdd(counts['outputTokens'] ?? 0, outputTokens) }
+}
+
+function joined(versions: ReadonlySet<string>): string | undefined {
+  return versions.size === 0 ? undefined : [...versions].join(' ')
+}
+
+function marked(details: CostDetails | undefined, { estimated }: Outcome): CostDetails | undefined {
+  const all = estimated === true ? { ...details, estimated } : details
+  if (all === undefined) return undefined
+  const known = Object.entries(all).filter(([, value]) => value !== undefined)
+  return known.length === 0 ? undefined : Object.fromEntries(known)
+}

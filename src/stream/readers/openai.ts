@@ -1,0 +1,74 @@
+// What the pieces of OpenAI's streams say: chat completions, as many other providers send them too, and responses.
+
+import { openaiUsage } from '../../pricing/index.js'
+import type { StreamReader, StreamReading } from '../reading.js'
+
+type Fields = Readonly<Record<string, unknown>>
+
+const WRITTEN = ['content', 'refusal', 'reasoning_content', 'reasoning'] as const
+const LAST_EVENTS: readonly unknown[] = ['response.completed', 'response.incomplete', 'response.failed']
+const NOT_TEXT = 'response.audio.delta'
+
+/**
+ * Reads one stream of chat completion chunks, completions, or response events; other pieces say nothing. A usage is the last word once the
+ * model has finished: some providers send the count so far with every chunk. OpenAI sends it only where the request has
+ * `stream_options: { include_usage: true }` (responses always do). Throws `InvalidRequestError` and `InvalidAmountError` for a usage that
+ * is none. A reader is for one stream.
+ */
+export function openaiReader(): StreamReader {
+  let hasFinished = false
+  return (piece) => {
+    if (!isFields(piece)) return undefined
+    if (isResponseEvent(piece)) return readEvent(piece)
+    if (!isChatChunk(piece)) return undefined
+    const choices = (piece['choices'] as unknown[]).filter(isFields)
+    hasFinished ||= choices.some(({ finish_reason: reason }) => typeof reason === 'string')
+    return { ...readAnswer(piece, hasFinished || choices.length === 0), text: choices.map(textOf).join('') }
+  }
+}
+
+/** True for what {@link openaiReader} reads. */
+export function isOpenaiPiece(piece: unknown): boolean {
+  return isFields(piece) && (isResponseEvent(piece) || isChatChunk(piece))
+}
+
+function isChatChunk(piece: Fields): boolean {
+  return Array.isArray(piece['choices'])
+}
+
+function isResponseEvent({ type }: Fields): boolean {
+  return typeof type === 'string' && type.startsWith('response.')
+}
+
+function readEvent({ type, delta, response }: Fields): StreamReading {
+  if (typeof delta === 'string' && type !== NOT_TEXT) return { text: delta }
+  return isFields(response) ? readAnswer(response, LAST_EVENTS.includes(type)) : {}
+}
+
+function readAnswer({ model, usage }: Fields, isLast: boolean): StreamReading {
+  return {
+    ...(typeof model === 'string' && model !== '' && { model }),
+    ...(isFields(usage) && { usage: openaiUsage(usage), isFinal: isLast }),
+  }
+}
+
+function textOf({ delta, text }: Fields): string {
+  if (!isFields(delta)) return plain(text)
+  const { tool_calls: tools, function_call: called, audio } = delta
+  const calls = [...(Array.isArray(tools) ? tools : []).filter(isFields).map(({ function: fn, custom }) => fn ?? custom), called].filter(isFields)
+  return [
+    ...WRITTEN.map((field) => plain(delta[field])),
+    ...calls.flatMap(({ name, arguments: given, input }) => [plain(name), plain(given), plain(input)]),
+    isFields(audio) ? plain(audio['transcript']) : '',
+  ].join('')
+}
+
+/** Some providers write lists of parts: their text is in there, and somewhat more. */
+function plain(value: unknown): string {
+  if (typeof value === 'string') return value
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : ''
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
