@@ -1,5 +1,5 @@
-// The whole of bursar at work: users of three plans call a model at the same time through the official OpenAI SDK, against a
-// stand-in on this machine. In the end bursar and the stand-in must agree to the microcent.
+// The whole of bursar at work: users of three plans call models at the same time through the OpenAI SDK, the Anthropic SDK and the AI
+// SDK, against a stand-in on this machine. Prices are the price book's. In the end bursar and the stand-in must agree to the microcent.
 // Run it: npm run demo. `npm run demo -- --store redis://127.0.0.1:6379` or `--store sqlite:./demo.db` keeps the budgets there,
 // `--processes 4` lets several processes share them, `--keep` leaves the data. `--miscount ben` makes the stand-in count wrongly,
 // to see the check notice.
@@ -40,7 +40,8 @@ async function run({ store, processes, keep, miscount }: DemoOptions, signal: Ab
   signal.throwIfAborted()
 
   const total = USERS.reduce((sum, { calls }) => sum + calls, 0)
-  console.log(`bursar demo: ${USERS.length} users make ${total} calls to a stand-in for the OpenAI API (${standIn.url}, process ${standIn.pid})`)
+  const counterpart = `a stand-in for OpenAI and Anthropic (${standIn.url}, process ${standIn.pid})`
+  console.log(`bursar demo: ${USERS.length} users make ${total} calls through three SDKs to ${counterpart}`)
   console.log(`  budgets: ${where}\n  callers: ${crew.who}\n\n${head()}\n`)
   const progress = new Progress(total)
   const books = new Books()

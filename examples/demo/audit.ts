@@ -1,22 +1,26 @@
-// Compares what was counted independently of one another, as integers: the application's settlements, bursar's windows,
+// Compares what was counted independently of one another, as integers: the settlements that were announced, bursar's windows,
 // summaries and ledger, and the stand-in's own bill. Every difference becomes a sentence.
 
 import { parseUsd, type WindowView } from 'bursar'
 import { ONLY_WARNED, thresholdsOf, type DemoBursar } from './budgets.js'
-import { countLedger, NOTHING_WRITTEN, type LedgerCount } from './ledger.js'
-import type { ServedBill } from './stand-in-process.js'
-import { limitKey, type Books, type Counts } from './tally.js'
-import { USERS, type User } from './traffic.js'
+import { apiKeyOf, nameOf } from './identity.js'
+import { countLedger, NOTHING_WRITTEN, sumOf, type LedgerCount } from './ledger.js'
+import type { ServedBill, ServedCount } from './stand-in-process.js'
+import { limitKey, Tally, type Books, type Counts } from './tally.js'
+import { SDKS, USERS, type Sdk, type User } from './traffic.js'
 
-/** One user, or one shared budget, with what was counted. Money is microcents. */
+/** One user, one shared budget, or one integration, with what was counted. Money is microcents. */
 export interface Row {
   readonly name: string
   readonly tier: string
-  readonly tally: Counts | undefined
+  /** Which integration a user's calls went through. */
+  readonly sdk?: Sdk
+  readonly tally?: Counts
   readonly spent: number
-  readonly limit: number
+  /** Absent for an integration. */
+  readonly limit?: number
   /** The most that was spent and held at once: as decisions saw it, and at least what the ledger shows. */
-  readonly peak: number
+  readonly peak?: number
   readonly served: number
   /** All counts of this row are the same. */
   readonly agrees: boolean
@@ -26,6 +30,9 @@ export interface Row {
 export interface Audit {
   readonly users: readonly Row[]
   readonly shared: readonly Row[]
+  readonly integrations: readonly Row[]
+  /** What all calls used, as the ledger has it, by the fields of bursar's usage. */
+  readonly usage: Readonly<Record<string, number>>
   /** How many thresholds were announced. */
   readonly alerts: number
   /** What the engine's own audit of the store says, in one line. */
@@ -40,6 +47,8 @@ export interface Evidence {
   readonly books: Books
   readonly bill: ServedBill
 }
+
+const NOTHING_SERVED: ServedCount = { requests: 0, failed: 0, inputTokens: 0, outputTokens: 0, microcents: 0 }
 
 interface Comparing extends Evidence {
   readonly ledger: ReadonlyMap<string, LedgerCount>
@@ -68,19 +77,21 @@ export async function audit(evidence: Evidence): Promise<Audit> {
     }
   }
   const sharedRows = [...shared.values()].map(({ window, members }) => auditShared(window, members, comparing))
+  const integrations = SDKS.map((sdk) => auditIntegration(sdk, rows.filter((row) => row.sdk === sdk), comparing))
   const { totalCost } = await bursar.tracker.getSummary()
   const totals = { 'the stand-in': bill.total.microcents, 'the summary': parseUsd(totalCost, 'totalCost', 'refuse') }
   compare('in total', 'microcents', totals, differences)
   const storeAudit = await auditStore(bursar, differences)
-  return { users: rows, shared: sharedRows, alerts: evidence.books.alerts.length, storeAudit, differences }
+  const usage = sumOf(SDKS.map((sdk) => comparing.ledger.get(nameOf(sdk))?.usage ?? {}))
+  return { users: rows, shared: sharedRows, integrations, usage, alerts: evidence.books.alerts.length, storeAudit, differences }
 }
 
-async function auditUser({ id, tier }: User, window: WindowView, comparing: Comparing): Promise<Row> {
+async function auditUser({ id, tier, sdk }: User, window: WindowView, comparing: Comparing): Promise<Row> {
   const { bursar, books, bill, ledger, differences } = comparing
   const before = differences.length
   const tally = books.of(id)
   const written = ledger.get(limitKey(window)) ?? NOTHING_WRITTEN
-  const served = bill.users[id] ?? { requests: 0, failed: 0, microcents: 0 }
+  const served = bill.users[id] ?? NOTHING_SERVED
   const { spent } = window.exact
   const { totalCost } = await bursar.tracker.getUserSummary(id, tier)
   const counts = {
@@ -94,9 +105,12 @@ async function auditUser({ id, tier }: User, window: WindowView, comparing: Comp
   const { settled, failed, overageMicrocents } = tally
   compare(id, 'answered calls', { settlements: settled, 'the ledger': written.settled, 'the stand-in': served.requests }, differences)
   compare(id, 'failed calls', { releases: failed, 'the ledger': written.released, 'the stand-in': served.failed }, differences)
+  compare(id, 'calls', { 'the price book priced': settled - written.unpriced, settlements: settled }, differences)
+  // The stand-in always says what was used: there is nothing to estimate, and nothing but exact costs is compared here.
+  if (written.estimated !== 0) differences.push(`${id}: ${written.estimated} calls were charged an estimate`)
   if (overageMicrocents !== 0) differences.push(`${id}: calls cost ${grouped(overageMicrocents)} microcents more than was held for them`)
   const limits = auditLimit(id, tier, window, comparing)
-  return { name: id, tier, tally, spent, ...limits, served: served.microcents, agrees: differences.length === before }
+  return { name: id, tier, sdk, tally, spent, ...limits, served: served.microcents, agrees: differences.length === before }
 }
 
 function auditShared(window: WindowView, members: readonly Row[], comparing: Comparing): Row {
@@ -108,11 +122,28 @@ function auditShared(window: WindowView, members: readonly Row[], comparing: Com
   const served = members.reduce((sum, row) => sum + row.served, 0)
   compare(name, 'microcents', { 'the budget': exact.spent, 'the ledger': written.microcents, 'the stand-in': served }, differences)
   const limits = auditLimit(name, 'shared', window, comparing)
-  return { name, tier: 'shared', tally: undefined, spent: exact.spent, ...limits, served, agrees: differences.length === before }
+  return { name, tier: 'shared', spent: exact.spent, ...limits, served, agrees: differences.length === before }
+}
+
+/** The ledger knows an integration by what the identity said, the stand-in by the API key. */
+function auditIntegration(sdk: Sdk, members: readonly Row[], { bill, ledger, differences }: Comparing): Row {
+  const before = differences.length
+  const name = nameOf(sdk)
+  const written = ledger.get(name) ?? NOTHING_WRITTEN
+  const served = bill.keys[apiKeyOf(sdk)] ?? NOTHING_SERVED
+  const tally = new Tally()
+  for (const row of members) if (row.tally !== undefined) tally.add(row.tally)
+  const budgets = members.reduce((sum, { spent }) => sum + spent, 0)
+  const counts = { settlements: tally.microcents, 'the budgets': budgets, 'the ledger': written.microcents, 'the stand-in': served.microcents }
+  compare(name, 'microcents', counts, differences)
+  compare(name, 'answered calls', { settlements: tally.settled, 'the ledger': written.settled, 'the stand-in': served.requests }, differences)
+  compare(name, 'tokens read', { 'the ledger': written.usage['inputTokens'] ?? 0, 'the stand-in': served.inputTokens }, differences)
+  compare(name, 'tokens written', { 'the ledger': written.usage['outputTokens'] ?? 0, 'the stand-in': served.outputTokens }, differences)
+  return { name, tier: `${members.length} users`, tally, spent: written.microcents, served: served.microcents, agrees: differences.length === before }
 }
 
 /** What has to be true of every limit: nothing is held any more, it was never passed, and each threshold was announced once. */
-function auditLimit(name: string, tier: string, window: WindowView, comparing: Comparing): Pick<Row, 'limit' | 'peak'> {
+function auditLimit(name: string, tier: string, window: WindowView, comparing: Comparing): { limit: number; peak: number } {
   const { books, ledger, differences } = comparing
   const key = limitKey(window)
   const { spent, held } = window.exact

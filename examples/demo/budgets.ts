@@ -1,7 +1,7 @@
 // The budgets of the demo: three plans, a team and a budget for everybody, and the policy that judges the plans.
 
-import { Bursar, definePolicy, formatUsd, type Store } from 'bursar'
-import { costMicrocents } from './prices.js'
+import { Bursar, definePolicy, type Store } from 'bursar'
+import { priceBook } from 'bursar/prices'
 import type { Tier } from './traffic.js'
 
 /** What happens on each plan, in percent of its limit. */
@@ -23,7 +23,7 @@ export function thresholdsOf(tier: string): readonly number[] {
 /** The plans in words, for the head of the demo. */
 export const IN_WORDS: readonly (readonly [string, string, string])[] = [
   ['free', '$0.10 a day each', 'WARN from 80 %, BLOCK at 100 %'],
-  ['pro', '$1.00 a day each', 'WARN from 80 %, DEGRADE to gpt-4o-mini from 90 %, BLOCK at 100 %'],
+  ['pro', '$1.00 a day each', 'WARN from 80 %, DEGRADE to a cheaper model from 90 %, BLOCK at 100 %'],
   ['enterprise', '$5.00 a day each', 'WARN from 90 %, never blocked by its own limit'],
   ['team research', '$1.50 a day together', 'WARN from 80 %, BLOCK at 100 %, whatever the plan says'],
   ['everybody', '$20.00 a day together', 'WARN from 80 %, BLOCK at 100 %'],
@@ -37,12 +37,12 @@ export function openBursar(store: Store) {
   return new Bursar({
     tiers: { free: { daily: '0.10' }, pro: { daily: '1.00' }, enterprise: { daily: '5.00' } },
     policies: [plans],
-    ladder: { 'gpt-4o': 'gpt-4o-mini' },
+    // What each call may cost before it is made, and what it did cost, says the price book: nothing else here knows a price.
+    prices: priceBook(),
+    ladder: { 'gpt-4o': 'gpt-4o-mini', 'claude-sonnet-4-6': 'claude-haiku-4-5' },
     scopes: { team: { research: { daily: '1.50' } } },
     global: { daily: '20.00' },
     timeZone: zoneFarFromMidnight(),
-    // An upper bound of what the call can cost on each model, so that no call can cost more than is held for it.
-    estimate: ({ inputTokens = 0, maxOutputTokens = 0 }, model) => formatUsd(costMicrocents(model, inputTokens, maxOutputTokens)),
     store,
     // Longer than usual: the demo loads a small machine with several processes.
     storeTimeout: '5s',

@@ -6,10 +6,10 @@ import { IN_WORDS } from './budgets.js'
 import { callsIn, Tally, type Counts } from './tally.js'
 
 const ACTIONS: readonly EnforcementAction[] = ['ALLOW', 'WARN', 'DEGRADE', 'BLOCK']
-const HEADINGS = ['user', 'tier', 'calls', ...ACTIONS, 'failed', 'spent $', 'limit $', 'peak', 'stand-in $', '']
+const HEADINGS = ['user', 'tier', 'through', 'calls', ...ACTIONS, 'failed', 'spent $', 'limit $', 'peak', 'stand-in $', '']
 /** Calls, actions, failed. */
 const COUNTS = 2 + ACTIONS.length
-const LEFT_ALIGNED = new Set([0, 1, HEADINGS.length - 1])
+const LEFT_ALIGNED = new Set([0, 1, 2, HEADINGS.length - 1])
 
 /** The plans, in words. */
 export function head(): string {
@@ -26,7 +26,7 @@ export class Progress {
     this.#total = total
   }
 
-  /** Called when a call has ended. */
+  /** Called when a call has been decided on. */
   count(action: EnforcementAction): void {
     this.#actions[action] += 1
     const calls = callsIn({ actions: this.#actions })
@@ -44,23 +44,22 @@ export class Progress {
   }
 }
 
-/** The table: the users, all of them together, and the shared budgets. */
-export function table({ users, shared }: Audit): string {
+/** The table: the users, the shared budgets, and the integrations. */
+export function table({ users, shared, integrations }: Audit): string {
   const all = sumOf(users)
-  const cells = [...users, ...shared].map((row) => cellsOf(row, row.name === 'everybody' ? all : row.tally))
+  const cells = [...users, ...shared, ...integrations].map((row) => cellsOf(row, row.name === 'everybody' ? all : row.tally))
   const lines = aligned([HEADINGS, ...cells], (column) => LEFT_ALIGNED.has(column)).split('\n')
   const rule = `  ${'-'.repeat(Math.max(...lines.map((line) => line.length)) - 2)}`
-  lines.splice(1 + users.length, 0, rule)
-  lines.splice(1, 0, rule)
+  for (const above of [1 + users.length + shared.length, 1 + users.length, 1]) lines.splice(above, 0, rule)
   return lines.join('\n')
 }
 
-function cellsOf({ name, tier, spent, limit, peak, served, agrees }: Row, tally: Counts | undefined): string[] {
+function cellsOf({ name, tier, sdk, spent, limit, peak, served, agrees }: Row, tally: Counts | undefined): string[] {
   const counts = tally === undefined ? [] : [callsIn(tally), ...ACTIONS.map((action) => tally.actions[action]), tally.failed]
   const cells = Array.from({ length: COUNTS }, (_, column) => String(counts[column] ?? ''))
   // Rounded down: 100.0 % is the limit itself, and never a little less.
-  const percent = `${(Math.floor((peak * 1_000) / limit) / 10).toFixed(1)} %`
-  return [name, tier, ...cells, usd(spent), formatUsd(limit), percent, usd(served), agrees ? 'agree' : 'DIFFER']
+  const full = limit === undefined || peak === undefined ? ['', ''] : [formatUsd(limit), `${(Math.floor((peak * 1_000) / limit) / 10).toFixed(1)} %`]
+  return [name, tier, sdk ?? '', ...cells, usd(spent), ...full, usd(served), agrees ? 'agree' : 'DIFFER']
 }
 
 /** The counts of several users together. */
@@ -71,7 +70,7 @@ function sumOf(users: readonly Row[]): Counts {
 }
 
 /** What the comparison comes to: what was found to be true, or what differs. */
-export function conclusion({ users, alerts, storeAudit, differences }: Audit, seconds: number): string {
+export function conclusion({ users, usage, alerts, storeAudit, differences }: Audit, seconds: number): string {
   const { actions, settled, failed, microcents } = sumOf(users)
   const lines = [
     'failed: calls that the stand-in answered with 500',
@@ -85,13 +84,22 @@ export function conclusion({ users, alerts, storeAudit, differences }: Audit, se
   }
   lines.push(
     `no limit that blocks was passed: at each of ${actions.ALLOW + actions.WARN + actions.DEGRADE} admissions, spent + held stayed within it`,
-    `no call cost more than was held for it: ${settled} calls were settled, none with an overage`,
+    `every cost is the price book's: ${settled} calls were settled at what the provider said was used, none at an estimate`,
+    tokensIn(usage),
+    'no call cost more than was held for it: none was settled with an overage',
     `nothing is left held: the holds of ${failed} failed calls were released, the others settled`,
     `${alerts} thresholds were crossed, each announced once`,
     storeAudit,
   )
-  const verdict = `agree: settlements, budgets, ledger and the stand-in counted the same $${usd(microcents)}, user by user ${took}`
+  const verdict = `agree: settlements, budgets, ledger and the stand-in counted the same $${usd(microcents)}, user by user and SDK by SDK ${took}`
   return [...lines.map(indented), '', verdict].join('\n')
+}
+
+/** What was used, in words: everything but fresh text has a price of its own somewhere. */
+function tokensIn(usage: Audit['usage']): string {
+  const of = (field: string): string => (usage[field] ?? 0).toLocaleString('en-US')
+  const cache = `${of('cachedInputTokens')} from a cache, ${of('cacheWriteTokens')} written to one, ${of('cacheWrite1hTokens')} of them for an hour`
+  return `tokens: ${of('inputTokens')} read (${cache}), ${of('outputTokens')} written (${of('reasoningTokens')} as reasoning)`
 }
 
 function indented(line: string): string {

@@ -2,9 +2,8 @@
 // nothing of processes.
 
 import type { EnforcementAction } from 'bursar'
-import OpenAI from 'openai'
 import type { DemoBursar } from './budgets.js'
-import { ask } from './client.js'
+import { ask, openCallers } from './client.js'
 import { Books, type Report } from './tally.js'
 import { callsOf, USERS, type Call, type User } from './traffic.js'
 
@@ -19,7 +18,7 @@ export interface Share {
 /** What else a worker needs. */
 export interface Workplace {
   readonly bursar: DemoBursar
-  /** Called when a call has ended. */
+  /** Called when a call has been decided on. */
   readonly onCall: (action: EnforcementAction) => void
   /** Makes the worker stop after the calls that are running. */
   readonly signal: AbortSignal
@@ -27,10 +26,15 @@ export interface Workplace {
 
 /** Makes a share of the calls. Rejects, once no call is running any more, for whatever the demo did not mean to happen. */
 export async function work({ index, of, url }: Share, { bursar, onCall, signal }: Workplace): Promise<Report> {
-  const openai = new OpenAI({ baseURL: url, apiKey: 'demo', maxRetries: 0 })
+  const callers = openCallers(bursar, url)
   const books = new Books()
   const failing = new AbortController()
   const stopped = AbortSignal.any([signal, failing.signal])
+  bursar.on('decision', (decision) => {
+    books.decided(decision)
+    onCall(decision.action)
+  })
+  bursar.on('settled', (settlement) => books.settled(settlement))
   bursar.on('threshold', (event) => books.announced(event))
   // Budgets without their store are another story than this one.
   bursar.on('store-error', ({ error }) => failing.abort(error))
@@ -50,7 +54,7 @@ export async function work({ index, of, url }: Share, { bursar, onCall, signal }
     for (const call of waiting) {
       if (stopped.aborted) return
       try {
-        onCall(await ask(user, call, { bursar, openai, tally: books.of(user.id), peaks: books.peaks }))
+        if ((await ask(user, call, callers)) === 'failed') books.of(user.id).failed += 1
       } catch (error) {
         failing.abort(error)
       }

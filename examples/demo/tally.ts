@@ -1,7 +1,7 @@
-// What the application itself saw: how each user's calls were answered and what they cost, how full the limits were, and what was
+// What the application itself heard: how each user's calls were decided and what they cost, how full the limits were, and what was
 // announced. One of the counts to compare; several processes count apart, and their counts are added up.
 
-import type { Decision, EnforcementAction, Settlement, ThresholdEvent, WindowView } from 'bursar'
+import type { BursarEvents, Decision, EnforcementAction, ThresholdEvent, WindowView } from 'bursar'
 
 /** The counts of one user. Money is microcents. */
 export interface Counts {
@@ -20,7 +20,7 @@ export class Tally implements Counts {
   microcents = 0
   overageMicrocents = 0
 
-  settle({ exact }: Settlement): void {
+  settle({ exact }: BursarEvents['settled']): void {
     this.settled += 1
     this.microcents += exact.costMicrocents
     this.overageMicrocents += exact.overageMicrocents
@@ -98,6 +98,16 @@ export class Books {
     const tally = this.#tallies.get(userId) ?? new Tally()
     this.#tallies.set(userId, tally)
     return tally
+  }
+
+  decided(decision: Decision): void {
+    this.of(decision.context.userId).actions[decision.action] += 1
+    this.peaks.note(decision)
+  }
+
+  settled(settlement: BursarEvents['settled']): void {
+    const { user } = settlement
+    this.of(typeof user === 'string' ? user : user.userId).settle(settlement)
   }
 
   announced(event: ThresholdEvent): void {

@@ -59,7 +59,7 @@ export interface DemoRow {
 
 /** A user's row of the table; -1 for what is not there. */
 export function rowOf(output: string, user: string): DemoRow {
-  const cells = new RegExp(`^ {2}${user} +\\w+ +(\\d+) +(\\d+) +(\\d+) +(\\d+) +(\\d+) +(\\d+) `, 'm').exec(output)
+  const cells = new RegExp(`^ {2}${user} +(?:\\d )?[a-z]+ +(?:[a-z-]+ +)?(\\d+) +(\\d+) +(\\d+) +(\\d+) +(\\d+) +(\\d+) `, 'm').exec(output)
   const [calls = -1, allow = -1, warn = -1, degrade = -1, block = -1, failed = -1] = (cells ?? []).slice(1).map(Number)
   return { calls, allow, warn, degrade, block, failed }
 }

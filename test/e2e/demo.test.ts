@@ -10,12 +10,20 @@ afterEach(stopDemos)
 test('bursar and the stand-in agree to the microcent, no limit is passed, and the stand-in is stopped', async () => {
   const { code, output, errors } = await runDemo([])
   expect(errors).toBe('')
-  expect(output).toMatch(/^agree: settlements, budgets, ledger and the stand-in counted the same \$\d+\.\d{8}, user by user/m)
+  expect(output).toMatch(/^agree: settlements, budgets, ledger and the stand-in counted the same \$\d+\.\d{8}, user by user and SDK by SDK/m)
   expect(code).toBe(0)
   expect(output).toContain('no limit that blocks was passed')
   expect(output).toMatch(/the store's own audit is clean: \d+ ledger entries, 0 open holds/)
   expect(output).not.toMatch(/DIFFER/)
   expect(leftRunning(output)).toEqual([])
+
+  // Every kind of token that has a price of its own, and each of the integrations.
+  const [, tokens = ''] = /^ {2}tokens: ([\d,]+ read \(.+ from a cache, .+ written to one, .+ for an hour\), .+ written \(.+ as reasoning\))$/m.exec(output) ?? []
+  const counts = (tokens.match(/\d[\d,]*/g) ?? []).map((count) => Number(count.replaceAll(',', '')))
+  expect(counts).toHaveLength(6)
+  for (const count of counts) expect(count).toBeGreaterThan(0)
+  expect(output).toMatch(/calls were settled at what the provider said was used, none at an estimate$/m)
+  for (const integration of ['bursar/openai', 'bursar/anthropic', 'bursar/ai-sdk']) expect(rowOf(output, integration).allow).toBeGreaterThan(0)
 
   const all = rowOf(output, 'everybody')
   expect(all.allow + all.warn + all.degrade + all.block).toBe(all.calls)

@@ -1,12 +1,9 @@
-// Every example runs as its reader would run it: in a process of its own, without a key, from the built package. And the
-// stand-in that they call is held against the official SDK.
+// Every example runs as its reader would run it: in a process of its own, without a key, from the built package.
 
 import { execFile } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import OpenAI from 'openai'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startStandIn, type StandIn } from '../../examples/openai-stand-in/server.js'
+import { beforeAll, describe, expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -32,6 +29,15 @@ beforeAll(() => {
 
 describe('examples', () => {
   const expected: Readonly<Record<string, readonly RegExp[]>> = {
+    'agent-session': [
+      /^agent, step 2: \$0\.01443 spent, \$0\.01557 left$/,
+      /^ {2}sub-agent, step 1: \$0\.0053025 spent, \$0\.0046975 left$/,
+      /^ {2}sub-agent is stopped: The cap of session report\/research is \$0\.01; \$0\.0053025 is used and this request would add/,
+      // What the sub-agent spent is in it.
+      /^agent, step 3: \$0\.022605 spent, \$0\.007395 left$/,
+      /^agent is stopped: The cap of session report is \$0\.03; \$0\.022605 is used/,
+      /^somebody raises the cap: \$0\.017395 left, and ada has spent \$0\.022605 of \$5$/,
+    ],
     'basic-enforcement': [
       /^call 1: ALLOW held \$0.03, cost \$0.021$/,
       /^call 4: WARN  held/,
@@ -46,11 +52,21 @@ describe('examples', () => {
       /^tim from DE: DEGRADE calls gpt-4o-mini$/,
       /^uma from ZZ: BLOCK   Policy "notAbroad" refuses/,
     ],
-    'guard-openai': [
-      /^gpt-4o-mini: ".+…" \(held \$0\.\d+\)$/,
-      /^gpt-4o-mini, streamed: ".+…" \(held \$0\.\d+\)$/,
-      /^gpt-4o: refused with status 402\. The daily budget of user ada is \$0\.001;/,
-      /^spent \$0\.000\d+ of \$0\.001$/,
+    'own-prices': [
+      /^ada, gpt-4o: held \$0\.0075, cost \$0\.0035$/,
+      /^ada, our-deployment: held \$0\.0075, cost \$0\.0035$/,
+      /^ada, our-llama: held \$0, cost \$0$/,
+      /^wile, gpt-4o: held \$0\.006, cost \$0\.0034$/,
+      /^ada, our-painter: \{"images":3\} cost \$0\.12$/,
+      /^ada, our-scribe: \{"audioSeconds":90\.5\} cost \$0\.00905$/,
+      /^refused: model: "gpt-40" has no price\./,
+    ],
+    stream: [
+      /^Read to the end\? 1586 words read: held \$0\.04008, charged \$0\.01588125$/,
+      /^Left early\? 800 words read: held \$0\.\d+, charged \$0\.\d+$/,
+      /^ {2}1588125 microcents, as the provider counts$/,
+      /^ {2}\d+ microcents, estimated: /,
+      /^spent \$0\.\d+, held \$0$/,
     ],
     'stripe-tiers': [
       /^Stripe: a stand-in on this machine$/,
@@ -93,7 +109,40 @@ describe('examples', () => {
       /^ {3}9 {4}90 % {2}WARN/,
       /^ {2}11 {3}110 % {2}WARN/,
     ],
+    'with-ai-sdk': [
+      /^gpt-4o-2024-08-06: ".+…" \(spent \$0\.\d+\)$/,
+      /^gpt-4o-mini-2024-07-18: ".+…" \(spent \$0\.\d+\)$/,
+      /^streamed \d+ words \(spent \$0\.\d+\)$/,
+      /^refused: The daily budget of user ada is \$0\.01; .+ output tokens, gpt-4o-mini would fit now\.$/,
+    ],
+    'with-anthropic': [
+      /^ada: claude-sonnet-4-6, 10 \+ \d+ cached tokens read, \d+ written$/,
+      /^ada: The daily budget of user ada is \$0\.01; .+ output tokens, claude-sonnet-4-6 would fit now\.$/,
+      /^ada has spent \$0\.0016872$/,
+      /^pat: claude-sonnet-4-6, /,
+      /^pat: claude-haiku-4-5-20251001, /,
+      /^pat has spent \$0\.0071296$/,
+    ],
+    'with-hono': [
+      /^200 application\/json {2}ratelimit: "daily";r=1000000;t=\d+$/,
+      /^ {4}\{"model":"gpt-4o-2024-08-06","text":".+"\}$/,
+      /^402 application\/problem\+json {2}ratelimit: "daily";r=\d+;t=\d+ {2}retry-after: \d+$/,
+      /^ {4}\{"type":.+"status":402,"detail":"The daily budget of user ada is \$0\.01; /,
+    ],
+    'with-openai': [
+      /^ {2}settled: \$0\.00052125 for gpt-4o$/,
+      /^a completion by gpt-4o-2024-08-06: ".+…"$/,
+      /^a stream: ".+…"$/,
+      /^ {2}settled: \$0\.\d+ for gpt-4o-mini$/,
+      /^a response by gpt-4o-mini-2024-07-18: ".+…"$/,
+      /^refused with 402, before anything was sent: The daily budget of user ada is \$0\.01; /,
+      /^spent: \$0\.0025404$/,
+    ],
   }
+
+  test.each(['agent-session', 'own-prices', 'stream', 'with-ai-sdk', 'with-anthropic', 'with-hono', 'with-openai'])('%s can be read at a glance', (name) => {
+    expect(readFileSync(`${root}/examples/${name}.ts`, 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(40)
+  })
 
   test('each of them is run here, the demo by a test of its own', () => {
     const files = readdirSync(`${root}/examples`).filter((name) => name.endsWith('.ts'))
@@ -126,100 +175,5 @@ describe('examples', () => {
     expect(lines).toEqual([''])
     expect(errors).toContain('STRIPE_SECRET_KEY: is no key of test mode.')
     expect(errors).not.toContain('sk_live_of_nobody')
-  })
-})
-
-describe('the stand-in for the OpenAI API', () => {
-  let standIn: StandIn
-  let openai: OpenAI
-  const messages = [{ role: 'user' as const, content: 'What is a hold?' }]
-
-  beforeAll(async () => {
-    standIn = await startStandIn({ latencyMs: 0 })
-    openai = new OpenAI({ baseURL: standIn.url, apiKey: 'any', maxRetries: 0 })
-  })
-
-  afterAll(() => standIn.close())
-
-  interface BillOfOne {
-    readonly requests: number
-    readonly failed: number
-    readonly microcents: number
-  }
-
-  async function servedTo(user: string, server = standIn): Promise<BillOfOne | undefined> {
-    const bill = (await (await fetch(new URL('/served', server.url))).json()) as { users: Record<string, BillOfOne> }
-    return bill.users[user]
-  }
-
-  test('answers a completion with usage, the same one each time, and bills it in integers', async () => {
-    const request = { model: 'gpt-4o', messages, max_completion_tokens: 40, user: 'whole' }
-    const reply = await openai.chat.completions.create(request)
-    const usage = reply.usage as OpenAI.CompletionUsage
-    expect(reply.object).toBe('chat.completion')
-    expect(reply.choices[0]?.message.content?.trim().split(' ')).toHaveLength(usage.completion_tokens)
-    expect(usage.completion_tokens).toBeLessThanOrEqual(40)
-    expect(usage.total_tokens).toBe(usage.prompt_tokens + usage.completion_tokens)
-    expect((await openai.chat.completions.create(request)).usage).toEqual(usage)
-    const each = usage.prompt_tokens * 250 + usage.completion_tokens * 1_000
-    expect(await servedTo('whole')).toMatchObject({ requests: 2, failed: 0, microcents: 2 * each })
-  })
-
-  test('streams the same answer, and its usage only where include_usage asks for it', async () => {
-    const request = { model: 'gpt-4o-mini', messages, max_completion_tokens: 1_500, user: 'streamed' }
-    const whole = await openai.chat.completions.create({ ...request, user: 'other' })
-    const texts: string[] = []
-    for (const options of [{ stream_options: { include_usage: true } }, {}]) {
-      let text = ''
-      const usages: unknown[] = []
-      const reasons: unknown[] = []
-      for await (const chunk of await openai.chat.completions.create({ ...request, ...options, stream: true })) {
-        text += chunk.choices[0]?.delta.content ?? ''
-        if (chunk.choices[0]?.finish_reason) reasons.push(chunk.choices[0].finish_reason)
-        if (chunk.usage) usages.push(chunk.usage)
-      }
-      texts.push(text)
-      expect(usages).toEqual('stream_options' in options ? [whole.usage] : [])
-      expect(reasons).toEqual([whole.choices[0]?.finish_reason])
-    }
-    expect(texts).toEqual([whole.choices[0]?.message.content, whole.choices[0]?.message.content])
-    expect(await servedTo('streamed')).toMatchObject({ requests: 2, microcents: 2 * ((await servedTo('other'))?.microcents ?? 0) })
-  })
-
-  test('bills a stream that the client leaves for what was sent, and no more', async () => {
-    const slow = await startStandIn({ latencyMs: 100 })
-    try {
-      const request = { model: 'gpt-4o', messages, max_completion_tokens: 16_000 }
-      const client = new OpenAI({ baseURL: slow.url, apiKey: 'any', maxRetries: 0 })
-      const stream = await client.chat.completions.create({ ...request, user: 'left', stream: true })
-      for await (const chunk of stream) if (chunk.choices[0]?.delta.content) break
-      stream.controller.abort()
-      await client.chat.completions.create({ ...request, user: 'stayed' })
-      await expect.poll(async () => (await servedTo('left', slow))?.requests).toBe(1)
-      const [left, stayed] = [await servedTo('left', slow), await servedTo('stayed', slow)]
-      expect(left?.microcents).toBeGreaterThanOrEqual(400 * 1_000)
-      expect(left?.microcents).toBeLessThan(stayed?.microcents ?? 0)
-    } finally {
-      await slow.close()
-    }
-  })
-
-  test('fails as it is asked to, and bills nothing for that', async () => {
-    const request = { model: 'gpt-4o', messages: [{ role: 'user' as const, content: 'please #503' }], user: 'failing' }
-    await expect(openai.chat.completions.create(request)).rejects.toMatchObject({ status: 503 })
-    expect(await servedTo('failing')).toMatchObject({ requests: 0, failed: 1, microcents: 0 })
-  })
-
-  test('refuses what the real API refuses: no key, an unknown model, a malformed request', async () => {
-    const completions = `${standIn.url}/chat/completions`
-    expect((await fetch(completions, { method: 'POST', body: '{}' })).status).toBe(401)
-    const broken = await fetch(completions, { method: 'POST', headers: { authorization: 'Bearer any' }, body: '{"model":' })
-    expect(broken.status).toBe(400)
-    expect(await broken.json()).toMatchObject({ error: { type: 'invalid_request_error' } })
-    await expect(openai.chat.completions.create({ model: 'gpt-4', messages })).rejects.toBeInstanceOf(OpenAI.NotFoundError)
-    await expect(openai.chat.completions.create({ model: 'gpt-4o', messages: [] })).rejects.toMatchObject({ status: 400, param: 'messages' })
-    const nothing = openai.chat.completions.create({ model: 'gpt-4o', messages, max_completion_tokens: 0 })
-    await expect(nothing).rejects.toMatchObject({ status: 400, param: 'max_completion_tokens' })
-    await expect(openai.models.list()).rejects.toMatchObject({ status: 404 })
   })
 })

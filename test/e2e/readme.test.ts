@@ -1,6 +1,6 @@
 // The README as a stranger follows it: the package is packed, installed in an empty folder, and every block is run there.
 
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -15,8 +15,13 @@ const commands = blocks.filter(({ language }) => language === 'sh')
 
 /** What each program of the README must print, in its order: the results that its comments state. */
 const PRINTS: readonly (readonly RegExp[])[] = [
+  [/^gpt-4o-mini-2024-07-18 cost \$0\.\d+$/m],
+  [/^claude-haiku-4-5-20251001 cost \$0\.\d+$/m],
+  [/^\d+ tokens, \$0\.\d+$/m],
   [/^an answer by gpt-4o$/m],
   [/^ALLOW 30 %$/m, /^ALLOW 60 %$/m, /^WARN 90 %$/m, /^BLOCK .*window: 'daily'/ms, /cost: 0\.09/],
+  [/^0\.0050375 0\.00203$/m, /^model: "gpt-4o-turbo" has no price/m],
+  [/^stopped at \$0\.09 of \$0\.1, \$0\.01 left$/m, /^false$/m],
   [/^DEGRADE gpt-4o-mini /m],
   [/^402 The monthly budget of tenant acme is \$0\.05; \$0\.04 is used .*'Retry-After': '\d+'/m],
   [/^false$/m, /^0\.6$/m, /^clean$/m],
@@ -27,15 +32,24 @@ const PRINTS: readonly (readonly RegExp[])[] = [
 describe('the README', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bursar-readme-'))
   let tarball = ''
+  let standIn: ChildProcess | undefined
+  /** What the SDKs read: their keys, and where their providers are. */
+  let environment: NodeJS.ProcessEnv = process.env
 
-  beforeAll(() => {
+  beforeAll(async () => {
+    // A process of its own: this one stands still while a program runs.
+    standIn = spawn(process.execPath, ['--import', 'tsx', join(root, 'examples/provider-stand-in/main.ts')], { cwd: root, stdio: ['ignore', 'pipe', 'inherit', 'ipc'] })
+    environment = { ...process.env, ...(await listening(standIn)), OPENAI_API_KEY: 'any', ANTHROPIC_API_KEY: 'any' }
     const packed = run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], root)
     tarball = join(folder, (JSON.parse(packed) as { filename: string }[])[0]?.filename ?? '')
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'stranger', private: true, type: 'module' }))
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { strict: true, module: 'nodenext', target: 'es2023', types: [], noEmit: true, skipLibCheck: true, lib: ['es2023', 'esnext.disposable', 'dom'] }, include: ['*.ts'] }))
   })
 
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  afterAll(() => {
+    standIn?.kill()
+    rmSync(folder, { recursive: true, force: true })
+  })
 
   it('has blocks of each kind, and knows what each program prints', () => {
     expect(commands.length).toBeGreaterThan(0)
@@ -56,7 +70,7 @@ describe('the README', () => {
   it.each(programs.map(({ code }, index) => [index + 1, code] as const))('runs program %i as printed', (number, code) => {
     const file = join(folder, `program-${number}.ts`)
     writeFileSync(file, code)
-    const printed = run(process.execPath, ['--import', join(root, 'node_modules/tsx/dist/loader.mjs'), file], folder)
+    const printed = run(process.execPath, ['--import', join(root, 'node_modules/tsx/dist/loader.mjs'), file], folder, environment)
     for (const line of PRINTS[number - 1] ?? []) expect(printed).toMatch(line)
   })
 
@@ -70,9 +84,22 @@ describe('the README', () => {
   })
 })
 
-function run(program: string, args: readonly string[], cwd: string): string {
+/** The base URLs in the first line that the stand-in says. */
+function listening(child: ChildProcess): Promise<{ OPENAI_BASE_URL: string; ANTHROPIC_BASE_URL: string }> {
+  return new Promise((resolve, reject) => {
+    let said = ''
+    child.once('exit', () => reject(new Error(`the stand-in has ended: ${said}`)))
+    child.stdout?.on('data', (piece: Buffer) => {
+      said += piece.toString()
+      const [origin] = /http:\/\/127\.0\.0\.1:\d+/.exec(said) ?? []
+      if (origin !== undefined && said.includes('\n')) resolve({ OPENAI_BASE_URL: `${origin}/v1`, ANTHROPIC_BASE_URL: origin })
+    })
+  })
+}
+
+function run(program: string, args: readonly string[], cwd: string, env = process.env): string {
   try {
-    return execFileSync(program, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+    return execFileSync(program, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
   } catch (error) {
     const { stdout, stderr } = error as { stdout?: string; stderr?: string }
     throw new Error(`${program} ${args.join(' ')} failed:\n${stdout ?? ''}${stderr ?? ''}`, { cause: error })

@@ -1,4 +1,4 @@
-// The stand-in as a process of its own: `npx tsx examples/openai-stand-in/main.ts [--latency-ms 5] [--miscount <user>]`.
+// The stand-in as a process of its own: `npx tsx examples/provider-stand-in/main.ts [--latency-ms 5] [--miscount <user>]`.
 // Its first line of output says where it listens; it ends with Ctrl-C, or with the process that forked it.
 
 import { parseArgs } from 'node:util'
