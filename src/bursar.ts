@@ -99,12 +99,12 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     // Not an async function, and none below that need not wait: what such a function keeps for the time after an await is made
     // at its start, and in memory nothing waits.
     try {
-      const { signal } = options
-      if (options !== NO_OPTIONS) assertKnownFields(options, ['signal'], 'options')
+      const { signal, countRequest = true } = options
+      if (options !== NO_OPTIONS) assertCheckOptions(options)
       this.#assertOpen()
       signal?.throwIfAborted()
       const completed = this.#identities.complete(request)
-      const parsed = parseRequest(completed)
+      const parsed = parseRequest(completed, countRequest)
       if (this.#config.enrich === undefined) return Promise.resolve(this.#checks.decide(parsed, signal))
       return this.#enriched(parsed.given, signal).then((facts) => this.#checks.decide({ ...parsed, facts }, signal))
     } catch (error) {
@@ -251,4 +251,10 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
+}
+
+function assertCheckOptions(options: CheckOptions): void {
+  assertKnownFields(options, ['signal', 'countRequest'], 'options')
+  const { countRequest } = options
+  if (countRequest !== undefined && typeof countRequest !== 'boolean') throw new InvalidRequestError(`options.countRequest: ${String(countRequest)} is neither true nor false. Give false for a check that no call follows from.`)
 }

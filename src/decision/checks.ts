@@ -5,7 +5,7 @@ import type { EnforcementCallbacks, Policy } from '../enforcement/index.js'
 import type { EventHub } from '../events/index.js'
 import { isStoresFailure, mayHaveChanged } from '../outage/index.js'
 import { failureError, isPromise, type Admitted, type Failure, type MaybePromise, type Outdated, type Refused, type ReserveRequest } from '../store/index.js'
-import { assertRuns, MOST_ATTEMPTS, newId, restless, type Account, type Foundation, type KnownSession } from '../tracker/index.js'
+import { assertRuns, MOST_ATTEMPTS, newId, restless, withoutRequestWindows, type Account, type Foundation, type KnownSession } from '../tracker/index.js'
 import { Assessment } from './assessment.js'
 import { AllowedDecision, DeniedDecision, type Decision, type Endings } from './decision.js'
 import type { DenialCode, Offers } from './denial.js'
@@ -74,7 +74,8 @@ export class Checks {
     )
   }
 
-  #hold(request: ParsedRequest, account: Account, signal: AbortSignal | undefined, attempt: number, hasFreshCaps: boolean): MaybePromise<Decision> {
+  #hold(request: ParsedRequest, found: Account, signal: AbortSignal | undefined, attempt: number, hasFreshCaps: boolean): MaybePromise<Decision> {
+    const account = request.countsRequest ? found : withoutRequestWindows(found)
     const { requestPolicies, asksFunctions } = this.#inForce()
     const prepared = prepareRungs(request, account, requestPolicies, this.#rungSources)
     const callbacks = this.#callbacks

@@ -4,6 +4,7 @@ import { sessionOf } from '../budget/index.js'
 import type { ScopeId } from '../enforcement/index.js'
 import { BursarError } from '../errors/index.js'
 import type { Unit } from '../money/index.js'
+import type { DeniedDecision } from './decision.js'
 
 /** Why a request was refused. */
 export type DenialCode = 'budget' | 'rate' | 'policy' | 'policy-error' | 'store-unavailable'
@@ -82,10 +83,17 @@ export function errorWord(code: DenialCode): string {
 /** Thrown by `guard` and by integrations that must throw: the request was refused, and `denial` says why. */
 export class BudgetExceededError extends BursarError {
   readonly denial: Denial
+  readonly #decision: DeniedDecision | undefined
 
-  constructor(denial: Denial) {
+  constructor(denial: Denial, decision?: DeniedDecision) {
     super('BUDGET_EXCEEDED', denial.message, { retryable: denial.retryAfterMs !== null || denial.code === 'store-unavailable' || denial.local === true })
     this.denial = denial
+    this.#decision = decision
+  }
+
+  /** The decision that it comes from, with its windows and verdicts; `undefined` for an error that was made of a denial alone. */
+  get decision(): DeniedDecision | undefined {
+    return this.#decision
   }
 }
 
@@ -99,8 +107,8 @@ export class SessionBudgetExceeded extends BudgetExceededError {
   /** The same of the cap. */
   readonly cap: number
 
-  constructor(denial: Denial, sessionId: string) {
-    super(denial)
+  constructor(denial: Denial, sessionId: string, decision?: DeniedDecision) {
+    super(denial, decision)
     const { unit = 'usd', used = 0, limit = 0 } = denial
     this.sessionId = sessionId
     this.unit = unit
@@ -109,8 +117,9 @@ export class SessionBudgetExceeded extends BudgetExceededError {
   }
 }
 
-/** What whoever must throw throws for a denial. */
-export function exceeded(denial: Denial): BudgetExceededError {
+/** What whoever must throw throws for a refusal. */
+export function exceeded(decision: DeniedDecision): BudgetExceededError {
+  const denial = decision.toDenial()
   const session = denial.scope && sessionOf(denial.scope)
-  return session === undefined ? new BudgetExceededError(denial) : new SessionBudgetExceeded(denial, session.sessionId)
+  return session === undefined ? new BudgetExceededError(denial, decision) : new SessionBudgetExceeded(denial, session.sessionId, decision)
 }

@@ -7,10 +7,15 @@ import type { AllowedDecision, Outcome } from './decision.js'
 export interface CheckOptions {
   /** Aborting before the decision rejects with the signal's reason, and nothing stays held. */
   readonly signal?: AbortSignal | undefined
+  /**
+   * `false`: no call follows from this check itself (a server asks at its door, and its calls ask again), so that windows of `requests` neither
+   * count nor refuse it. Default `true`.
+   */
+  readonly countRequest?: boolean | undefined
 }
 
 /** Options of a call that is made under its decision. */
-export interface CallOptions extends CheckOptions {
+export interface CallOptions extends Pick<CheckOptions, 'signal'> {
   /** How long the call may take, once it was decided. Then its signal is aborted, and whoever waits for it is told so at once. */
   readonly timeoutMs?: Duration | undefined
 }

@@ -11,7 +11,7 @@ import type { StoreFailures } from './store-failures.js'
 
 /** The decision, where it lets a call through that has not been made. Throws `BudgetExceededError` (of a session: `SessionBudgetExceeded`) and `DuplicateRequestError`. */
 export function assertMayCall(decision: Decision): AllowedDecision {
-  if (!decision.allowed) throw exceeded(decision.toDenial())
+  if (!decision.allowed) throw exceeded(decision)
   if (decision.replayed) throw new DuplicateRequestError(decision.id)
   return decision
 }

@@ -56,6 +56,8 @@ export interface ParsedRequest extends Spender {
   /** What one call may cost, in integers; absent: no such cap. */
   readonly caps: CallCaps | undefined
   readonly holdTtlMs: number | undefined
+  /** False: windows of requests are left out. */
+  readonly countsRequest: boolean
   /** What `enrich` loaded for the policies. */
   readonly facts: Readonly<Record<string, unknown>> | undefined
 }
@@ -89,7 +91,7 @@ const checkRequest = z.strictObject({
 })
 
 /** Throws `InvalidRequestError`, `InvalidAmountError` or (for `holdTtl`) `InvalidConfigError`, naming the field. */
-export function parseRequest(value: unknown): ParsedRequest {
+export function parseRequest(value: unknown, countsRequest = true): ParsedRequest {
   const given = isPlainRequest(value) ? { ...value } : (withPlainMetadata(parseStrictly(checkRequest, value, 'request') as CheckRequest) as IdentifiedRequest)
   const { userId, tenant, inputTokens, maxOutputTokens, maxCost, maxTokens, holdTtl } = given
   const input = inputTokens === undefined ? undefined : parseCount(inputTokens, 'inputTokens')
@@ -106,6 +108,7 @@ export function parseRequest(value: unknown): ParsedRequest {
     maxOutputTokens: output,
     caps: hasCaps ? { microcents: maxCost === undefined ? undefined : parseUsd(maxCost, 'maxCost', 'refuse'), tokens: maxTokens === undefined ? undefined : parseCount(maxTokens, 'maxTokens') } : undefined,
     holdTtlMs: holdTtl === undefined ? undefined : parseDuration(holdTtl, 'holdTtl'),
+    countsRequest,
     facts: undefined,
   }
 }

@@ -101,7 +101,9 @@ function capVerdict({ microcents, tokens }: CallCaps, amounts: Amounts): Verdict
 function pricedRung(request: ParsedRequest, { tariff, clock }: RungSources, model: string): Estimated | undefined {
   const { given, inputTokens } = request
   if (inputTokens === undefined || !tariff.isConfigured) return undefined
-  const price = tariff.find({ model, provider: given.provider, tenant: given.tenant, at: assertInstant(clock(), 'clock') })
+  const query = { model, tenant: given.tenant, at: assertInstant(clock(), 'clock') }
+  // A cheaper model may be another provider's.
+  const price = tariff.book?.find({ ...query, provider: given.provider }) ?? tariff.find(query)
   return price === undefined ? undefined : { amounts: amountsAt(price, request), price }
 }
 

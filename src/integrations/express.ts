@@ -3,7 +3,7 @@
 import type { Bursar } from '../bursar.js'
 import type { AllowedDecision } from '../decision/index.js'
 import { HttpBudget, type HttpBudgetOptions } from './http.js'
-import { denialOf, type ProblemAnswer } from './problem.js'
+import type { ProblemAnswer } from './problem.js'
 
 export type { HttpBudgetOptions, HttpCheck } from './http.js'
 export type { IdentityOf } from './identity-of.js'
@@ -63,10 +63,7 @@ export function budget<Tier extends string, Group extends string, Req extends ob
     // The client has gone in the meantime: nothing is to be done for it.
     if (isClosed) return admitted.giveUp()
     ;(request as BudgetRequest).budget = admitted
-    answers.set(request, (error) => {
-      const denial = denialOf(error)
-      return denial && http.answerTo(denial, admitted)
-    })
+    answers.set(request, (error) => http.answerToError(error, admitted))
     for (const [name, value] of Object.entries(http.fieldsOf(admitted))) response.setHeader(name, value)
     run(() => next())
   }

@@ -3,7 +3,6 @@
 import type { Bursar } from '../bursar.js'
 import type { AllowedDecision } from '../decision/index.js'
 import { HttpBudget, type HttpBudgetOptions } from './http.js'
-import { denialOf } from './problem.js'
 import { endingWith, nobodyThere, problemResponse } from './responses.js'
 
 export type { HttpBudgetOptions, HttpCheck } from './http.js'
@@ -47,9 +46,9 @@ export function budgeted<Tier extends string, Group extends string, Req extends 
       return await endingWith(response, request, budget.fieldsOf(decision), () => decision.giveUp())
     } catch (error) {
       await decision.giveUp()
-      const denial = denialOf(error)
-      if (denial === undefined) throw error
-      return problemResponse(budget.answerTo(denial, decision))
+      const answer = budget.answerToError(error, decision)
+      if (answer === undefined) throw error
+      return problemResponse(answer)
     }
   }
 }

@@ -3,7 +3,7 @@
 import type { Bursar } from '../bursar.js'
 import type { AllowedDecision } from '../decision/index.js'
 import { HttpBudget, type HttpBudgetOptions } from './http.js'
-import { denialOf, type ProblemAnswer } from './problem.js'
+import type { ProblemAnswer } from './problem.js'
 import { endingWith, nobodyThere, problemResponse } from './responses.js'
 
 export type { HttpBudgetOptions, HttpCheck } from './http.js'
@@ -49,8 +49,8 @@ export function budget<Tier extends string, Group extends string, Context extend
     try {
       await run(next)
       // Hono has given the error to its onError before anybody else hears of it; what answers nothing in particular says 500.
-      const denial = context.res.status === 500 ? denialOf(context.error) : undefined
-      const response = denial === undefined ? context.res : replaced(context.res, http.answerTo(denial, decision))
+      const answer = context.res.status === 500 ? http.answerToError(context.error, decision) : undefined
+      const response = answer === undefined ? context.res : replaced(context.res, answer)
       const ending = await endingWith(response, context.req.raw, http.fieldsOf(decision), () => decision.giveUp())
       // Set over another response, Hono would lay the other's header fields over this one's.
       context.res = undefined as unknown as Response

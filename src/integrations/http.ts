@@ -6,7 +6,7 @@ import { assertMayCall, type AllowedDecision, type CheckRequest, type Decision, 
 import { InvalidConfigError } from '../errors/index.js'
 import { assertKnownFields } from '../tracker/index.js'
 import { identityReader, type IdentityOf } from './identity-of.js'
-import { problemAnswer, type Disclosure, type ProblemAnswer } from './problem.js'
+import { denialOf, problemAnswer, refusalOf, type Disclosure, type ProblemAnswer } from './problem.js'
 import { rateLimitFields } from './rate-limit-fields.js'
 
 /** What is asked before a handler runs: a request without what the identity says. */
@@ -22,7 +22,8 @@ export interface HttpBudgetOptions<Call, Tier extends string = string, Group ext
   readonly identity: IdentityOf<Call, Tier, Group>
   /**
    * What to ask for the request itself: a value, or a function of the request. Default: no money and no tokens, which asks only whether a
-   * budget is exhausted. The calls in the handler are asked for on their own; windows of requests count this one beside them.
+   * budget is exhausted; windows of requests do not count that. The calls in the handler are asked for on their own. A request that you give
+   * is counted as one beside them, and its hold is not extended: give `holdTtl` where answers take long.
    */
   readonly request?: HttpCheck | ((call: Call) => HttpCheck | Promise<HttpCheck>) | undefined
   /** Whether answers have the `RateLimit` fields, which tell the limits of the user's own budgets and what is left of them. Default true. */
@@ -64,12 +65,18 @@ export class HttpBudget<Call, Tier extends string, Group extends string> {
     const identity = (await this.#identityOf(call)) as Identity<Tier, Group>
     const request = typeof this.#request === 'function' ? await this.#request(call) : (this.#request as HttpCheck)
     const run = <Result>(handler: () => Result): Result => this.#bursar.runAs(identity, handler)
-    const decision = await run(() => this.#bursar.check(request as CheckRequest<Tier, Group>))
+    const decision = await run(() => this.#bursar.check(request as CheckRequest<Tier, Group>, { countRequest: request !== NOTHING }))
     // A repeat has no hold of its own, and must not end that of the first.
     return { decision: decision.allowed ? assertMayCall(decision) : decision, run }
   }
 
-  /** The answer to a refusal: of the request itself, or of a call in its handler. */
+  /** The answer to an error of a handler, where it is a refusal: by the windows that refused, or those of the request. */
+  answerToError(error: unknown, admitted: AllowedDecision): ProblemAnswer | undefined {
+    const denial = denialOf(error)
+    return denial && this.answerTo(denial, refusalOf(error) ?? admitted)
+  }
+
+  /** The answer to a refusal. */
   answerTo(denial: Denial, { windows, context }: Decision): ProblemAnswer {
     return problemAnswer(denial, windows, context.now.getTime(), this.#disclosure)
   }

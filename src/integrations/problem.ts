@@ -1,7 +1,7 @@
 // A refusal as an answer of HTTP: the status, a problem document (RFC 9457) and the header fields. Says of budgets that are shared
 // with others nothing but that they refuse.
 
-import type { Denial, DenialCode } from '../decision/index.js'
+import type { DeniedDecision, Denial, DenialCode } from '../decision/index.js'
 import type { WindowView } from '../enforcement/index.js'
 import { isBursarError } from '../errors/index.js'
 import { isOwn, rateLimitFields } from './rate-limit-fields.js'
@@ -65,6 +65,12 @@ export function denialOf(error: unknown): Denial | undefined {
   if (isBursarError(error)) return 'denial' in error ? (error.denial as Denial) : undefined
   const last: unknown = error instanceof Error && 'lastError' in error ? error.lastError : undefined
   return isBursarError(last) ? denialOf(last) : undefined
+}
+
+/** The decision behind that refusal, where the error has it. */
+export function refusalOf(error: unknown): DeniedDecision | undefined {
+  if (isBursarError(error)) return 'decision' in error ? (error.decision as DeniedDecision | undefined) : undefined
+  return error instanceof Error && 'lastError' in error && isBursarError(error.lastError) ? refusalOf(error.lastError) : undefined
 }
 
 /** The problem document of a refusal. */

@@ -49,6 +49,12 @@ export function restless({ user }: Spender): StoreUnavailableError {
   return new StoreUnavailableError(`user "${user.userId}": the directory changed at each of ${MOST_ATTEMPTS} attempts. Try again.`)
 }
 
+/** The same account for a check that is no request: without the windows that count requests. */
+export function withoutRequestWindows(account: Account): Account {
+  if (account.scopes.every(({ windows }) => windows.every(({ unit }) => unit !== 'requests'))) return account
+  return { ...account, scopes: account.scopes.map(({ scope, windows }) => new JudgedScope(scope, summedUp(windows.filter(({ unit }) => unit !== 'requests')))) }
+}
+
 function isOutdated(reply: { readonly outcome: string }): reply is Outdated {
   return reply.outcome === 'outdated'
 }

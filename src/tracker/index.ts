@@ -1,4 +1,4 @@
-export { MOST_ATTEMPTS, restless, type Account, type Accounts, type JudgedScope } from './accounts.js'
+export { MOST_ATTEMPTS, restless, withoutRequestWindows, type Account, type Accounts, type JudgedScope } from './accounts.js'
 export type { BillingUpdate, Instant, UserBilling } from './billing.js'
 export { budgetsFields, checkConfig, durationSchema, type BudgetsConfig } from './config.js'
 export { CostTracker, type CostTrackerConfig, type CountedCost, type RefundedCost } from './cost-tracker.js'

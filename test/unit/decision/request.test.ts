@@ -57,3 +57,24 @@ describe('parseRequest', () => {
     expect(typeof decision === 'string' ? decision : decision.context.estimatedCost).toSatisfy((seen: unknown) => seen === 0.9 || seen === 'INVALID_AMOUNT' || seen === 'INVALID_REQUEST')
   })
 })
+
+describe('a check that no call follows from', () => {
+  const engine = () => new Bursar({ tiers: { free: { daily: 1, rolling: { '1m': { requests: 2 } } } }, defaultTier: 'free', clock: manualClock() })
+  const used = async (bursar: Bursar) => (await bursar.tracker.context({ userId: 'u' })).windows.find(({ unit }) => unit === 'requests')?.spent
+
+  it('is counted in no window of requests, nor refused by one, and holds money as any other', async () => {
+    const bursar = engine()
+    for (let call = 1; call <= 5; call += 1) expect((await bursar.check({ userId: 'u', estimatedCost: 0.1 }, { countRequest: false })).allowed).toBe(true)
+    expect(await used(bursar)).toBe(0)
+    expect((await bursar.tracker.getUserSummary('u')).held).toBe(0.5)
+    await bursar.check({ userId: 'u', estimatedCost: 0 })
+    await bursar.check({ userId: 'u', estimatedCost: 0 }, { countRequest: true })
+    expect(await used(bursar)).toBe(2)
+    expect((await bursar.check({ userId: 'u', estimatedCost: 0 })).allowed).toBe(false)
+    expect((await bursar.check({ userId: 'u', estimatedCost: 0.6 }, { countRequest: false })).allowed).toBe(false)
+  })
+
+  it.each([['no'], [0], [null]])('says %j in so many words', async (countRequest) => {
+    await expect(engine().check({ userId: 'u', estimatedCost: 0 }, { countRequest: countRequest as never })).rejects.toThrow('options.countRequest')
+  })
+})
