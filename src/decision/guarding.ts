@@ -3,7 +3,7 @@
 import { DuplicateRequestError, InvalidRequestError, MissingCostError } from '../errors/index.js'
 import { formatUsd } from '../money/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
-import { exceeded } from './denial.js'
+import { exceeded } from './exceeded.js'
 import type { AllowedDecision, Decision } from './decision.js'
 import { assertStoreFailed, isUnusableOutcome } from './failing.js'
 import type { CallOptions, CheckOptions, GuardedCall, GuardedOutcome } from './guarded.js'
