@@ -79,7 +79,7 @@ export function budgetMiddleware<Tier extends string, Group extends string, Vers
   if (maxOutputTokens !== undefined && !(Number.isSafeInteger(maxOutputTokens) && maxOutputTokens > 0)) {
     throw new InvalidConfigError(`ai-sdk.maxOutputTokens: ${String(maxOutputTokens)} is no number of tokens. Give a whole number above 0, or leave it out.`)
   }
-  const identityOf = identityReader<SdkCall, Tier, Group>(options.identity)
+  const identityOf = identityReader<SdkCall, Tier, Group>(options.identity, bursar)
 
   async function decide(call: SdkCall, model: SdkModel): Promise<Decided> {
     const identity = await identityOf(call)
@@ -136,7 +136,7 @@ export function budgetEmbeddingMiddleware<Tier extends string, Group extends str
   options: BudgetEmbeddingOptions<NoInfer<Tier>, NoInfer<Group>> = {},
 ): BudgetEmbeddingMiddleware<Version> {
   assertKnownFields(options, ['identity', 'pricedAs'], 'ai-sdk')
-  const identityOf = identityReader<SdkEmbedCall, Tier, Group>(options.identity)
+  const identityOf = identityReader<SdkEmbedCall, Tier, Group>(options.identity, bursar)
   return {
     specificationVersion: 'v3' as Version,
 

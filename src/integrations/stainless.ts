@@ -103,7 +103,7 @@ export function underBudget<Client extends StainlessClient, Tier extends string,
   if (typeof client?.withOptions !== 'function' || typeof client.request !== 'function') throw new InvalidConfigError(`client: is no client of ${sdk.name}. Give the client that the SDK made.`)
   if (wrapped.has(client)) throw new InvalidConfigError('client: is under a budget already. Wrap the client that the SDK made, once.')
   const settings = settingsOf(options, sdk, bursar)
-  const who = identityReader(identity)
+  const who = identityReader(identity, bursar)
 
   /** True for a call that nothing has to be asked for; throws for one whose cost nobody would count. */
   function passes({ method = 'get', path = '' }: RequestOptions, isMetered: boolean): boolean {
