@@ -4,6 +4,7 @@
 import { gracefulDegradation, pastDueDegradation, strictBudgetEnforcement, tierBasedEnforcement } from '../policies/index.js'
 import { bursarConfig, type BursarConfig } from './config.js'
 import {
+  assertEventName,
   assertMayCall,
   checkAndCall,
   Checks,
@@ -30,8 +31,9 @@ import {
 import { EnforcementCallbacks, frozenCopy, type Policy } from './enforcement/index.js'
 import { ClosedError, InvalidRequestError } from './errors/index.js'
 import type { EventHub } from './events/index.js'
+import { parseCount } from './money/index.js'
 import { PoliciesInForce } from './policies-in-force.js'
-import { Ladder, PriceBook } from './pricing/index.js'
+import { Ladder, PriceBook, tokensAtMost } from './pricing/index.js'
 import { openSession, type OpeningEngine, type Session, type SessionConfig } from './session/index.js'
 import { openStream, type MeteredStream, type StreamCall, type StreamOptions } from './stream/index.js'
 import { assertInstant, parseDuration, systemClock, type Duration } from './time/index.js'
@@ -61,6 +63,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   readonly #checks: Checks
   readonly #failures: StoreFailures
   readonly #identities = new Identities<Tier, Group>()
+  #hasBadTokenizer = false
   #closed = false
 
   /** Throws `InvalidConfigError` or `InvalidAmountError` with the path of what is wrong; then nothing was started. */
@@ -164,6 +167,19 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     return this.#identities.current
   }
 
+  /** The tokens of a text: by the configured `tokenizer`, else (and where that fails, with a warning) its UTF-8 bytes, which are never fewer. */
+  tokensOf(text: string, model?: string): number {
+    const { tokenizer } = this.#config
+    if (tokenizer === undefined) return tokensAtMost(text)
+    try {
+      return parseCount(tokenizer(text, model), 'tokenizer')
+    } catch (error) {
+      if (!this.#hasBadTokenizer) this.#foundation.warn(`bursar: the tokenizer failed (${error instanceof Error ? error.message : String(error)}), and bytes are counted instead. (This is said once.)`)
+      this.#hasBadTokenizer = true
+      return tokensAtMost(text)
+    }
+  }
+
   /** Settles a decision by its id: for the process that did not make it. See `AllowedDecision.settle`. */
   settle(id: string, outcome: Outcome): Promise<Settlement> {
     return this.#holds.settle(id, outcome)
@@ -181,12 +197,14 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
 
   /** Calls the listener at every event of that name. What it throws or rejects with changes nothing. */
   on<Name extends keyof BursarEvents>(name: Name, listener: (event: BursarEvents[Name]) => unknown): this {
+    assertEventName(name)
     this.#events.on(name, listener)
     return this
   }
 
   /** The same, for one event only. */
   once<Name extends keyof BursarEvents>(name: Name, listener: (event: BursarEvents[Name]) => unknown): this {
+    assertEventName(name)
     this.#events.once(name, listener)
     return this
   }
@@ -255,6 +273,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function assertCheckOptions(options: CheckOptions): void {
   assertKnownFields(options, ['signal', 'countRequest'], 'options')
-  const { countRequest } = options
+  const { countRequest, signal } = options
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') throw new InvalidRequestError(`options.signal: ${String(signal)} is no AbortSignal. Give that of an AbortController, or AbortSignal.timeout().`)
   if (countRequest !== undefined && typeof countRequest !== 'boolean') throw new InvalidRequestError(`options.countRequest: ${String(countRequest)} is neither true nor false. Give false for a check that no call follows from.`)
 }

@@ -15,6 +15,9 @@ export type Enrich<Tier extends string = string, Group extends string = string> 
   options: { readonly signal: AbortSignal | undefined },
 ) => Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>
 
+/** Counts the tokens of a text for a model. */
+export type Tokenizer = (text: string, model: string | undefined) => number
+
 /** Configuration of a `Bursar`. Every failure mode is an option, and its default refuses. */
 export interface BursarConfig<Tier extends string = string, Group extends string = string> extends BudgetsConfig<Tier, Group> {
   /** Who judges the users' own windows. Default: `[strictBudgetEnforcement]`. In JSON, names or `{ name, thresholds }`. */
@@ -28,6 +31,11 @@ export interface BursarConfig<Tier extends string = string, Group extends string
   readonly ladder?: LadderConfig | undefined
   /** What tokens cost: `priceBook()` of `bursar/prices`, or prices of your own as plain data. */
   readonly prices?: PriceBook | PricesConfig | undefined
+  /**
+   * How many tokens a text is for a model: for bounds of what wrapped clients send, and of streams that break off. Without one, or where it fails, a
+   * text counts its UTF-8 bytes: never too few, for English some four times too many.
+   */
+  readonly tokenizer?: Tokenizer | undefined
   /** A model that stands in no price book: an error (default), or what it costs then. */
   readonly onUnpricedModel?: 'error' | ModelPrice | undefined
   /** What a request is expected to cost on a model, in USD. */
@@ -81,6 +89,7 @@ export const bursarConfig = z.strictObject({
   verbose: z.boolean().optional(),
   ladder: z.record(idSchema, z.union([idSchema, z.array(idSchema)])).optional(),
   prices: z.union([z.instanceof(PriceBook), pricesConfigSchema]).optional(),
+  tokenizer: fn<Tokenizer>('a function of text and model that gives tokens').optional(),
   onUnpricedModel: z.union([z.literal('error'), object<ModelPrice>("'error' or what such a model costs")]).optional(),
   estimate: fn<Estimate>('a function of request and model that gives USD').optional(),
   enrich: fn<Enrich>('a function of the request').optional(),

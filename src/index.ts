@@ -2,7 +2,7 @@
 
 export { Bursar } from './bursar.js'
 export type { AmountConfig, BudgetConfig, CalendarConfig, MonthlyAmountConfig, PolicyConfig, ScopeGroups, TierBudgetConfig, UserArgument, UserRef, WindowLimits } from './budget/index.js'
-export { bursarConfig, defineConfig, type BursarConfig, type Enrich } from './config.js'
+export { bursarConfig, defineConfig, type BursarConfig, type Enrich, type Tokenizer } from './config.js'
 export {
   BudgetExceededError,
   SessionBudgetExceeded,

@@ -120,7 +120,7 @@ export class BudgetPlan {
     if (name !== undefined && this.config.onUnknownTier !== undefined) return this.config.onUnknownTier
     if (name !== undefined) throw new UnknownTierError(`userTier: "${name}" is no tier of the configuration. ${this.#tierRemedy()}`, name)
     if (this.#tiers.size === 0) return undefined
-    throw new UnknownTierError(`userTier: the request names no tier, the directory has none for this user, and there is no defaultTier. ${this.#tierRemedy()}`, undefined)
+    throw new UnknownTierError(`userTier: the request names no tier, nobody has stored one for this user (tracker.setUserTier), and there is no defaultTier. Name it where you ask. ${this.#tierRemedy()}`, undefined)
   }
 
   /** True where a tier's months are those of the user's subscription: its budget depends on the period that a user has paid for. */

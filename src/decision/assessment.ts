@@ -1,9 +1,8 @@
 // One request between the store's reply and the decision: which action it comes to, and everything that may be asked about it
 // later. Works on what was read; asks no store.
 
-import { sessionOf } from '../budget/index.js'
 import { combineVerdicts, describeScope, hits, mostSevere, percentOf, type EnforcementAction, type EnforcementContext, type Verdict } from '../enforcement/index.js'
-import { amountIn, describeAmount, toPublic, toUsd } from '../money/index.js'
+import { amountIn, toPublic, toUsd } from '../money/index.js'
 import type { Placement } from '../outage/index.js'
 import type { PriceQuery } from '../pricing/index.js'
 import { READING_SIZE, type Admitted, type Freeing, type Refused } from '../store/index.js'
@@ -13,6 +12,7 @@ import { DENIAL_STATUS, errorWord, offerFor, type Denial, type DenialCode, type 
 import type { Basis, EnforcedBy } from './decision.js'
 import { chargeFacts, type Question } from './question.js'
 import { requestContext } from './request-context.js'
+import { fittingText, refusalText } from './refusal-text.js'
 import { endsWithItsScope, fitsAllAt, lastingLongest, refusalsOf, type Refusal } from './retry.js'
 import { amountsAt, type Rung } from './rungs.js'
 import { collectVerdicts } from './verdicts.js'
@@ -25,6 +25,7 @@ const NO_FREEING: ReadonlyMap<number, readonly Freeing[]> = new Map()
 /** A request with the store's answer. What may be asked of it is worked out when it is asked for. */
 export class Assessment implements Basis {
   readonly enforcedBy: EnforcedBy
+  isSettled = false
   readonly #question: Question
   readonly #answer: Admitted | Refused
   /** The chosen rung; 0 when refused. */
@@ -60,8 +61,8 @@ export class Assessment implements Basis {
   }
 
   priced(): Omit<PriceQuery, 'model'> & { readonly model: string | undefined } {
-    const { user, given } = this.#question.request
-    return { model: this.rung.model, provider: given.provider, tenant: user.tenant, at: this.#answer.now }
+    const { user } = this.#question.request
+    return { model: this.rung.model, provider: this.rung.provider, tenant: user.tenant, at: this.#answer.now }
   }
 
   placement(): Placement {
@@ -149,7 +150,7 @@ export class Assessment implements Basis {
       ...(fromPct !== undefined && { refusedFromPct: fromPct }),
       ...(isLocal && { local: true as const }),
       ...(upgrade !== undefined && { upgrade }),
-      message: `${sentence(longest, rungs.at(-1) as Rung, fromPct)}${fittingSentence(fittingOutput)}${isLocal ? ` ${BY_SHARE}` : ''}${upgrade === undefined ? '' : ` Upgrade to ${upgrade} for more.`}`,
+      message: `${this.#refusalText(longest, rungs.at(-1) as Rung, fromPct)}${fittingText(fittingOutput)}${isLocal ? ` ${BY_SHARE}` : ''}${upgrade === undefined ? '' : ` Upgrade to ${upgrade} for more.`}`,
       scope,
       window: terms.period,
       unit: terms.unit,
@@ -160,6 +161,14 @@ export class Assessment implements Basis {
       largestFittingCost: largest === null ? null : toUsd(largest),
       ...(fittingOutput !== undefined && { largestFittingOutput: fittingOutput }),
     })
+  }
+
+  #refusalText(refusal: Refusal, rung: Rung, fromPct: number | undefined): string {
+    const { request, prepared } = this.#question
+    const { block, degrade } = refusal.terms
+    const isForCheaper = prepared.degradeBlocks && degrade !== null && degrade.max < block.max && refusal.ceiling.max === degrade.max
+    const isOpenEnded = rung.price !== undefined && request.maxOutputTokens === undefined && rung.amounts.tokens > (request.inputTokens ?? 0)
+    return refusalText({ refusal, rung, fromPct, withoutCheaper: isForCheaper ? this.requestedModel : undefined, isOpenEnded })
   }
 
   /** How much the cheapest model may write to fit now; `undefined` where the request was not estimated by its tokens. */
@@ -217,19 +226,4 @@ export class Assessment implements Basis {
     }
     return false
   }
-}
-
-function fittingSentence(fitting: { readonly model: string; readonly maxOutputTokens: number } | null | undefined): string {
-  return fitting === null || fitting === undefined ? '' : ` With at most ${fitting.maxOutputTokens} output tokens, ${fitting.model} would fit now.`
-}
-
-function sentence({ scope, terms, spent, held, endsAt }: Refusal, rung: Rung, fromPct: number | undefined): string {
-  const { unit, period, limit } = terms
-  const session = sessionOf(scope)
-  const used = describeAmount(unit, spent + held)
-  const asked = unit === 'requests' ? '' : ` and this request would add ${describeAmount(unit, amountIn(unit, rung.amounts))}`
-  const from = fromPct === undefined ? '' : ` Requests are refused from ${fromPct} % of it on.`
-  const reset = session !== undefined ? 'It does not reset; it can be raised.' : endsAt === NEVER ? 'It never resets.' : `It resets at ${new Date(endsAt).toISOString()}.`
-  const which = session === undefined ? `The ${period} budget of ${describeScope(scope)}` : `The cap of session ${session.sessionId}`
-  return `${which} is ${describeAmount(unit, limit ?? terms.block.max)}; ${used} is used${asked}.${from} ${reset}`
 }

@@ -2,7 +2,7 @@
 // verdicts, reason) is worked out when somebody asks, from what was read when the decision was made.
 
 import { describeScope, type EnforcementContext, type Verdict, type WindowView } from '../enforcement/index.js'
-import { AlreadyEndedError, HoldExpiredError, UnknownHoldError } from '../errors/index.js'
+import { AlreadyEndedError, HoldExpiredError, InvalidRequestError, UnknownHoldError } from '../errors/index.js'
 import { formatUsd, toUsd, type Amounts, type Usd } from '../money/index.js'
 import { UsageMeter, type PriceQuery, type Usage, type UsageDetails, type UsageType } from '../pricing/index.js'
 import type { Placement } from '../outage/index.js'
@@ -70,6 +70,8 @@ export interface Endings {
 /** What an ending may need of its decision. */
 export interface Decided {
   readonly rung: Rung
+  /** Set by whoever settles it: from then on nothing can be metered. */
+  isSettled: boolean
   /** Which price the call has if nothing else is said: that of the decided model at the moment of the decision. */
   priced(): Omit<PriceQuery, 'model'> & { readonly model: string | undefined }
   /** Where the cost belongs if the store does not know the hold. */
@@ -130,8 +132,9 @@ abstract class BaseDecision {
 
   /** What `console.log` shows in Node: the answer and its reason, not how it was found. */
   [Symbol.for('nodejs.util.inspect.custom')](): object {
-    const { id, action, requestedModel, reason, replayed, enforcedBy } = this as unknown as Decision
-    return { id, action, requestedModel, reason, replayed, enforcedBy }
+    const { id, allowed, action, requestedModel, reason, replayed, enforcedBy } = this as unknown as Decision
+    const { model, estimatedCost, expiresAt } = this as unknown as Partial<AllowedDecision>
+    return { id, allowed, action, requestedModel, ...(allowed && { model, estimatedCost, expiresAt }), reason, replayed, enforcedBy }
   }
 
   /** The models that were open to this request, from the one asked for to the cheapest. */
@@ -200,6 +203,7 @@ export class AllowedDecision extends BaseDecision {
 
   /** Meters a piece of usage while the call runs. Never throws: what is wrong goes to the event `usage-error`. */
   addUsage(tokens: number | string, type: UsageType, details?: UsageDetails): void {
+    if (this.decided().isSettled) return this.#endings.usageError(this.id, new InvalidRequestError('addUsage: the decision is settled, and what is metered now is not charged. Meter before the call is settled, or count it with tracker.addCost().'))
     this.#meter ??= new UsageMeter()
     const error = this.#meter.add(tokens, type, details)
     if (error !== undefined) this.#endings.usageError(this.id, error)

@@ -2,6 +2,7 @@
 
 import type { UserRef } from '../budget/index.js'
 import type { Verdict } from '../enforcement/index.js'
+import { InvalidRequestError } from '../errors/index.js'
 import type { TrackerEvents } from '../events/index.js'
 import type { AllowedDecision, Decision, DeniedDecision, Settlement } from './decision.js'
 
@@ -22,4 +23,14 @@ export interface BursarEvents extends TrackerEvents {
   'usage-error': { readonly id: string; readonly error: Error }
   /** A policy threw, or returned no action. */
   'policy-error': { readonly id: string; readonly verdict: Verdict }
+}
+
+const NAMES: Readonly<Record<keyof BursarEvents, true>> = {
+  decision: true, allow: true, warn: true, degrade: true, block: true, settled: true, overage: true, 'model-mismatch': true, 'usage-error': true, 'policy-error': true,
+  threshold: true, 'hold-expired': true, 'window-reset': true, 'tier-changed': true, 'store-error': true, 'store-recovered': true, 'listener-error': true,
+} // prettier-ignore
+
+/** Throws `InvalidRequestError` for a name that no event has: its listener would never be called. */
+export function assertEventName(name: string): void {
+  if (!Object.hasOwn(NAMES, name)) throw new InvalidRequestError(`event: ${JSON.stringify(name)} is no event. The events are ${Object.keys(NAMES).join(', ')}.`)
 }

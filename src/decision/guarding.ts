@@ -73,6 +73,8 @@ async function finish<Result, Model extends string | undefined>(
     await decision.settle(Object.values(more).every((value) => value === undefined) ? { cost } : { cost, ...more })
   } catch (error) {
     if (isUnusableOutcome(error)) {
+      // Whoever was told of a timeout hears of nothing else.
+      decision.reportUsageError(error)
       await decision.settle({ cost: formatUsd(decision.exact.estimatedMicrocents), estimated: true })
       throw error.code === 'MISSING_COST' ? new MissingCostError('cost: the guarded call returned neither cost nor usage, so its estimate was charged. Return { result, cost } or { result, usage }.') : error
     }

@@ -108,27 +108,30 @@ export class Holds implements Endings {
   async #kept(id: string, { microcents, tokens, model, provider, details }: Actual, decided: Decided | undefined, error: unknown): Promise<Settlement> {
     const guard = this.#guardFor(error)
     const rung = decided?.rung
-    const ending = { id, kind: 'settle', microcents, tokens: tokens ?? rung?.amounts.tokens, model, provider, details, placed: placementOn(decided, model, provider) } as const
+    const ending = { id, kind: 'settle', microcents, tokens: tokens ?? rung?.amounts.tokens, model, provider, details, placed: decided && placementOn(decided, model, provider) } as const
     const kept = await guard.keep(ending, error).catch((lost: unknown) => {
       throw uncounted(id, microcents, 'settle its id when the store is back, else its hold is charged with its estimate when it expires (onHoldExpiry)', lost)
     })
     const overage = rung === undefined ? 0 : Math.max(0, microcents - rung.amounts.microcents)
     const settlement: Settlement = { ...settlementOf(microcents, overage, kept === 'repeated'), queued: true }
-    if (decided !== undefined && kept === 'kept') this.#announce(id, settlement, decided.placement().facts, rung?.model, model, false)
+    if (decided !== undefined) decided.isSettled = true
+    if (decided !== undefined && kept === 'kept') this.announce(id, settlement, decided.placement().facts, rung?.model, model, false)
     return settlement
   }
 
   #settled(id: string, reply: Settled | Failure, { microcents, model }: Actual, decided: Decided | undefined): Settlement {
     if (reply.outcome !== 'settled') throw failureError(reply, id, 'settle')
     this.#foundation.effects.announce(reply.effects)
+    if (decided !== undefined) decided.isSettled = true
     const settlement = settlementOf(microcents, Math.max(0, microcents - reply.heldMicrocents), reply.replayed)
     if (reply.replayed) return settlement
     if (settlement.overage > 0 && decided !== undefined) this.#foundation.guard?.noteOverage(() => decided.placement().scopes, settlement.exact.overageMicrocents)
-    if (this.#events.hearsAnything) this.#announce(id, settlement, reply.facts, decided?.rung.model, model, reply.late)
+    if (this.#events.hearsAnything) this.announce(id, settlement, reply.facts, decided?.rung.model, model, reply.late)
     return settlement
   }
 
-  #announce(id: string, { cost, overage, exact }: Settlement, facts: ChargeFacts, decided: string | undefined, answered: string | undefined, late: boolean): void {
+  /** Announces a settle: `decided` and `answered` are models. */
+  announce(id: string, { cost, overage, exact }: Settlement, facts: ChargeFacts, decided: string | undefined, answered: string | undefined, late: boolean): void {
     if (this.#events.hears('settled')) this.#events.emit('settled', { id, user: facts.user, cost, overage, exact, model: answered ?? decided, late })
     if (overage > 0) this.#events.emit('overage', { id, user: facts.user, cost, overage, exact })
     if (answered !== undefined && decided !== undefined && answered !== decided) this.#events.emit('model-mismatch', { id, decided, answered })
@@ -136,8 +139,7 @@ export class Holds implements Endings {
 }
 
 /** Where a cost belongs, under the model that it was spent on. */
-export function placementOn(decided: Decided | undefined, answered: string | undefined, provider: string | undefined): Placement | undefined {
-  if (decided === undefined) return undefined
+export function placementOn(decided: Decided, answered: string | undefined, provider: string | undefined): Placement {
   const placed = decided.placement()
   return { ...placed, facts: { ...placed.facts, model: answered ?? decided.rung.model, provider: provider ?? placed.facts.provider, cheaperModels: undefined } }
 }

@@ -52,9 +52,13 @@ export class Identities<Tier extends string = string, Group extends string = str
     return this.#flows.run(checked, fn)
   }
 
-  /** The same request, with the running identity's fields where it does not say whose it is. Throws `InvalidRequestError` where nobody does. */
+  /**
+   * The same request, with what it does not say itself from the running identity: where it says nobody, or names that very user. One that
+   * names another user, or the same in another tenant, gets nothing of it. Throws `InvalidRequestError` where nobody says whose it is.
+   */
   complete<Request extends { readonly userId?: string | undefined }>(request: Request): Request {
-    if (typeof request !== 'object' || request === null || request.userId !== undefined) return request
+    if (typeof request !== 'object' || request === null) return request
+    if (request.userId !== undefined) return this.#flows === undefined ? request : this.#completeOwn(request as NamingRequest) as unknown as Request
     const { current } = this
     if (current === undefined) throw new InvalidRequestError('userId: is missing. Give it, or make the call inside runAs(identity, …) of the same Bursar.')
     const given = request as Record<string, unknown>
@@ -63,6 +67,25 @@ export class Identities<Tier extends string = string, Group extends string = str
     const metadata = (request as { readonly metadata?: object }).metadata
     return { ...request, ...current, ...(metadata !== undefined && { metadata: { ...current.metadata, ...metadata } }) }
   }
+
+  /** Who names the user that the code runs as must not leave that user's session by it. */
+  #completeOwn(request: NamingRequest): NamingRequest {
+    const { current } = this
+    if (current === undefined || current.userId !== request.userId || current.tenant !== request.tenant) return request
+    const { userTier = current.userTier, sessionId = current.sessionId } = request
+    const scopes = merged(current.scopes, request.scopes)
+    const metadata = merged(current.metadata, request.metadata)
+    return { ...request, ...(userTier !== undefined && { userTier }), ...(sessionId !== undefined && { sessionId }), ...(scopes !== undefined && { scopes }), ...(metadata !== undefined && { metadata }) }
+  }
+}
+
+/** A request that names its user. What else it says has not been looked at yet. */
+type NamingRequest = Readonly<Record<'userId' | 'tenant' | 'userTier' | 'sessionId' | 'scopes' | 'metadata', unknown>>
+
+/** Field by field; what is no object is left to be refused. */
+function merged(around: object | undefined, own: unknown): unknown {
+  if (own === undefined || around === undefined) return own ?? around
+  return typeof own === 'object' && own !== null ? { ...around, ...own } : own
 }
 
 function newFlows<Store>(): Flows<Store> {

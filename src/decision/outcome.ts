@@ -22,6 +22,14 @@ export interface Actual {
   readonly details: CostDetails | undefined
 }
 
+type Counts = Readonly<Record<string, number>>
+
+/** What one model of a call has used, and what that costs. */
+interface Part {
+  readonly counts: Counts
+  readonly microcents: number
+}
+
 const NOTHING_REPORTED: Outcome = Object.freeze({})
 const NO_BOOK = 'what its tokens cost is not configured. Give cost in USD, or configure prices (priceBook() of bursar/prices).'
 const outcomeSchema = z.strictObject({
@@ -45,9 +53,9 @@ export class OutcomeReader {
 
   /**
    * The integers of what a call reported. What it says itself counts before what was metered; a cost counts before usage. A cost is that
-   * of everything; a usage is that of the model that answered: what was metered under the name of another one, which was tried before it,
-   * is added. What was metered for the model that answered counts before a usage that is only `estimated`. Throws `MissingCostError`,
-   * `PricesNotConfigured`, `UnpricedModelError` or what is wrong with it.
+   * of everything. A usage is that of the model that answered: what was metered for other models is added, and so are fees (metered costs without
+   * tokens); tokens that were metered for the answering model are in it, or, where it is only `estimated`, whichever costs more counts. Throws
+   * `MissingCostError`, `PricesNotConfigured`, `UnpricedModelError` or what is wrong with it. Without the decision no usage can be priced.
    */
   read(outcome: Outcome | undefined, meter: UsageMeter | undefined, decided: Decided | undefined): Actual {
     if (outcome !== undefined && isPlainOutcome(outcome) && outcome.cost !== undefined) return plainActual(outcome.cost, meter)
@@ -74,9 +82,6 @@ export class OutcomeReader {
   }
 
   #ofUsage(given: Outcome, usage: Usage, tokens: number | undefined, meter: UsageMeter | undefined, decided: Decided | undefined): Actual {
-    const metered = meter?.models ?? []
-    const others = metered.filter((entry) => this.#isOther(entry, given, decided))
-    if (meter !== undefined && given.estimated === true && given.cost === undefined && others.length < metered.length) return this.#ofMeter({ ...given, estimated: undefined }, meter, undefined, decided)
     const reported = reportedCost(usage)
     const counts = countsOf(usage)
     const own = given.cost === undefined ? undefined : parseUsd(given.cost, 'cost', 'round-up')
@@ -84,20 +89,44 @@ export class OutcomeReader {
       throw new InvalidRequestError(`cost: ${formatUsd(own)} USD was given, and usage.cost says ${formatUsd(reported)} USD. A call has one cost: give one of them.`)
     }
     const known = own ?? reported
-    const answered = this.#answered(given, decided)
-    const versions = new Set<string>()
-    let microcents = known
-    if (microcents === undefined) {
-      const price = this.#priceOf(given, decided, 'usage')
-      microcents = price.costOf(usage)
-      versions.add(price.version)
-    } else if (own === undefined) versions.add(REPORTED)
+    const versions = new Set<string>(reported !== undefined && own === undefined ? [REPORTED] : [])
+    const answering: Part = { counts, microcents: known ?? this.#priced(usage, given, decided, versions) }
     // A cost of the call's own is that of everything.
-    if (own === undefined) for (const other of others) microcents = saturatingAdd(microcents, this.#costOf(other, given, decided, versions))
-    const all = others.reduce(withTokens, counts)
+    const parts = own === undefined && meter !== undefined ? this.#withMetered(answering, meter, given, decided, versions) : [answering]
+    const microcents = parts.reduce((sum, part) => saturatingAdd(sum, part.microcents), 0)
+    const all = parts.reduce<Counts>((sum, part) => withTokens(sum, part.counts), {})
     // One that says its cost alone says nothing of tokens; one of images or seconds says that there were none.
     const used = tokens ?? (Object.keys(all).length === 0 ? undefined : saturatingAdd(all['inputTokens'] ?? 0, all['outputTokens'] ?? 0))
-    return { microcents, tokens: used, ...answered, details: marked({ priceVersion: joined(versions), usage: all, labels: meter?.labels }, given) }
+    return { microcents, tokens: used, ...this.#answered(given, decided), details: marked({ priceVersion: joined(versions), usage: all, labels: meter?.labels }, given) }
+  }
+
+  #priced(usage: Usage, given: Outcome, decided: Decided | undefined, versions: Set<string>): number {
+    if (decided === undefined && this.tariff.isConfigured) {
+      throw new InvalidRequestError('usage: which price it has (of which model, for which tenant, at which moment) is known to the process that made the decision. Settle it there, or give its cost: bursar.prices.cost(usage, { model, provider, tenant, at }).cost.')
+    }
+    const price = this.#priceOf(given, decided, 'usage')
+    versions.add(price.version)
+    return price.costOf(usage)
+  }
+
+  /**
+   * The usage of the model that answered, with what the meter has beside it: everything of other models, which were tried before it, and fees,
+   * which no usage tells. Tokens that were metered for the answering model are in its usage; where that is an estimate, whichever costs more counts.
+   */
+  #withMetered(answering: Part, meter: UsageMeter, given: Outcome, decided: Decided | undefined, versions: Set<string>): Part[] {
+    const parts = [answering]
+    const metered: MeteredModel[] = []
+    for (const entry of meter.models) {
+      if (this.#isOther(entry, given, decided)) parts.push({ counts: tokensOf(entry), microcents: this.#costOf(entry, given, decided, versions) })
+      else metered.push(entry)
+    }
+    const fees = metered.reduce((sum, { feeMicrocents }) => saturatingAdd(sum, feeMicrocents), 0)
+    if (given.estimated === true) {
+      const own = metered.reduce((sum, entry) => saturatingAdd(sum, this.#costOf({ ...entry, microcents: entry.microcents - entry.feeMicrocents }, given, decided, versions)), 0)
+      if (own > answering.microcents) parts[0] = { counts: metered.reduce<Counts>((sum, entry) => withTokens(sum, tokensOf(entry)), {}), microcents: own }
+    }
+    if (fees > 0) parts.push({ counts: {}, microcents: fees })
+    return parts
   }
 
   #ofMeter(given: Outcome, meter: UsageMeter, tokens: number | undefined, decided: Decided | undefined): Actual {
@@ -112,7 +141,11 @@ export class OutcomeReader {
   #costOf({ model, provider, microcents, unpriced }: MeteredModel, given: Outcome, decided: Decided | undefined, versions: Set<string>): number {
     if (unpriced === undefined) return microcents
     const { inputTokens, outputTokens } = unpriced
-    const price = this.#priceOf({ model: model ?? given.model, provider: provider ?? given.provider }, decided, 'addUsage')
+    // A piece that names no model is the decided model's; the provider that answered sells it only where it is the model that answered.
+    const query = this.#query(decided)
+    const named = model ?? query.model ?? given.model
+    const answers = named !== undefined && named === given.model
+    const price = this.#priceOf({ model: named, provider: provider ?? (answers ? given.provider : undefined) }, decided, 'addUsage')
     versions.add(price.version)
     return saturatingAdd(microcents, price.costOf({ inputTokens, outputTokens }))
   }
@@ -121,8 +154,9 @@ export class OutcomeReader {
   #isOther({ model, provider }: MeteredModel, given: Outcome, decided: Decided | undefined): boolean {
     const query = this.#query(decided)
     const answering = { model: given.model ?? query.model, provider: given.provider ?? query.provider }
-    if (provider !== undefined && answering.provider !== undefined && provider !== answering.provider) return true
-    return model !== undefined && answering.model !== undefined && !this.tariff.isSameModel(model, answering.model, { ...query, provider: answering.provider })
+    const metered = { model: model ?? query.model, provider: provider ?? (model === undefined || model !== given.model ? query.provider : given.provider) }
+    if (metered.provider !== undefined && answering.provider !== undefined && metered.provider !== answering.provider) return true
+    return metered.model !== undefined && answering.model !== undefined && !this.tariff.isSameModel(metered.model, answering.model, { ...query, provider: answering.provider })
   }
 
   #priceOf({ model, provider }: Pick<Outcome, 'model' | 'provider'>, decided: Decided | undefined, field: string): Price {
@@ -163,12 +197,18 @@ function plainActual(cost: number | string, meter: UsageMeter | undefined): Actu
 }
 
 /** The counts of a usage that was read, as the ledger keeps them. */
-function countsOf(usage: Usage): Readonly<Record<string, number>> {
+function countsOf(usage: Usage): Counts {
   return Object.fromEntries(Object.entries(usage).filter(([field, count]) => field !== 'cost' && count !== undefined)) as Record<string, number>
 }
 
-function withTokens(counts: Readonly<Record<string, number>>, { inputTokens, outputTokens }: MeteredModel): Readonly<Record<string, number>> {
-  return { ...counts, inputTokens: saturatingAdd(counts['inputTokens'] ?? 0, inputTokens), outputTokens: saturatingAdd(counts['outputTokens'] ?? 0, outputTokens) }
+function tokensOf({ inputTokens, outputTokens }: MeteredModel): Counts {
+  return { inputTokens, outputTokens }
+}
+
+function withTokens(a: Counts, b: Counts): Counts {
+  const sum: Record<string, number> = { ...a }
+  for (const [field, count] of Object.entries(b)) sum[field] = saturatingAdd(sum[field] ?? 0, count)
+  return sum
 }
 
 function joined(versions: ReadonlySet<string>): string | undefined {

@@ -56,6 +56,6 @@ export function chargeFacts({ user, given }: ParsedRequest, { tier }: Account, {
 export function firstQuestion(question: Question, replay: NonNullable<Admitted['replay']>, accounts: Accounts): Question {
   const { prepared, account } = question
   const { tier } = replay.facts
-  const rungs = replay.rungs.map((amounts, index) => ({ model: modelOf(replay.facts, index), amounts, price: undefined, verdicts: prepared.rungs[index]?.verdicts ?? [] }))
+  const rungs = replay.rungs.map((amounts, index) => ({ model: modelOf(replay.facts, index), provider: replay.facts.provider, amounts, price: undefined, verdicts: prepared.rungs[index]?.verdicts ?? [] }))
   return { ...question, account: { ...account, tier, scopes: accounts.judgedAgain(replay.scopes, account, tier) }, prepared: { ...prepared, rungs } }
 }

@@ -106,10 +106,20 @@ export function parseRequest(value: unknown, countsRequest = true): ParsedReques
     tokens: input === undefined || output === undefined ? undefined : parseCount(input + output, 'inputTokens + maxOutputTokens'),
     inputTokens: input,
     maxOutputTokens: output,
-    caps: hasCaps ? { microcents: maxCost === undefined ? undefined : parseUsd(maxCost, 'maxCost', 'refuse'), tokens: maxTokens === undefined ? undefined : parseCount(maxTokens, 'maxTokens') } : undefined,
+    caps: hasCaps ? { microcents: maxCost === undefined ? undefined : parseCap(maxCost), tokens: maxTokens === undefined ? undefined : parseCount(maxTokens, 'maxTokens') } : undefined,
     holdTtlMs: holdTtl === undefined ? undefined : parseDuration(holdTtl, 'holdTtl'),
     countsRequest,
     facts: undefined,
+  }
+}
+
+/** A cap in microcents, rounded down: no call costs a part of one. */
+function parseCap(maxCost: Usd): number {
+  const up = parseUsd(maxCost, 'maxCost', 'round-up')
+  try {
+    return parseUsd(maxCost, 'maxCost', 'refuse')
+  } catch {
+    return up - 1
   }
 }
 

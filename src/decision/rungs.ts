@@ -15,6 +15,8 @@ import type { Tariff } from './tariff.js'
 export interface Rung {
   readonly model: string | undefined
   readonly amounts: Amounts
+  /** Whose price the model has: the request's provider, or (a cheaper model of another one) nobody's in particular. */
+  readonly provider: string | undefined
   /** The price that the amounts come from, where they come from tokens. */
   readonly price: Price | undefined
   /** What the request policies said of it, in the order of registration. */
@@ -56,19 +58,23 @@ export function prepareRungs(request: ParsedRequest, account: Account, policies:
   const { model } = request.given
   const { ladder, estimate } = sources
   const { amounts, price } = estimateFirst(request, sources, account)
-  const first: Rung = { model, amounts, price, verdicts: askRequestPolicies(request, account, policies, sources, model, amounts) }
+  const first: Rung = { model, provider: request.given.provider, amounts, price, verdicts: askRequestPolicies(request, account, policies, sources, model, amounts) }
   const degrade = first.verdicts.some(isDegrade)
   const rungs = [first]
   let degradeBlocks = false
   if (ladder !== undefined && model !== undefined && (degrade || canDegrade(account))) {
-    for (const cheaper of ladder.chain(model).slice(1)) {
+    const { provider, tenant } = request.given
+    const name = ladder.nameOf(model, { provider, tenant })
+    for (const cheaper of ladder.chain(name ?? model).slice(1)) {
       const above = (rungs.at(-1) as Rung).amounts
       const lower = estimate === undefined ? pricedRung(request, sources, cheaper) : undefined
+      // What would cost more on a lower rung (long calls may) has no use for it.
+      if (lower !== undefined && lower.amounts.microcents > above.microcents) continue
       const own = estimate === undefined ? lower?.amounts : readEstimate(estimate, request, cheaper)
       const estimated = { microcents: own?.microcents ?? above.microcents, tokens: own?.tokens ?? above.tokens }
-      rungs.push({ model: cheaper, amounts: estimated, price: lower?.price, verdicts: askRequestPolicies(request, account, policies, sources, cheaper, estimated) })
+      rungs.push({ model: cheaper, provider: lower === undefined ? request.given.provider : lower.provider, amounts: estimated, price: lower?.price, verdicts: askRequestPolicies(request, account, policies, sources, cheaper, estimated) })
     }
-    degradeBlocks = sources.blocksWithoutCheaper && !ladder.knows(model)
+    degradeBlocks = sources.blocksWithoutCheaper && name === undefined
   }
   const refused = policies.length === 0 && request.caps === undefined ? undefined : rungs.map(({ verdicts }) => verdicts.some(isBlock))
   return { rungs, refused, degrade, degradeBlocks }
@@ -98,13 +104,14 @@ function capVerdict({ microcents, tokens }: CallCaps, amounts: Amounts): Verdict
 }
 
 /** A lower rung by its price, where the request says its tokens; a model without one takes the rung above it. */
-function pricedRung(request: ParsedRequest, { tariff, clock }: RungSources, model: string): Estimated | undefined {
+function pricedRung(request: ParsedRequest, { tariff, clock }: RungSources, model: string): (Estimated & { readonly provider: string | undefined }) | undefined {
   const { given, inputTokens } = request
   if (inputTokens === undefined || !tariff.isConfigured) return undefined
   const query = { model, tenant: given.tenant, at: assertInstant(clock(), 'clock') }
   // A cheaper model may be another provider's.
-  const price = tariff.book?.find({ ...query, provider: given.provider }) ?? tariff.find(query)
-  return price === undefined ? undefined : { amounts: amountsAt(price, request), price }
+  const own = tariff.book?.find({ ...query, provider: given.provider })
+  const price = own ?? tariff.find(query)
+  return price === undefined ? undefined : { amounts: amountsAt(price, request), price, provider: own === undefined ? undefined : given.provider }
 }
 
 const isDegrade = (verdict: Verdict): boolean => verdict.action === 'DEGRADE'
@@ -128,11 +135,11 @@ function estimateFirst(request: ParsedRequest, sources: RungSources, account: Ac
   }
   const microcents = given.estimatedCost === undefined ? own?.microcents : parseUsd(given.estimatedCost, 'estimatedCost', 'round-up')
   const tokens = request.tokens ?? (own ?? (limitsTokens && estimate !== undefined ? readEstimate(estimate, request, given.model) : undefined))?.tokens
-  if (microcents === undefined && limitsMoney) {
+  if (microcents === undefined && (limitsMoney || request.caps?.microcents !== undefined)) {
     throw new MissingEstimateError('estimatedCost: is missing. Give the expected cost in USD (0 asks only whether the budget is exhausted), inputTokens and a model with a price, or configure estimate(request, model).')
   }
-  if (tokens === undefined && limitsTokens) {
-    throw new MissingEstimateError('inputTokens, maxOutputTokens: a token limit applies, and the request does not say how many tokens it may use. Give both (0 where there are none).')
+  if (tokens === undefined && (limitsTokens || request.caps?.tokens !== undefined)) {
+    throw new MissingEstimateError('inputTokens, maxOutputTokens: a token limit or maxTokens applies, and the request does not say how many tokens it may use. Give both (0 where there are none).')
   }
   return { amounts: { microcents: microcents ?? 0, tokens: tokens ?? 0 }, price: undefined }
 }
@@ -141,7 +148,7 @@ function estimateFirst(request: ParsedRequest, sources: RungSources, account: Ac
 function priceFirst(request: ParsedRequest, { tariff, clock }: RungSources, limitsMoney: boolean): Estimated | undefined {
   const { given, inputTokens, maxOutputTokens } = request
   if (inputTokens === undefined && maxOutputTokens === undefined) return undefined
-  if (!tariff.isConfigured && !limitsMoney) return undefined
+  if (!tariff.isConfigured && !limitsMoney && request.caps?.microcents === undefined) return undefined
   if (inputTokens === undefined) throw new MissingEstimateError('inputTokens: is missing beside maxOutputTokens. Give the most tokens that the call reads: tokensAtMost(text) is an upper bound for a text.')
   if (given.model === undefined && tariff.isConfigured) throw new MissingEstimateError('model: is missing, and the price of inputTokens depends on it. Name the model, or give estimatedCost in USD.')
   const price = tariff.priceOf({ model: given.model ?? '', provider: given.provider, tenant: given.tenant, at: assertInstant(clock(), 'clock') }, NO_PRICES)

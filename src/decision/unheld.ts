@@ -2,10 +2,10 @@
 // back. Knows nothing of why it was allowed.
 
 import type { Spender } from '../budget/index.js'
-import { UnknownSessionError } from '../errors/index.js'
+import { AlreadyEndedError, UnknownSessionError } from '../errors/index.js'
 import { isStoresFailure, mayHaveChanged, recordFingerprint, type LocalHold } from '../outage/index.js'
 import type { UsageMeter } from '../pricing/index.js'
-import { failureError, type Failure, type Recorded } from '../store/index.js'
+import { failureError, type ChargeFacts, type Failure, type Recorded } from '../store/index.js'
 import type { Duration } from '../time/index.js'
 import { newId, type Foundation } from '../tracker/index.js'
 import type { Decided, Endings, Outcome, Settlement } from './decision.js'
@@ -23,6 +23,8 @@ export class Unheld implements Endings {
   // Not the decision's: a reserve of that id may have taken effect before its reply was lost.
   readonly #id = newId()
   #exceeded = 0
+  /** How it has ended, as the life of a hold has it. */
+  #ended: { readonly state: 'settled' | 'released'; readonly microcents: number } | undefined
 
   constructor(foundation: Foundation, holds: Holds, spender: Spender, decided: Decided, local: LocalHold | undefined) {
     this.#foundation = foundation
@@ -34,17 +36,18 @@ export class Unheld implements Endings {
 
   async settle(decisionId: string, outcome: Outcome | undefined, meter: UsageMeter | undefined): Promise<Settlement> {
     const actual = this.#holds.read(decisionId, outcome, meter, this.#decided)
-    const { microcents, tokens = 0, provider, details } = actual
+    const { microcents, tokens = 0, model, provider, details } = actual
     const id = this.#id
+    this.#assertOpen(decisionId, microcents)
     this.#exceed(microcents)
     const { accounts, store, effects } = this.#foundation
-    const { facts } = this.#decided.placement()
+    const { facts } = placementOn(this.#decided, model, provider)
     let reply: Recorded | Failure
     try {
       // Asked for now, not when the decision was made: then the directory may have been away too.
       const ask = (spender: Spender): Promise<Recorded | Failure> =>
         accounts.ask<Recorded | Failure>(spender, ({ scopes, tier, entry }) => {
-          return store.record({ id, fingerprint: recordFingerprint(microcents, tokens), idGiven: true, scopes, amounts: { microcents, tokens }, facts: { ...facts, tier, provider: provider ?? facts.provider }, details, entry })
+          return store.record({ id, fingerprint: recordFingerprint(microcents, tokens), idGiven: true, scopes, amounts: { microcents, tokens }, facts: { ...facts, tier }, details, entry })
         })
       // In a session that has ended nobody counts any more: the cost is the user's all the same.
       reply = await ask(this.#spender).catch((error: unknown) => (error instanceof UnknownSessionError ? ask({ ...this.#spender, session: undefined }) : Promise.reject(error as Error)))
@@ -54,11 +57,12 @@ export class Unheld implements Endings {
     if (reply.outcome !== 'recorded') throw failureError(reply, id, 'record')
     effects.announce(reply.effects)
     this.#local?.told()
-    return settlementOf(microcents, microcents, reply.replayed)
+    return this.#settled(decisionId, actual, facts, settlementOf(microcents, microcents, reply.replayed))
   }
 
   async release(): Promise<void> {
     this.#local?.told()
+    this.#ended ??= { state: 'released', microcents: 0 }
   }
 
   extend(id: string, ttl: Duration | undefined): Promise<Date> {
@@ -77,7 +81,8 @@ export class Unheld implements Endings {
     this.#holds.usageError(id, error)
   }
 
-  async #kept(decisionId: string, { microcents, tokens = 0, model, provider, details }: Actual, error: unknown): Promise<Settlement> {
+  async #kept(decisionId: string, actual: Actual, error: unknown): Promise<Settlement> {
+    const { microcents, tokens = 0, model, provider, details } = actual
     const { guard } = this.#foundation
     const placed = placementOn(this.#decided, model, provider)
     if (!isStoresFailure(error)) throw error
@@ -85,9 +90,23 @@ export class Unheld implements Endings {
       throw uncounted(decisionId, microcents, `count them with tracker.addCost() when the store is back${mayHaveChanged(cause) ? ', if its ledger does not have them' : ''}`, cause)
     }
     // Where nobody could say which budgets it belongs to, the caller keeps it.
-    if (guard === undefined || placed === undefined || placed.scopes.length === 0) return notKept(error)
+    if (guard === undefined || placed.scopes.length === 0) return notKept(error)
     const kept = await guard.keep({ id: this.#id, kind: 'record', microcents, tokens, model, provider, details, placed }, error, () => this.#local?.told()).catch(notKept)
-    return { ...settlementOf(microcents, microcents, kept === 'repeated'), queued: true }
+    return this.#settled(decisionId, actual, placed.facts, { ...settlementOf(microcents, microcents, kept === 'repeated'), queued: true })
+  }
+
+  /** INVARIANT (ONE-ENDING): what has ended takes a repeat of its ending, and nothing else. */
+  #assertOpen(decisionId: string, microcents: number): void {
+    if (this.#ended === undefined || (this.#ended.state === 'settled' && this.#ended.microcents === microcents)) return
+    throw new AlreadyEndedError(decisionId, this.#ended.state, 'If its call did cost more, count the rest with tracker.addCost().')
+  }
+
+  #settled(decisionId: string, { microcents, model }: Actual, facts: ChargeFacts, settlement: Settlement): Settlement {
+    const isFirst = this.#ended === undefined
+    this.#ended = { state: 'settled', microcents }
+    this.#decided.isSettled = true
+    if (isFirst && !settlement.replayed) this.#holds.announce(decisionId, settlement, facts, this.#decided.rung.model, model, false)
+    return settlement
   }
 
   /** A repeated settle must not take from the share twice. */

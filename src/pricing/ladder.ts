@@ -33,16 +33,20 @@ export interface CostSavings {
 /** Below the tiers of long calls, and round enough to be shown as a price for a million. */
 const COMPARED_TOKENS = 100_000
 const A_MILLION = 1_000_000
+/** More names than requests name in earnest. */
+const MOST_OTHER_NAMES = 1_000
 
 /** A checked ladder. */
 export class Ladder {
   readonly #chains = new Map<string, readonly string[]>()
   readonly #bottoms = new Set<string>()
   readonly #prices: LadderPrices | undefined
+  readonly #otherNames = new Map<string, string | undefined>()
 
   /**
    * Throws `InvalidConfigError` for a ladder that leads back to where it came from, and, where there are prices, for a step that is
-   * not cheaper: at no time of the day and for no tenant may the lower model be dearer by the token read or written, and one of the two must cost less.
+   * not cheaper: at no time of the day and for no tenant may the lower model be dearer by the token of plain text, read or written, or by the call, and one
+   * must cost less. (Where long calls have prices of their own, a lower model may be dearer for those: such a rung is left out for such a request.)
    */
   constructor(config: LadderConfig, prices?: LadderPrices) {
     this.#prices = prices
@@ -72,6 +76,23 @@ export class Ladder {
   /** True for a model that stands anywhere on the ladder, also at its bottom. */
   knows(model: string): boolean {
     return this.#chains.has(model) || this.#bottoms.has(model)
+  }
+
+  /**
+   * The name under which the ladder has a model: its own, or that of which the prices say that it is the same model (`gpt-4o` for
+   * `gpt-4o-2024-08-06`); `undefined` for one that it does not have.
+   */
+  nameOf(model: string, of: { readonly provider?: string | undefined; readonly tenant?: string | undefined } = {}): string | undefined {
+    if (this.knows(model)) return model
+    if (this.#prices === undefined) return undefined
+    const key = JSON.stringify([model, of.provider, of.tenant])
+    if (this.#otherNames.has(key)) return this.#otherNames.get(key)
+    const { book, at } = this.#prices
+    const query = { provider: of.provider, tenant: of.tenant, at }
+    const found = book.find({ ...query, model }) === undefined ? undefined : [...this.#chains.keys(), ...this.#bottoms].find((known) => book.isSameModel(known, model, query))
+    if (this.#otherNames.size >= MOST_OTHER_NAMES) this.#otherNames.clear()
+    this.#otherNames.set(key, found)
+    return found
   }
 
   /**
@@ -130,7 +151,7 @@ function instantsOf(models: readonly string[], tenant: string | undefined, { boo
 function assertStep(upper: string, lower: string, tenant: string | undefined, at: number, { book, mayBeUnpriced }: LadderPrices): void {
   const [dear, cheap] = [upper, lower].map((model) => (mayBeUnpriced ? book.find({ model, tenant, at }) : priced(book, model, tenant, at, upper)))
   if (dear === undefined || cheap === undefined) return
-  const pairs = (['inputTokens', 'outputTokens'] as const).map((field) => [costOf(dear, field), costOf(cheap, field)] as const)
+  const pairs = (['inputTokens', 'outputTokens'] as const).flatMap((field) => [COMPARED_TOKENS, 1].map((tokens) => [costOf(dear, field, tokens), costOf(cheap, field, tokens)] as const))
   const isComparable = pairs.every(([a, b]) => (a === undefined) === (b === undefined))
   const known = pairs.filter((pair): pair is readonly [number, number] => pair[0] !== undefined && pair[1] !== undefined)
   if (isComparable && known.every(([a, b]) => b <= a) && known.some(([a, b]) => b < a)) return
@@ -145,9 +166,9 @@ function priced(book: PriceBook, model: string, tenant: string | undefined, at: 
 }
 
 /** `undefined`: this price has no word for such tokens. */
-function costOf(price: Price, field: 'inputTokens' | 'outputTokens'): number | undefined {
+function costOf(price: Price, field: 'inputTokens' | 'outputTokens', tokens = COMPARED_TOKENS): number | undefined {
   try {
-    return price.costOf({ [field]: COMPARED_TOKENS })
+    return price.costOf({ [field]: tokens })
   } catch {
     return undefined
   }

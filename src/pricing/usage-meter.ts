@@ -51,12 +51,15 @@ export interface MeteredModel {
   readonly outputTokens: number
   /** What came with a cost costs so much. */
   readonly microcents: number
+  /** Of that: what came without tokens. */
+  readonly feeMicrocents: number
   /** What came without one. */
   readonly unpriced: MeteredTokens | undefined
 }
 
 const LONGEST_LABEL = 256
 const MOST_LABELS = 100
+const MOST_MODELS = 100
 const OTHER_LABELS = '(others)'
 const DETAILS = ['cost', 'label', 'model', 'provider']
 
@@ -130,13 +133,15 @@ export class UsageMeter {
         this.#total = count
         return undefined
       }
+      const key = JSON.stringify([model, provider])
+      if (!this.#models.has(key) && this.#models.size >= MOST_MODELS) throw new InvalidRequestError(`details.model: is the one more than the ${MOST_MODELS} models that one call can have. Meter the calls of so many models under decisions of their own.`)
       this.#pieces += 1
       if (direction === 'input') this.#inputTokens = saturatingAdd(this.#inputTokens, count)
       else this.#outputTokens = saturatingAdd(this.#outputTokens, count)
       if (label !== undefined) this.#note(label, count)
       if (microcents !== undefined) this.#microcents = saturatingAdd(this.#microcents, microcents)
       else if (count > 0) this.#isUnpriced = true
-      this.#ofModel(model, provider, { inputTokens: direction === 'input' ? count : 0, outputTokens: direction === 'input' ? 0 : count }, microcents)
+      this.#ofModel(key, model, provider, { inputTokens: direction === 'input' ? count : 0, outputTokens: direction === 'input' ? 0 : count }, microcents)
       return undefined
     } catch (error) {
       return error as Error
@@ -149,11 +154,10 @@ export class UsageMeter {
     this.#labels.set(name, saturatingAdd(this.#labels.get(name) ?? 0, count))
   }
 
-  #ofModel(model: string | undefined, provider: string | undefined, used: Tokens, microcents: number | undefined): void {
-    const key = JSON.stringify([model, provider])
-    const before = this.#models.get(key) ?? { model, provider, inputTokens: 0, outputTokens: 0, microcents: 0, unpriced: undefined }
+  #ofModel(key: string, model: string | undefined, provider: string | undefined, used: Tokens, microcents: number | undefined): void {
+    const before = this.#models.get(key) ?? { model, provider, inputTokens: 0, outputTokens: 0, microcents: 0, feeMicrocents: 0, unpriced: undefined }
     const unpriced = microcents === undefined && used.inputTokens + used.outputTokens > 0 ? { model, provider, ...sum(before.unpriced, used) } : before.unpriced
-    this.#models.set(key, { ...before, ...sum(before, used), microcents: saturatingAdd(before.microcents, microcents ?? 0), unpriced })
+    this.#models.set(key, { ...before, ...sum(before, used), microcents: saturatingAdd(before.microcents, microcents ?? 0), feeMicrocents: saturatingAdd(before.feeMicrocents, used.inputTokens + used.outputTokens === 0 ? (microcents ?? 0) : 0), unpriced })
   }
 }
 

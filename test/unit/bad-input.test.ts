@@ -90,6 +90,8 @@ const CASES: readonly Case[] = [
   { what: 'extending an unknown id', call: ({ bursar }) => bursar.extend('nobody'), code: 'UNKNOWN_HOLD', says: 'nobody' },
   { what: 'extending what has ended', call: ({ bursar, settled }) => bursar.extend(settled), code: 'ALREADY_ENDED', says: 'Ask for a new decision' },
   { what: 'extending by no duration', call: ({ bursar, open }) => bursar.extend(open, 'long' as never), code: 'INVALID_CONFIG', says: 'ttl: "long" is not a duration' },
+  { what: 'listening to an event that is none', call: ({ bursar }) => Promise.resolve().then(() => bursar.on('setled' as never, () => {})), code: 'INVALID_REQUEST', says: '"setled" is no event' },
+  { what: 'a signal that is none', call: ({ bursar }) => bursar.check({ userId: 'u', userTier: 'free', estimatedCost: 0 }, { signal: 5 as never }), code: 'INVALID_REQUEST', says: 'options.signal: 5' },
   { what: 'settling with NaN', call: ({ bursar, open }) => bursar.settle(open, { cost: Number.NaN }), code: 'INVALID_AMOUNT', says: /^cost: NaN .*Give USD/ },
   { what: 'settling with a negative cost', call: ({ bursar, open }) => bursar.settle(open, { cost: -1 }), code: 'INVALID_AMOUNT', says: 'cost: -1 is negative' },
   { what: 'settling with nothing', call: ({ bursar, open }) => bursar.settle(open, {}), code: 'MISSING_COST', says: /^cost: is missing.*release\(\)/ },

@@ -104,6 +104,68 @@ describe('a request that brings tokens', () => {
   })
 })
 
+describe('a refusal in words', () => {
+  const refused = async (config: Partial<BursarConfig>, request: object, spent = '0') => {
+    const bursar = engine(config)
+    await bursar.tracker.addCost({ userId: 'u', cost: spent })
+    return deniedOf(await bursar.check({ userId: 'u', ...request })).toDenial().message
+  }
+  const small = { tiers: { free: { daily: '0.001' } } }
+
+  it('says that the request names no maximum', async () => {
+    expect(await refused(small, { model: 'large', inputTokens: 1 })).toContain('names no maximum of its output')
+    expect(await refused(small, { model: 'large', inputTokens: 1, maxOutputTokens: 1_000 })).not.toContain('names no maximum')
+  })
+
+  it('says that it never fits', async () => {
+    expect(await refused(small, { estimatedCost: 0.002 })).toContain('By itself it is more than the whole budget, and never fits.')
+    expect(await refused(small, { estimatedCost: 0.001 }, '0.0005')).not.toContain('never fits')
+  })
+
+  it('says that the ladder has nothing cheaper', async () => {
+    const config = { ...small, policies: [gracefulDegradation], ladder: { large: 'small' } }
+    expect(await refused(config, { model: 'own', estimatedCost: 0 }, '0.00095')).toContain('From 90 % of it on a cheaper model is asked for, and the ladder has none for own (onNoCheaperModel).')
+    expect(await refused(config, { model: 'own', estimatedCost: 0 }, '0.002')).toContain('onNoCheaperModel')
+  })
+})
+
+describe('the ladder and prices', () => {
+  const config = { policies: [gracefulDegradation], tiers: { free: { daily: 1 } } }
+
+  it('knows a model by its other names', async () => {
+    const bursar = engine({ ...config, ladder: { large: 'small' } })
+    await bursar.tracker.addCost({ userId: 'u', cost: '0.95' })
+    expect(allowedOf(await bursar.check({ userId: 'u', model: 'our-deployment', inputTokens: 10, maxOutputTokens: 10 })).model).toBe('small')
+    expect([bursar.ladder?.nameOf('our-deployment'), bursar.ladder?.nameOf('large-2026-01-01'), bursar.ladder?.nameOf('small')]).toEqual(['large', undefined, 'small'])
+  })
+
+  it('leaves a rung out that would be dearer for this request', async () => {
+    const long = { input: { base: 2, tiers: [{ above: 200_000, price: 100 }] }, output: 4 }
+    const bursar = engine({ ...config, ladder: { large: ['long', 'small'] }, prices: { models: { ...prices.models, long } } })
+    await bursar.tracker.addCost({ userId: 'u', cost: '0.5' })
+    expect(allowedOf(await bursar.check({ userId: 'u', model: 'large', inputTokens: 1_000, maxOutputTokens: 10 })).rungs.map(({ model }) => model)).toEqual(['large', 'long', 'small'])
+    const { message } = deniedOf(await bursar.check({ userId: 'u', model: 'large', inputTokens: 300_000, maxOutputTokens: 10, estimatedCost: undefined })).toDenial()
+    expect(message).not.toContain('long')
+  })
+
+  it('prices a rung of another provider as that of nobody in particular, and settles it so', async () => {
+    const bursar = engine({ ...config, ladder: { large: 'small' }, prices: { models: { 'one/large': prices.models.large, large: prices.models.large, small: prices.models.small } } })
+    await bursar.tracker.addCost({ userId: 'u', cost: '0.95' })
+    const decision = allowedOf(await bursar.check({ userId: 'u', model: 'large', provider: 'one', inputTokens: 100, maxOutputTokens: 10 }))
+    expect([decision.model, decision.exact.estimatedMicrocents]).toEqual(['small', 100 * 100 + 10 * 400])
+    expect((await decision.settle({ usage: { inputTokens: 10 } })).exact.costMicrocents).toBe(1_000)
+  })
+})
+
+describe('the tokenizer', () => {
+  it('counts texts, and bytes do where it fails', () => {
+    const warned: string[] = []
+    const bursar = engine({ tokenizer: (text, model) => (model === 'bad' ? Number.NaN : text.split(' ').length), logger: { debug() {}, warn: (message: string) => void warned.push(message) } })
+    expect([bursar.tokensOf('one two', 'large'), bursar.tokensOf('one two', 'bad'), bursar.tokensOf('é', 'bad'), engine().tokensOf('é')]).toEqual([2, 7, 2, 2])
+    expect(warned).toEqual([expect.stringContaining('the tokenizer failed')])
+  })
+})
+
 describe('caps of one call', () => {
   it('refuse a call that may cost more, and say what the cap is', async () => {
     const bursar = engine()
@@ -120,6 +182,20 @@ describe('caps of one call', () => {
     const bursar = engine({ policies: [gracefulDegradation], ladder: { large: 'small' } })
     const decision = allowedOf(await bursar.check({ userId: 'u', model: 'large', inputTokens: 100, maxOutputTokens: 100, maxCost: '0.001' }))
     expect([decision.action, decision.model]).toEqual(['DEGRADE', 'small'])
+  })
+
+  it.each([
+    [{ estimatedCost: 0.1, maxTokens: 5 }],
+    [{ estimatedCost: 0.1, inputTokens: 1_000, maxTokens: 5 }],
+    [{ inputTokens: 5, maxOutputTokens: 5, maxCost: 1 }, { prices: undefined, tiers: { free: { daily: { tokens: 1_000 } } } }],
+    [{ maxCost: 1 }, { tiers: { free: {} } }],
+  ] as readonly [object, object?][])('refuse %j, of which nobody knows how much it is', async (request, config) => {
+    await expect(engine((config ?? {}) as never).check({ userId: 'u', ...request })).rejects.toMatchObject({ code: expect.stringMatching(/MISSING_ESTIMATE|PRICES_NOT_CONFIGURED/) as string })
+  })
+
+  it('are not above what was meant, however they are written', async () => {
+    expect(deniedOf(await engine().check({ userId: 'u', estimatedCost: '0.03333334', maxCost: 0.1 / 3 })).code).toBe('policy')
+    allowedOf(await engine().check({ userId: 'u', estimatedCost: '0.03333333', maxCost: 0.1 / 3 }))
   })
 
   it.each([[{ maxCost: -1 }, 'maxCost'], [{ maxCost: Number.NaN }, 'maxCost'], [{ maxTokens: 0.5 }, 'maxTokens']])('refuse %j', async (caps, says) => {
@@ -190,11 +266,12 @@ describe('a call that reports usage', () => {
     expect((await bursar.tracker.getUserSummary('u')).held).toBeCloseTo(decision.estimatedCost, 12)
   })
 
-  it('can be settled by its id, with the model named', async () => {
+  it('cannot be priced by its id alone: whose price it has, another process does not know', async () => {
     const bursar = engine()
-    await ask(bursar)
-    await expect(bursar.settle('k', { usage: { inputTokens: 1 } })).rejects.toMatchObject({ code: 'INVALID_REQUEST', message: expect.stringContaining('model') as string })
-    expect((await bursar.settle('k', { usage: { inputTokens: 1 }, model: 'large' })).exact.costMicrocents).toBe(1_000)
+    await bursar.check({ userId: 'u', tenant: 'acme', model: 'large', inputTokens: 10, idempotencyKey: 'k' })
+    await expect(bursar.settle('k', { usage: { inputTokens: 1 }, model: 'large' })).rejects.toMatchObject({ code: 'INVALID_REQUEST', message: expect.stringContaining('bursar.prices.cost(usage') as string })
+    const { cost } = (bursar.prices as PriceBook).cost({ inputTokens: 1 }, { model: 'large', tenant: 'acme' })
+    expect((await bursar.settle('k', { cost, usage: { inputTokens: 1 }, model: 'large' })).exact.costMicrocents).toBe(500)
   })
 
   it('costs nothing where a cache answered', async () => {
@@ -228,6 +305,43 @@ describe('metered usage', () => {
     expect((await decision.settle()).exact.costMicrocents).toBe(1_000 + 50_000_000 + 10_000)
     const version = (await entriesOf(bursar.tracker))[0]?.details?.priceVersion
     expect(version?.split(' ')).toHaveLength(2)
+  })
+
+  it('keeps fees beside the usage that the call reports, and not the tokens that are in it', async () => {
+    const bursar = engine()
+    const decision = await ask(bursar)
+    decision.addUsage(0, 'tool_usage', { cost: '0.25', label: 'search' })
+    decision.addUsage(10, 'input')
+    decision.addUsage(10, 'input', { cost: '0.1' })
+    expect((await decision.settle({ usage: { inputTokens: 20, outputTokens: 1 } })).exact.costMicrocents).toBe(25_000_000 + 20_000 + 4_000)
+  })
+
+  it('of a model that was tried before the one that answered is added, also where it is not named', async () => {
+    const bursar = engine()
+    const decision = await ask(bursar)
+    decision.addUsage(10, 'input')
+    decision.addUsage(5, 'input', { model: 'large' })
+    expect((await decision.settle({ usage: { inputTokens: 20 }, model: 'small', provider: 'elsewhere' })).exact.costMicrocents).toBe(15_000 + 2_000)
+    expect((await entriesOf(bursar.tracker))[0]).toMatchObject({ model: 'small', provider: 'elsewhere', details: { usage: { inputTokens: 35 } } })
+  })
+
+  it('counts before a usage that is only estimated where it costs more, and its fees in any case', async () => {
+    const [seen, metered] = [engine(), engine()]
+    const first = await ask(seen)
+    first.addUsage(0, 'tool_usage', { cost: '0.01' })
+    expect((await first.settle({ usage: { inputTokens: 100 }, estimated: true })).exact.costMicrocents).toBe(100_000 + 1_000_000)
+    const second = await ask(metered)
+    second.addUsage(500, 'input')
+    expect((await second.settle({ usage: { inputTokens: 100 }, estimated: true })).exact.costMicrocents).toBe(500_000)
+  })
+
+  it('is announced as too late once the call is settled', async () => {
+    const bursar = engine()
+    const errors = heard(bursar, 'usage-error')
+    const decision = await ask(bursar)
+    await decision.settle({ cost: 0.01 })
+    decision.addUsage(10, 'input')
+    expect(errors.map(({ error }) => error.message)).toEqual([expect.stringContaining('addUsage: the decision is settled')])
   })
 
   it('reports a total that is not the sum, and charges the pieces', async () => {

@@ -38,6 +38,20 @@ describe('timeoutMs', () => {
     await vi.waitFor(async () => expect(await bursar.tracker.getUserSummary('u')).toMatchObject({ held: 0, totalCost: 0.07 }))
   })
 
+  it('announces what is wrong with the cost that a call reports too late', async () => {
+    const bursar = engine()
+    const errors: string[] = []
+    bursar.on('usage-error', ({ error }) => errors.push(error.message))
+    const slow = deferred()
+    const calling = bursar.guard(request, () => slow.promise, { timeoutMs: '1s' })
+    await vi.waitFor(async () => expect((await bursar.tracker.getUserSummary('u')).held).toBe(0.1))
+    over.abort(new DOMException('too long', 'TimeoutError'))
+    await expect(calling).rejects.toMatchObject({ name: 'TimeoutError' })
+    slow.resolve({ result: 'late', cost: 'much' as never })
+    await vi.waitFor(() => expect(errors).toEqual([expect.stringContaining('cost: "much"')]))
+    expect(await bursar.tracker.getUserSummary('u')).toMatchObject({ held: 0, totalCost: 0.1 })
+  })
+
   it('says nothing about a call that was in time', async () => {
     const bursar = engine()
     expect(await bursar.guard(request, async () => ({ result: 'answer', cost: 0.05 }), { timeoutMs: 1_000 })).toBe('answer')

@@ -141,7 +141,7 @@ describe('a local share', () => {
     const decision = allowedOf(await ask({ estimatedCost: 3, model: 'large' }))
     expect(await decision.settle({ cost: 2 })).toMatchObject({ cost: 2, queued: true, replayed: false })
     expect(await decision.settle({ cost: 2 })).toMatchObject({ cost: 2, queued: true, replayed: true })
-    await expect(decision.settle({ cost: 3 })).rejects.toMatchObject({ code: 'ID_REUSED' })
+    await expect(decision.settle({ cost: 3 })).rejects.toMatchObject({ code: 'ALREADY_ENDED' })
     fickle.mood = 'well'
     await pass(5_000)
     expect(await bursar.tracker.getUserCost('ada')).toBe(2)
