@@ -33,8 +33,7 @@ export class Holds implements Endings {
   /** See {@link OutcomeReader.read}; a total that contradicts its pieces is announced. */
   read(id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined, decided: Decided | undefined): Actual {
     const actual = this.#outcomes.read(outcome, meter, decided)
-    const wrong = meter?.totalError
-    if (wrong !== undefined) this.usageError(id, wrong)
+    for (const wrong of [meter?.totalError, actual.flaw]) if (wrong !== undefined) this.usageError(id, wrong)
     return actual
   }
 

@@ -6,7 +6,7 @@ import { countSchema, idSchema, usdSchema } from '../budget/index.js'
 import { InvalidRequestError, MissingCostError } from '../errors/index.js'
 import type { CostDetails } from '../ledger/index.js'
 import { formatUsd, parseUsd, saturatingAdd } from '../money/index.js'
-import { REPORTED, reportedCost, type MeteredModel, type Price, type PriceQuery, type Usage, type UsageMeter } from '../pricing/index.js'
+import { assertCounts, readReported, REPORTED, type MeteredModel, type Price, type PriceQuery, type Usage, type UsageMeter } from '../pricing/index.js'
 import { assertInstant, type Clock } from '../time/index.js'
 import { parseStrictly, totalTokens } from '../tracker/index.js'
 import type { Decided, Outcome } from './decision.js'
@@ -20,6 +20,8 @@ export interface Actual {
   readonly model: string | undefined
   readonly provider: string | undefined
   readonly details: CostDetails | undefined
+  /** What is wrong with usage whose cost is known all the same. */
+  readonly flaw?: Error | undefined
 }
 
 type Counts = Readonly<Record<string, number>>
@@ -82,8 +84,11 @@ export class OutcomeReader {
   }
 
   #ofUsage(given: Outcome, usage: Usage, tokens: number | undefined, meter: UsageMeter | undefined, decided: Decided | undefined): Actual {
-    const reported = reportedCost(usage)
-    const counts = countsOf(usage)
+    const said = readReported(usage)
+    const reported = said?.microcents
+    if (said === undefined) assertCounts(usage)
+    // Counts that do not add up are no reason to charge something else than the provider does.
+    const counts = said?.flaw === undefined ? countsOf(usage) : {}
     const own = given.cost === undefined ? undefined : parseUsd(given.cost, 'cost', 'round-up')
     if (own !== undefined && reported !== undefined && own !== reported) {
       throw new InvalidRequestError(`cost: ${formatUsd(own)} USD was given, and usage.cost says ${formatUsd(reported)} USD. A call has one cost: give one of them.`)
@@ -96,8 +101,10 @@ export class OutcomeReader {
     const microcents = parts.reduce((sum, part) => saturatingAdd(sum, part.microcents), 0)
     const all = parts.reduce<Counts>((sum, part) => withTokens(sum, part.counts), {})
     // One that says its cost alone says nothing of tokens; one of images or seconds says that there were none.
-    const used = tokens ?? (Object.keys(all).length === 0 ? undefined : saturatingAdd(all['inputTokens'] ?? 0, all['outputTokens'] ?? 0))
-    return { microcents, tokens: used, ...this.#answered(given, decided), details: marked({ priceVersion: joined(versions), usage: all, labels: meter?.labels }, given) }
+    const isSilent = Object.keys(all).length === 0
+    const used = tokens ?? (isSilent ? undefined : saturatingAdd(all['inputTokens'] ?? 0, all['outputTokens'] ?? 0))
+    const details = marked({ priceVersion: joined(versions), usage: isSilent ? undefined : all, labels: meter?.labels }, given)
+    return { microcents, tokens: used, ...this.#answered(given, decided), details, flaw: said?.flaw }
   }
 
   #priced(usage: Usage, given: Outcome, decided: Decided | undefined, versions: Set<string>): number {

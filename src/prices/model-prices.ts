@@ -10,6 +10,9 @@ const DAY_S = 86_400
 /** Groq charges a transcription for ten seconds at least; the catalog has no field for it. https://groq.com/pricing */
 const LEAST_AUDIO_SECONDS: Readonly<Record<string, number>> = { 'groq/whisper-large-v3': 10, 'groq/whisper-large-v3-turbo': 10 }
 
+/** What a call costs at Perplexity has its searches in it. https://docs.perplexity.ai/getting-started/pricing */
+const WITH_SEARCHES = 'perplexity'
+
 /** The prices of a model, or why they cannot be applied. */
 export function modelPrices(provider: string, model: ModelInfo): ModelPrices | string {
   const common = {
@@ -19,8 +22,9 @@ export function modelPrices(provider: string, model: ModelInfo): ModelPrices | s
   const variants = Array.isArray(model.prices) ? model.prices : [{ prices: model.prices }]
   const dated: DatedPrice[] = []
   for (const { prices, constraint } of variants) {
-    const rates = ratesOf(prices)
-    if (typeof rates === 'string') return rates
+    const listed = ratesOf(prices)
+    if (typeof listed === 'string') return listed
+    const rates = provider === WITH_SEARCHES && listed.perCall !== undefined ? { perWebSearch: 0, ...listed } : listed
     if (constraint === undefined) dated.push({ ...rates, ...common })
     else if (constraint.type === 'start_date') dated.push({ ...rates, ...common, from: constraint.start_date })
     else {

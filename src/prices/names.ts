@@ -4,9 +4,12 @@
 import type { MatchLogic, ModelInfo } from '@pydantic/genai-prices'
 
 const DAY = '-20\\d{2}-\\d{2}-\\d{2}|[-@]20\\d{6}|-\\d{2}-\\d{2}(?:\\d{2})?'
-/** What providers add to a model's name for one snapshot of it: a day, `-latest`, Google's `-001`; on AWS a version after that. */
-const SNAPSHOT = new RegExp(`(?:${DAY}|-latest|-00\\d)?(?:-v\\d+:\\d+)?$`)
-const VERSION = /-v\d+:\d+$/
+/**
+ * What providers add to a model's name for one snapshot of it: a day, `-latest`, Google's `-001`; on AWS a version after that. After a day
+ * it is one of that day's model; alone, any but the first is another model (`titan-embed-text-v2:0`).
+ */
+const SNAPSHOT = new RegExp(`(?:${DAY}|-latest|-00\\d)?(?:-v1:\\d+)?$|(?:${DAY})-v\\d+:\\d+$`)
+const VERSION = new RegExp(`(?:-v1|(?<=${DAY})-v\\d+):\\d+$`)
 /** On AWS a region may stand before the name, and a vendor whom the catalog leaves out. */
 const AWS_REGION = /^(?:us|us-gov|eu|apac|au|jp|in|ca|sa|global)\./
 const AWS_VENDOR = /^(?:amazon|anthropic)\./

@@ -16,12 +16,15 @@ interface Sampled {
 }
 
 /**
- * The usage of a message (Messages API, also of the last `message_delta` of a stream) as a {@link Usage}. Absent and null fields are
- * nothing; fields that say nothing about tokens or searches are not read. The `iterations` in which the context was compacted are added: the
- * totals leave them out. Throws `InvalidRequestError` for any other shape, and where an adviser has worked, whose model has a price of its
- * own; `InvalidAmountError` for what is no count.
+ * The usage of a message (Messages API) as a {@link Usage}. Of a stream, it is that of `message_start` with what the last `message_delta`
+ * says over it: alone, that one does not say which cache writes were for an hour, and these would be priced as those for five minutes.
+ *
+ * Absent and null fields are nothing; fields that say nothing about tokens or searches are not read. The `iterations` in which the context
+ * was compacted are added: the totals leave them out. Throws `InvalidRequestError` where there is no usage or one of any other shape, and
+ * where an adviser has worked, whose model has a price of its own; `InvalidAmountError` for what is no count.
  */
-export function anthropicUsage(usage: object): Usage {
+export function anthropicUsage(usage: object | null | undefined): Usage {
+  if (usage === undefined || usage === null) throw new InvalidRequestError(`usage: is missing in the answer. ${REMEDY}`)
   const given = foreignObject(usage, 'usage', REMEDY)
   if ('prompt_tokens' in given.fields || 'total_tokens' in given.fields) {
     throw new InvalidRequestError("usage: has prompt_tokens or total_tokens, which Anthropic's usage has not. Use openaiUsage() for it.")
@@ -42,6 +45,9 @@ function sampled(given: Foreign): Sampled {
   const cacheWriteTokens = written ?? (fiveMinutes === undefined && hour === undefined ? undefined : sum(`${given.path}.cache_creation`, fiveMinutes ?? 0, hour ?? 0))
   if (written !== undefined && fiveMinutes !== undefined && hour !== undefined && fiveMinutes + hour !== written) {
     throw new InvalidRequestError(`${given.path}.cache_creation_input_tokens: ${written} is not what cache_creation comes to (${fiveMinutes} + ${hour}). Give the usage as Anthropic reports it.`)
+  }
+  if (written !== undefined && hour !== undefined && hour > written) {
+    throw new InvalidRequestError(`${creation.path}.ephemeral_1h_input_tokens: ${hour} is more than cache_creation_input_tokens (${written}), which it is part of. Give the usage as Anthropic reports it.`)
   }
   return {
     inputTokens: sum(given.path, neededCount(given, 'input_tokens', REMEDY), cacheWriteTokens ?? 0, read ?? 0),

@@ -1,8 +1,8 @@
 // The price of one model at one moment: exact arithmetic on compiled rates, rounded up once. In plain numbers wherever they are exact.
 
 import { InvalidAmountError, InvalidRequestError, UnpricedModelError } from '../errors/index.js'
-import { MAX_AMOUNT, parseCount, parseUsd } from '../money/index.js'
-import { readCounts } from './counts.js'
+import { MAX_AMOUNT, parseCount } from '../money/index.js'
+import { readCounts, readReported } from './counts.js'
 import { divideUp } from './fraction.js'
 import { METERS, meterIndex, PARENTS } from './meters.js'
 import type { ModelPrice, Price, TokenKind } from './price.js'
@@ -52,8 +52,9 @@ export class CompiledPrice implements Price {
   }
 
   costOf(usage: Usage): number {
+    const reported = readReported(usage)
+    if (reported !== undefined) return reported.microcents
     const counts = readCounts(usage)
-    if (usage.cost !== undefined) return parseUsd(usage.cost, 'usage.cost', 'round-up')
     this.#check(usage, counts)
     const { fastDivisor, levels } = this.#compiled
     const level = levels.length === 1 ? (levels[0] as Level) : levelFor(levels, counts[INPUT_TOKENS] as number)

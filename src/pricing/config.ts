@@ -47,7 +47,18 @@ const dailySchema = z
 
 const modelPriceSchema = z.strictObject(priceShape).superRefine(reportFlaw)
 const datedPriceSchema = z.strictObject({ ...priceShape, from: dateSchema.optional(), daily: dailySchema.optional() }).superRefine(reportFlaw)
-const datedPricesSchema = z.array(datedPriceSchema).min(1, 'has no price. Give at least one')
+const datedPricesSchema = z.array(datedPriceSchema).min(1, 'has no price. Give at least one').superRefine((prices, context) => {
+  const refuse = (index: number, message: string): void => void context.addIssue({ code: 'custom', path: [index, 'from'], message })
+  let last = -Infinity
+  // The last one that counts is taken: in another order, some would never count, or again long after they ended.
+  for (const [index, { from, daily }] of prices.entries()) {
+    const start = from === undefined ? -Infinity : (readDate(from) as number)
+    if (index > 0 && from === undefined && daily === undefined) refuse(index, 'is missing, and the prices before it would never count. Say from which day it counts, or put it first')
+    else if (from !== undefined && start < last) refuse(index, `${from} is before a day that stands above it. Put prices in the order of their days`)
+    else if (from !== undefined && daily === undefined && start === last) refuse(index, `${from} stands above it too, which would never count. Keep one of them, and put the hours of a day after it`)
+    last = Math.max(last, start)
+  }
+})
 const modelPricesSchema = z.custom<ModelPrices>((value) => typeof value === 'object' && value !== null, 'must be a price, or a list of dated ones').superRefine((value, context) => {
   // Which of the two it is stands in the value: a union would say of each why it is not the other.
   const parsed = (Array.isArray(value) ? datedPricesSchema : modelPriceSchema).safeParse(value)

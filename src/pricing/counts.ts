@@ -13,7 +13,7 @@ const PARTS: readonly number[] = METERS.flatMap(({ partOf }, index) => (partOf.l
  * `InvalidRequestError` for a field that is none, a part above its total, and a usage that says nothing.
  */
 export function readCounts(usage: Usage): readonly number[] {
-  if (typeof usage !== 'object' || usage === null) throw new InvalidRequestError(`usage: ${String(usage)} is no usage. Give an object with inputTokens and outputTokens.`)
+  assertUsage(usage)
   const counts = NONE.slice()
   let fields = 0
   for (const field in usage) {
@@ -36,12 +36,29 @@ export function readCounts(usage: Usage): readonly number[] {
 }
 
 /**
- * What the provider itself says that the call cost, in microcents, rounded up; `undefined` where the usage has no `cost`. The other
- * fields are checked as they would be for pricing. Throws `InvalidAmountError` and `InvalidRequestError`.
+ * What the provider itself says that the call cost, in microcents, rounded up, and the `flaw` of the counts beside it: money that is
+ * spent does not depend on whether they add up. `undefined` where the usage has no `cost`. Throws `InvalidAmountError` for what is no
+ * cost, and `InvalidRequestError` for what is no usage.
  */
-export function reportedCost(usage: Usage): number | undefined {
+export function readReported(usage: Usage): { readonly microcents: number; readonly flaw: Error | undefined } | undefined {
+  assertUsage(usage)
+  if (usage.cost === undefined) return undefined
+  const microcents = parseUsd(usage.cost, 'usage.cost', 'round-up')
+  try {
+    readCounts(usage)
+    return { microcents, flaw: undefined }
+  } catch (flaw) {
+    return { microcents, flaw: flaw as Error }
+  }
+}
+
+/** Throws `InvalidAmountError` and `InvalidRequestError` for a usage whose counts are not what pricing takes. */
+export function assertCounts(usage: Usage): void {
   readCounts(usage)
-  return usage.cost === undefined ? undefined : parseUsd(usage.cost, 'usage.cost', 'round-up')
+}
+
+function assertUsage(usage: unknown): void {
+  if (typeof usage !== 'object' || usage === null) throw new InvalidRequestError(`usage: ${String(usage)} is no usage. Give an object with inputTokens and outputTokens.`)
 }
 
 function readCount(value: unknown, meter: number): number {

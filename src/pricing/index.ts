@@ -2,7 +2,7 @@
 
 export { anthropicUsage } from './anthropic-usage.js'
 export { pricesConfigSchema, type PricesConfig } from './config.js'
-export { reportedCost } from './counts.js'
+export { assertCounts, readReported } from './counts.js'
 export { Ladder, type CostSavings, type LadderConfig, type LadderPrices } from './ladder.js'
 export { CALLS, METERS } from './meters.js'
 export { openaiUsage } from './openai-usage.js'

@@ -54,13 +54,13 @@ export class OwnPrices {
 
   /**
    * The own price of a model: the tenant's before the application's; under its own name before the one that the catalog knows it by; a
-   * name that says the provider before one that does not.
+   * name that says the provider before one that does not. One of which `isOthers` is true stands for the model of another provider.
    */
-  find(model: string, provider: string | undefined, tenant: string, known: { readonly provider: string; readonly model: string } | undefined): OwnPrice | undefined {
+  find(model: string, provider: string | undefined, tenant: string, known: { readonly provider: string; readonly model: string } | undefined, isOthers: (name: string) => boolean): OwnPrice | undefined {
     const candidates: { name: string; model: string; provider: string | undefined }[] = []
     const add = (of: string | undefined, name: string): void => {
       if (of !== undefined) candidates.push({ name: `${of}/${name}`, model: name, provider: of })
-      candidates.push({ name, model: name, provider: undefined })
+      if (!isOthers(name)) candidates.push({ name, model: name, provider: undefined })
     }
     add(provider ?? known?.provider, model)
     if (known !== undefined) add(known.provider, known.model)

@@ -7,10 +7,10 @@ import { parseCount, toUsd } from '../money/index.js'
 import { assertInstant, systemClock } from '../time/index.js'
 import { CompiledPrice } from './compiled-price.js'
 import { pricesConfigSchema, type PricesConfig } from './config.js'
-import { reportedCost } from './counts.js'
+import { readReported } from './counts.js'
 import { datedPrices, turnsOfDay, valueAt, type Dated } from './dated-prices.js'
 import { OwnPrices } from './own-prices.js'
-import type { ModelPrices, Price, PriceQuery, TokenKind } from './price.js'
+import type { ModelPrice, ModelPrices, Price, PriceQuery, TokenKind } from './price.js'
 import type { Usage } from './usage.js'
 
 /** Prices from elsewhere, by exact names. */
@@ -62,7 +62,9 @@ type Prices = readonly Dated<Price>[]
  * A price book. A price is looked up in this order, each under the exact name: the tenant's own, the application's own (one that names
  * the provider before one that does not), the catalog's. An alias is replaced by what it stands for before anything is looked up. What
  * the catalog knows as another name of the same model has the own price of that model: one for `gpt-4o` is also one for
- * `gpt-4o-2024-08-06`, and not for `gpt-4o-mini`. Without a catalog only own prices exist.
+ * `gpt-4o-2024-08-06`, and not for `gpt-4o-mini`. It has the catalog's `contextWindow` and `maxOutputTokens` where it does not say its
+ * own. One for `openai/gpt-4o` is none for a model that another provider of the request (`'openrouter'`) sells under just that name.
+ * Without a catalog only own prices exist.
  */
 export class PriceBook {
   readonly #own: OwnPrices
@@ -121,11 +123,11 @@ export class PriceBook {
 
   /**
    * What the usage costs, in USD, with the exact integer beside it. A cost that the provider reported needs no price: its
-   * `priceVersion` is `'reported'`. Throws what {@link PriceBook.priceOf} and {@link Price.costOf} throw.
+   * `priceVersion` is `'reported'`, and the counts beside it do not matter. Throws what {@link PriceBook.priceOf} and {@link Price.costOf} throw.
    */
   cost(usage: Usage, query: PriceQueryAt): { readonly cost: number; readonly exact: { readonly costMicrocents: number }; readonly priceVersion: string } {
-    const reported = reportedCost(usage)
-    if (reported !== undefined) return answer(reported, REPORTED)
+    const reported = readReported(usage)
+    if (reported !== undefined) return answer(reported.microcents, REPORTED)
     const price = this.priceOf({ ...query, at: instantOf(query.at) })
     return answer(price.costOf(usage), price.version)
   }
@@ -161,10 +163,12 @@ export class PriceBook {
   #resolve(model: string, provider: string | undefined, tenant: string): Prices | undefined {
     const named = this.#own.aliasOf(model, provider)
     const entry = named === undefined ? this.#catalog?.find(model, provider) : this.#findAliased(named, provider)
-    const own = this.#own.find(named ?? model, provider, tenant, entry)
+    const own = this.#own.find(named ?? model, provider, tenant, entry, (name) => provider !== undefined && entry !== undefined && this.#isOfAnother(name, entry.provider))
     if (own !== undefined) {
       const name = { model: own.model, provider: own.provider ?? entry?.provider ?? provider, origin: own.origin }
-      return datedPrices(own.prices, (price) => new CompiledPrice(name, price))
+      // Another rate does not change what the model can read and write.
+      const { contextWindow, maxOutputTokens } = limitsOf(entry?.prices ?? [])
+      return datedPrices(own.prices, (price) => new CompiledPrice(name, { ...price, contextWindow: price.contextWindow ?? contextWindow, maxOutputTokens: price.maxOutputTokens ?? maxOutputTokens }))
     }
     if (entry === undefined) return undefined
     const name = { model: entry.model, provider: entry.provider, origin: `${entry.provider}/${entry.model}` }
@@ -176,6 +180,13 @@ export class PriceBook {
     // A target may name its provider; a model's own name may have a slash too.
     const withProvider = slash > 0 ? this.#catalog?.find(target.slice(slash + 1), target.slice(0, slash)) : undefined
     return withProvider ?? this.#catalog?.find(target, provider)
+  }
+
+  /** True for a name that says which provider's it is: some sell models of others under names such as `openai/gpt-4o`, at prices of their own. */
+  #isOfAnother(name: string, provider: string): boolean {
+    const slash = name.indexOf('/')
+    const named = name.slice(0, slash)
+    return slash > 0 && named !== provider && this.#catalog?.find(name.slice(slash + 1), named) !== undefined
   }
 
   #remember(model: string, provider: string, tenant: string, prices: Prices): void {
@@ -198,12 +209,18 @@ export class PriceBook {
     if (known?.length === 0) throw new InvalidConfigError(`prices.aliases.${alias}: leads to "${target}", which has no price. Give one under prices.models, or the name of a model that has one.`)
   }
 
+  #sellersOf(model: string): readonly string[] {
+    return (this.#catalog?.providersOf?.(model) ?? []).filter((provider) => this.#catalog?.find(model, provider) !== undefined)
+  }
+
   #unpriced({ model, provider, tenant }: PriceQuery): UnpricedModelError {
     const whose = `${provider === undefined ? '' : ` of provider "${provider}"`}${tenant === undefined ? '' : ` for tenant "${tenant}"`}`
     const target = this.#own.aliasOf(model, provider)
     const shown = target === undefined ? '' : ` (it stands for "${target}")`
     const why = this.#catalog?.explain?.(target ?? model, provider) ?? this.#own.explain(target ?? model)
-    const remedy = 'Give its price under prices.models (0 is a price), its provider, another name of it under prices.aliases, or an estimatedCost and a cost with the call.'
+    const sellers = provider === undefined ? this.#sellersOf(target ?? model) : []
+    const which = sellers.length < 2 ? 'Give its price under prices.models (0 is a price), its provider,' : `Give provider: ${eitherOf(sellers)}; or its price under prices.models (0 is a price),`
+    const remedy = `${which} another name of it under prices.aliases, or an estimatedCost and a cost with the call.`
     return new UnpricedModelError(`model: "${model}"${whose}${shown} has no price. ${why}${why === '' ? '' : ' '}${remedy}`, model)
   }
 }
@@ -214,6 +231,18 @@ export function mostOutput(price: Price): number {
   if (most !== undefined) return most
   const silent = `the price of "${price.model}" (${price.version}) does not say how much it can write`
   throw new MissingEstimateError(`maxOutputTokens: is missing, and ${silent}. Give maxOutputTokens with the request, or maxOutputTokens or contextWindow in the price.`)
+}
+
+/** The most that any of the prices says of each. */
+function limitsOf(prices: ModelPrices): Pick<ModelPrice, 'contextWindow' | 'maxOutputTokens'> {
+  const list: readonly ModelPrice[] = Array.isArray(prices) ? prices : [prices]
+  const most = (said: readonly number[]): number | undefined => (said.length === 0 ? undefined : Math.max(...said))
+  return { contextWindow: most(list.flatMap((price) => price.contextWindow ?? [])), maxOutputTokens: most(list.flatMap((price) => price.maxOutputTokens ?? [])) }
+}
+
+function eitherOf(names: readonly string[]): string {
+  const shown = names.slice(0, 5).map((name) => `'${name}'`)
+  return names.length > 5 ? `${shown.join(', ')} or another` : `${shown.slice(0, -1).join(', ')} or ${shown.at(-1)}`
 }
 
 function answer(costMicrocents: number, priceVersion: string): { readonly cost: number; readonly exact: { readonly costMicrocents: number }; readonly priceVersion: string } {

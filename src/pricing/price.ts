@@ -70,7 +70,7 @@ export interface DatedPrice extends ModelPrice {
   readonly daily?: { readonly from: string; readonly to: string } | undefined
 }
 
-/** One price, or several of which the last one that counts at the moment is taken (the first one where none does). */
+/** One price, or several, in the order of their days, of which the last one that counts at the moment is taken (the first one where none does). */
 export type ModelPrices = ModelPrice | readonly DatedPrice[]
 
 /** Which price is asked for. */

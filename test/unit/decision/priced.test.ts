@@ -144,8 +144,8 @@ describe('the ladder and prices', () => {
     const bursar = engine({ ...config, ladder: { large: ['long', 'small'] }, prices: { models: { ...prices.models, long } } })
     await bursar.tracker.addCost({ userId: 'u', cost: '0.5' })
     expect(allowedOf(await bursar.check({ userId: 'u', model: 'large', inputTokens: 1_000, maxOutputTokens: 10 })).rungs.map(({ model }) => model)).toEqual(['large', 'long', 'small'])
-    const { message } = deniedOf(await bursar.check({ userId: 'u', model: 'large', inputTokens: 300_000, maxOutputTokens: 10, estimatedCost: undefined })).toDenial()
-    expect(message).not.toContain('long')
+    const long300 = allowedOf(await bursar.check({ userId: 'u', model: 'large', inputTokens: 300_000, maxOutputTokens: 10 }))
+    expect([long300.model, long300.rungs.map(({ model }) => model)]).toEqual(['small', ['large', 'small']])
   })
 
   it('prices a rung of another provider as that of nobody in particular, and settles it so', async () => {
@@ -219,6 +219,14 @@ describe('a call that reports usage', () => {
     const bursar = engine()
     expect((await (await ask(bursar)).settle({ usage: { inputTokens: 10, cost: '0.0123' } })).cost).toBe(0.0123)
     expect((await entriesOf(bursar.tracker))[0]?.details).toEqual({ priceVersion: 'reported', usage: { inputTokens: 10 } })
+  })
+
+  it('is charged what the provider says also where its counts do not add up, which is announced', async () => {
+    const bursar = engine()
+    const errors = heard(bursar, 'usage-error')
+    expect((await (await ask(bursar)).settle({ usage: { inputTokens: 10, cachedInputTokens: 20, cost: '0.0123' } })).cost).toBe(0.0123)
+    expect(errors.map(({ error }) => error.message)).toEqual([expect.stringContaining('cachedInputTokens')])
+    expect((await entriesOf(bursar.tracker))[0]?.details).toEqual({ priceVersion: 'reported' })
   })
 
   it('is refused where its cost is reported twice and differs; once is enough', async () => {

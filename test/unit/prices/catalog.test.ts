@@ -4,6 +4,7 @@ import { calcPrice, waitForUpdate, type MatchLogic, type ModelInfo, type Provide
 import { describe, expect, it } from 'vitest'
 import { UnpricedModelError } from '../../../src/errors/index.js'
 import { catalog } from '../../../src/prices/catalog.js'
+import { openaiUsage } from '../../../src/pricing/index.js'
 import { priceBook } from '../../../src/prices/index.js'
 import { modelPrices } from '../../../src/prices/model-prices.js'
 import { PROVIDERS } from '../../../src/prices/providers.js'
@@ -50,7 +51,7 @@ describe('the catalog', () => {
     expect(priced.length).toBeGreaterThan(1_500)
   })
 
-  it.each(['-foo', '-turbo', 'x', '-2', '-preview-x', '-2024-07-18-turbo', '-latest-turbo', '.5', '/x'])('never prices a name with %j after it, unless that is a name too', (more) => {
+  it.each(['-foo', '-turbo', 'x', '-2', '-preview-x', '-2024-07-18-turbo', '-latest-turbo', '-latest-v2:0', '.5', '/x'])('never prices a name with %j after it, unless that is a name too', (more) => {
     const wrong = literals.filter(({ provider, name }) => {
       const longer = `${name}${more}`.toLowerCase()
       const model = matched(provider, longer)
@@ -60,7 +61,14 @@ describe('the catalog', () => {
     expect(wrong.map(({ provider, name }) => `${provider.id}/${name}${more}`)).toEqual([])
   })
 
-  it.each(['-2024-07-18', '-20240718', '@20240718', '-latest', '-v1:0', '-20240718-v1:0'])('prices a name with %j after it only as what the catalog itself takes it for', (snapshot) => {
+  it('never prices a second version as the first, but of one day', () => {
+    const undated = literals.filter(({ name }) => !/\d{2}-?\d{2}$/.test(name))
+    const priced = undated.filter(({ provider, model, name }) => catalog.find(`${name}-v2:0`, provider.id) !== undefined && ![model.id, ...literalsIn(model.match)].includes(`${name}-v2:0`))
+    expect(undated.length).toBeGreaterThan(1_500)
+    expect(priced.map(({ provider, name }) => `${provider.id}/${name}`)).toEqual([])
+  })
+
+  it.each(['-2024-07-18', '-20240718', '@20240718', '-latest', '-v1:0', '-20240718-v1:0', '-20240718-v2:0'])('prices a name with %j after it only as what the catalog itself takes it for', (snapshot) => {
     let priced = 0
     for (const { provider, name } of literals) {
       const found = catalog.find(`${name}${snapshot}`, provider.id)
@@ -102,6 +110,11 @@ describe('the price book on the catalog', () => {
     ['gemini-2.0-flash-001', undefined, 'google/gemini-2.0-flash'],
     ['us.anthropic.claude-sonnet-4-20250514-v1:0', 'aws', 'aws/regional.anthropic.claude-sonnet-4-20250514-v1:0'],
     ['eu.anthropic.claude-3-5-haiku-20241022-v1:0', 'aws', 'aws/regional.anthropic.claude-3-5-haiku-20241022-v1:0'],
+    ['anthropic.claude-3-5-sonnet-20241022-v2:0', 'aws', 'aws/regional.anthropic.claude-3-5-sonnet-20241022-v2:0'],
+    ['us.anthropic.claude-3-5-sonnet-20241022-v2:0', 'aws', 'aws/regional.anthropic.claude-3-5-sonnet-20241022-v2:0'],
+    ['amazon.titan-embed-text-v1:0', 'aws', 'aws/amazon.titan-embed-text-v1'],
+    ['amazon.nova-pro-v1:0', 'aws', 'aws/amazon.nova-pro-v1:0'],
+    ['us.mistral.mixtral-8x7b-instruct-v0:1', 'aws', 'aws/mistral.mixtral-8x7b-instruct-v0:1'],
     ['us.meta.llama3-3-70b-instruct-v1:0', 'aws', 'aws/meta.llama3-3-70b-instruct-v1:0'],
     ['llama-3.3-70b-versatile', undefined, 'groq/llama-3.3-70b-versatile'],
     ['openai/gpt-4o', 'openrouter', 'openrouter/openai/gpt-4o'],
@@ -115,7 +128,9 @@ describe('the price book on the catalog', () => {
     ['gpt-4o-2099-01-01', undefined, /no model of exactly that name/],
     ['claude-sonnet-4-5-turbo', undefined, /no model of exactly that name under "anthropic"/],
     ['my-own-model', undefined, /no model of that name/],
-    ['text-embedding-3-small', undefined, /Which provider.*"azure", "openai"/],
+    ['text-embedding-3-small', undefined, /Which provider.*"azure", "openai"\. Give provider: 'azure' or 'openai'; or its price under prices\.models/],
+    ['amazon.titan-embed-text-v2:0', 'aws', /no model of exactly that name under "aws"/],
+    ['amazon.nova-pro-v2:0', 'aws', /no model of exactly that name under "aws"/],
     ['custom.anthropic.claude-3-5-haiku-20241022-v1:0', 'aws', /no model of exactly that name under "aws"/],
     ['gpt-4o', 'open-ai', /no provider "open-ai".*under "github-copilot", "openai"/],
     ['claude-sonnet-4-5', 'my-anthropic-proxy', /no provider "my-anthropic-proxy"/],
@@ -141,6 +156,40 @@ describe('the price book on the catalog', () => {
     expect(own.priceOf({ model: 'deployment', provider: 'azure', at }).version).toMatch(/^openai\/gpt-4o-mini@/)
     expect(own.isSameModel('cheap', 'gpt-4o-mini-2024-07-18', { at })).toBe(true)
     expect(() => priceBook({ aliases: { a: 'gpt-4o-foo' } })).toThrow('prices.aliases.a')
+  })
+
+  it('keeps an own price of one provider from the model that another sells under that very name', () => {
+    const own = priceBook({ models: { 'openai/gpt-4o': { input: 1, output: 1 } }, aliases: { deployment: 'openai/gpt-4o' } })
+    const version = (model: string, provider?: string): string => own.priceOf({ model, provider, at }).version.split('@')[0] as string
+    expect(version('openai/gpt-4o', 'openrouter')).toBe('openrouter/openai/gpt-4o')
+    expect(version('gpt-4o', 'azure')).toBe('azure/gpt-4o')
+    expect(version('gpt-4o-2024-08-06')).toBe('own/openai/gpt-4o')
+    expect(version('gpt-4o', 'openai')).toBe('own/openai/gpt-4o')
+    expect(version('deployment', 'azure')).toBe('own/openai/gpt-4o')
+    // Nothing says that another provider is meant.
+    expect(version('openai/gpt-4o')).toBe('own/openai/gpt-4o')
+    const theirs = priceBook({ models: { 'openrouter/openai/gpt-4o': { input: 1, output: 1 }, 'meta-llama/llama-4-scout-17b-16e-instruct': { input: 2, output: 2 } } })
+    expect(theirs.priceOf({ model: 'openai/gpt-4o', provider: 'openrouter', at }).version).toMatch(/^own\/openrouter\/openai\/gpt-4o@/)
+    expect(theirs.priceOf({ model: 'gpt-4o', at }).version).toMatch(/^openai\/gpt-4o@/)
+    expect(theirs.priceOf({ model: 'meta-llama/llama-4-scout-17b-16e-instruct', provider: 'groq', at }).version).toMatch(/^own\/meta-llama\//)
+  })
+
+  it('lets a model with an own price write as much as the catalog says', () => {
+    const own = priceBook({ models: { 'gpt-4o': { input: 1, output: 1 } } })
+    expect(own.estimate({ model: 'gpt-4o', inputTokens: 0, at }).tokens).toBe(book.priceOf({ model: 'gpt-4o', at }).contextWindow)
+  })
+
+  it("prices Perplexity's research as Perplexity does, and no search beside a call that has them in its fee", () => {
+    const research = openaiUsage({ prompt_tokens: 33, completion_tokens: 7_163, total_tokens: 7_196, citation_tokens: 20_016, num_search_queries: 18, reasoning_tokens: 73_997 })
+    expect(book.cost(research, { model: 'sonar-deep-research', at }).exact.costMicrocents).toBe(33 * 200 + 7_163 * 800 + 20_016 * 200 + 73_997 * 300 + 18 * 500_000)
+    const answer = { prompt_tokens: 14, completion_tokens: 200, total_tokens: 214, search_context_size: 'low' }
+    expect(book.cost(openaiUsage({ ...answer, num_search_queries: 1 }), { model: 'sonar-pro', at }).cost).toBe(book.cost(openaiUsage(answer), { model: 'sonar-pro', at }).cost)
+  })
+
+  it('prices what is heard and spoken in a realtime response as audio, and a transcription by its length', () => {
+    const spoken = openaiUsage({ total_tokens: 2_000, input_tokens: 1_000, output_tokens: 1_000, input_token_details: { text_tokens: 0, audio_tokens: 1_000, cached_tokens: 0 }, output_token_details: { text_tokens: 0, audio_tokens: 1_000 } })
+    expect(book.cost(spoken, { model: 'gpt-realtime', at }).exact.costMicrocents).toBe(1_000 * 3_200 + 1_000 * 6_400)
+    expect(book.cost(openaiUsage({ type: 'duration', seconds: 3_600 }), { model: 'whisper-1', at }).cost).toBe(0.36)
   })
 
   it('charges a short transcription of Groq for ten seconds', () => {

@@ -166,7 +166,9 @@ describe('cost()', () => {
 
   it('takes the word of the provider, also for a model without a price', () => {
     expect(book.cost({ inputTokens: 5, cost: 0.25 }, { model: 'unknown' })).toEqual({ cost: 0.25, exact: { costMicrocents: 25_000_000 }, priceVersion: 'reported' })
-    expect(() => book.cost({ inputTokens: -5, cost: 0.25 }, { model: 'unknown' })).toThrow(InvalidAmountError)
+    expect(book.cost({ inputTokens: -5, cachedInputTokens: 7, cost: 0.25 }, { model: 'unknown' }).cost).toBe(0.25)
+    expect(() => book.cost({ inputTokens: 5, cost: -0.25 }, { model: 'm' })).toThrow(InvalidAmountError)
+    expect(() => book.cost({ inputTokens: -5 }, { model: 'm' })).toThrow(InvalidAmountError)
     expect(() => book.cost({ inputTokens: 5 }, { model: 'unknown' })).toThrow(UnpricedModelError)
   })
 
@@ -198,6 +200,25 @@ describe('estimate()', () => {
   })
 })
 
+describe('an own price of a model that the catalog has', () => {
+  const estimate = (config: PricesConfig, model: string, provider?: string): number => new PriceBook(config, catalog).estimate({ model, provider, inputTokens: 0 }).tokens
+
+  it('lets it write as much as the catalog says, unless it says otherwise', () => {
+    expect(estimate({ models: { large: { input: 1, output: 1 } } }, 'large')).toBe(1_000)
+    expect(estimate({ models: { large: [{ input: 1, output: 1 }, { input: 2, output: 2, from: '2020-01-01' }] } }, 'large-2026')).toBe(1_000)
+    expect(estimate({ models: { 'acme/large': { input: 1, output: 1, contextWindow: undefined } } }, 'large')).toBe(1_000)
+    expect(estimate({ models: { large: { input: 1, output: 1, contextWindow: 300 } } }, 'large')).toBe(300)
+    expect(estimate({ models: { large: { input: 1, output: 1, maxOutputTokens: 20 } } }, 'large')).toBe(20)
+    expect(new PriceBook({ models: { large: { input: 1, maxOutputTokens: 20 } } }, catalog).priceOf({ model: 'large', at })).toMatchObject({ contextWindow: 1_000, maxOutputTokens: 20 })
+    expect(() => estimate({ models: { both: { input: 1, output: 1 } } }, 'both', 'acme')).toThrow(MissingEstimateError)
+  })
+
+  it('takes the largest of what the catalog says of several prices', () => {
+    const entry: CatalogEntry = { provider: 'acme', model: 'm', prices: [{ input: 1, output: 1, contextWindow: 10, maxOutputTokens: 7 }, { input: 1, output: 1, from: '2026-01-01', contextWindow: 50, maxOutputTokens: 5 }] }
+    expect(new PriceBook({ models: { m: { input: 1, output: 1 } } }, { find: () => entry }).priceOf({ model: 'm', at })).toMatchObject({ contextWindow: 50, maxOutputTokens: 7 })
+  })
+})
+
 describe('own prices that cannot work', () => {
   it.each<[string, unknown, string]>([
     ['a negative rate', { models: { m: { input: -1 } } }, 'prices.models.m.input: -1 is no rate'],
@@ -225,6 +246,12 @@ describe('own prices that cannot work', () => {
     ['a day in another notation', { models: { m: [{ input: 1 }, { input: 1, from: '1.3.2026' }] } }, 'prices.models.m.1.from'],
     ['a time that is none', { models: { m: [{ input: 1, daily: { from: '24:00', to: '01:00' } }] } }, 'prices.models.m.0.daily.from: "24:00" is no time'],
     ['hours that are none', { models: { m: [{ input: 1, daily: { from: '01:00', to: '01:00' } }] } }, 'prices.models.m.0.daily: starts when it ends'],
+    ['days in another order', { models: { m: [{ input: 5, from: '2026-01-01' }, { input: 1, from: '2025-01-01' }] } }, 'prices.models.m.1.from: 2025-01-01 is before a day that stands above it'],
+    ['hours from a day in another order', { models: { m: [{ input: 5, from: '2026-01-01' }, { input: 1, from: '2025-01-01', daily: { from: '01:00', to: '02:00' } }] } }, 'prices.models.m.1.from: 2025-01-01 is before'],
+    ['a day twice', { models: { m: [{ input: 5, from: '2026-01-01' }, { input: 1, from: '2026-01-01' }] } }, 'prices.models.m.1.from: 2026-01-01 stands above it too'],
+    ['a whole day after hours of it', { models: { m: [{ input: 5, from: '2026-01-01', daily: { from: '01:00', to: '02:00' } }, { input: 1, from: '2026-01-01' }] } }, 'prices.models.m.1.from: 2026-01-01 stands above it too'],
+    ['one for always after others', { models: { m: [{ input: 5, from: '2026-01-01' }, { input: 1 }] } }, 'prices.models.m.1.from: is missing, and the prices before it would never count'],
+    ['days of a tenant in another order', { tenants: { t: { m: [{ input: 1 }, { input: 5, from: '2026-01-01' }, { input: 1, from: '2025-01-01' }] } } }, 'prices.tenants.t.m.2.from: 2025-01-01'],
     ['a time outside a list', { models: { m: { input: 1, from: '2026-01-01' } } }, 'prices.models.m.from: is no known field'],
     ['an empty name', { models: { '': { input: 1 } } }, 'prices.models'],
     ['an alias of itself', { aliases: { a: 'a' } }, 'prices.aliases.a: goes in a circle (a → a)'],
