@@ -17,7 +17,8 @@ const client = withBudget(new OpenAI({ baseURL: standIn.openaiUrl, apiKey: 'any'
 
 const app = new Hono()
 app.onError((_, c) => c.text('Internal Server Error', 500)) // yours: a refusal takes the place of what it says
-app.use('/chat', budget(bursar, { identity: (c) => ({ userId: c.req.header('x-user') ?? '' }) })) // yours: from a session
+app.use('/chat', async (c, next) => (c.req.header('x-user') ? next() : c.text('Who are you?', 401))) // yours: a session, a token
+app.use('/chat', budget(bursar, { identity: (c) => ({ userId: String(c.req.header('x-user')) }) }))
 app.post('/chat', async (c) => {
   const { model, choices } = await client.chat.completions.create({
     model: 'gpt-4o',
@@ -27,8 +28,8 @@ app.post('/chat', async (c) => {
   return c.json({ model, text: choices[0]?.message.content?.slice(0, 40) })
 })
 
-for (const question of ['What is a hold?', 'What is a budget?', 'What is a ledger?']) {
-  const response = await app.request('/chat', { method: 'POST', body: question, headers: { 'x-user': 'ada' } })
+for (const [user, question] of [['ada', 'What is a hold?'], ['ada', 'What is a budget?'], ['ada', 'What is a ledger?'], ['', 'Who am I?']] as const) {
+  const response = await app.request('/chat', { method: 'POST', body: question, headers: { 'x-user': user } })
   const told = ['ratelimit', 'retry-after'].filter((name) => response.headers.has(name)).map((name) => `${name}: ${response.headers.get(name)}`)
   console.log(`${response.status} ${response.headers.get('content-type')}  ${told.join('  ')}`)
   console.log(`    ${await response.text()}`)

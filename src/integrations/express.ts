@@ -2,15 +2,29 @@
 
 import type { Bursar } from '../bursar.js'
 import type { AllowedDecision } from '../decision/index.js'
-import { HttpBudget, type HttpBudgetOptions } from './http.js'
+import { HttpBudget, passesUnchecked, type HttpBudgetOptions } from './http.js'
 import type { ProblemAnswer } from './problem.js'
 
 export type { HttpBudgetOptions, HttpCheck } from './http.js'
 export type { IdentityOf } from './identity-of.js'
 export type { BudgetProblem } from './problem.js'
 
-/** What is read of a request; the middleware sets `budget`. */
+declare global {
+  // What @types/express has for whoever adds to a request; without that package it is an interface that nobody reads.
+  // oxlint-disable-next-line typescript/no-namespace
+  namespace Express {
+    interface Request {
+      /** The decision on the request: behind the middleware `budget` of bursar/express, and not for OPTIONS. */
+      budget?: AllowedDecision | undefined
+    }
+  }
+}
+
+/** What is read of a request; the middleware sets `budget`. Express' own `Request` has it too, as soon as this file is imported. */
 export interface BudgetRequest {
+  readonly method?: string | undefined
+  /** Whether the client has left before its request was read. */
+  readonly aborted?: boolean | undefined
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   budget?: AllowedDecision | undefined
 }
@@ -19,6 +33,10 @@ export interface BudgetRequest {
 export interface BudgetResponse {
   statusCode: number
   readonly headersSent: boolean
+  /** Whether all of it is said, its connection is closed, or gone. */
+  readonly writableEnded?: boolean | undefined
+  readonly closed?: boolean | undefined
+  readonly destroyed?: boolean | undefined
   setHeader(name: string, value: string): unknown
   removeHeader(name: string): unknown
   end(text: string): unknown
@@ -32,10 +50,12 @@ export type Next = (error?: unknown) => void
 const answers = new WeakMap<object, (error: unknown) => ProblemAnswer | undefined>()
 
 /**
- * A middleware for Express: `app.post('/chat', budget(bursar, { identity: (req: Request) => ({ userId: req.user.id }) }), handler)`. The request is
- * checked, and what comes after it runs as its user, with the decision in `req.budget`. A refusal becomes its status with a problem
- * document; for a `BudgetExceededError` of a call in a handler, mount {@link budgetErrors} behind the routes. When the answer is sent, or
- * the client has gone, a decision that nobody ended is abandoned: what it metered is settled, else its hold is released. Throws
+ * A middleware for Express: `app.use('/chat', budget(bursar, { identity: (req: Request) => ({ userId: userOf(req) }) }))`, where `Request`
+ * is that of express (a function that says nothing of its type gets a {@link BudgetRequest}). The request is checked, and what comes
+ * after it runs as its user, with the decision in `req.budget`. A refusal becomes its status with a problem document; for a
+ * `BudgetExceededError` of a call in a handler, mount {@link budgetErrors} behind the routes. When the answer is sent, or the client has
+ * gone, a decision that nobody ended is abandoned: what it metered is settled, else its hold is released. For a client that has gone
+ * before, nothing is asked and nothing more is called. OPTIONS passes without a question, an identity and a decision. Throws
  * `InvalidConfigError` for options that cannot work.
  */
 export function budget<Tier extends string, Group extends string, Req extends object = BudgetRequest>(
@@ -44,6 +64,9 @@ export function budget<Tier extends string, Group extends string, Req extends ob
 ): (request: Req, response: BudgetResponse, next: Next) => Promise<void> {
   const http = new HttpBudget(bursar, options, 'express')
   return async (request, response, next) => {
+    if (passesUnchecked((request as BudgetRequest).method)) return next()
+    // Its `close` may have come, and would end no hold.
+    if (isOver(request as BudgetRequest, response)) return
     let decision: AllowedDecision | undefined
     let isClosed = false
     response.once('close', () => {
@@ -54,14 +77,17 @@ export function budget<Tier extends string, Group extends string, Req extends ob
     try {
       const opened = await http.open(request)
       run = opened.run
-      if (!opened.decision.allowed) return send(response, http.answerTo(opened.decision.toDenial(), opened.decision))
+      if (!opened.decision.allowed) {
+        if (!isOver(request as BudgetRequest, response)) send(response, http.answerTo(opened.decision.toDenial(), opened.decision))
+        return
+      }
       decision = opened.decision
     } catch (error) {
       return next(error)
     }
     const admitted = decision
     // The client has gone in the meantime: nothing is to be done for it.
-    if (isClosed) return admitted.giveUp()
+    if (isClosed || isOver(request as BudgetRequest, response)) return admitted.giveUp()
     ;(request as BudgetRequest).budget = admitted
     answers.set(request, (error) => http.answerToError(error, admitted))
     for (const [name, value] of Object.entries(http.fieldsOf(admitted))) response.setHeader(name, value)
@@ -69,9 +95,15 @@ export function budget<Tier extends string, Group extends string, Req extends ob
   }
 }
 
+/** True where nobody waits for an answer any more. */
+function isOver({ aborted }: BudgetRequest, { writableEnded, closed, destroyed }: BudgetResponse): boolean {
+  return aborted === true || writableEnded === true || closed === true || destroyed === true
+}
+
 /**
- * Handles errors behind the routes: `app.use(budgetErrors)`. A `BudgetExceededError` of a request that {@link budget} let through becomes
- * its status with a problem document; every other error, and one that comes when the answer has begun, goes on.
+ * Handles errors behind the routes: `app.use(budgetErrors)`. A `BudgetExceededError` of a request that {@link budget} let through, also
+ * within an error of an SDK, becomes its status with a problem document; every other error, and one that comes when the answer has
+ * begun, goes on.
  */
 export function budgetErrors(error: unknown, request: object, response: BudgetResponse, next: Next): void {
   const answer = response.headersSent ? undefined : answers.get(request)?.(error)

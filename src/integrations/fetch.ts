@@ -2,6 +2,7 @@
 
 import type { Bursar } from '../bursar.js'
 import type { AllowedDecision } from '../decision/index.js'
+import { InvalidConfigError } from '../errors/index.js'
 import { HttpBudget, type HttpBudgetOptions } from './http.js'
 import { endingWith, nobodyThere, problemResponse } from './responses.js'
 
@@ -23,8 +24,9 @@ export function decisionOf(request: Request): AllowedDecision | undefined {
  * Wraps a handler of the Fetch API: `export const POST = budgeted(bursar, { identity }, async (request, decision) => …)`. The request is
  * checked, and the handler runs as its user. A refusal, of the request or (as `BudgetExceededError`) of a call in the handler, becomes its
  * status with a problem document. When the whole answer is sent, or the client has gone, a decision that the handler did not end is
- * abandoned: what it metered is settled, else its hold is released. Other errors of the handler are passed on. Throws
- * `InvalidConfigError` for options that cannot work.
+ * abandoned: what it metered is settled, else its hold is released. Other errors of the handler are passed on; one that answers with no
+ * Response is an `InvalidConfigError`. Every method is checked: answer OPTIONS of a browser's preflight, which has no credentials, before
+ * it. Throws `InvalidConfigError` for options that cannot work.
  */
 export function budgeted<Tier extends string, Group extends string, Req extends Request = Request, Rest extends unknown[] = []>(
   bursar: Bursar<Tier, Group>,
@@ -42,7 +44,8 @@ export function budgeted<Tier extends string, Group extends string, Req extends 
     }
     decisions.set(request, decision)
     try {
-      const response = await opened.run(() => handler(request, decision, ...rest))
+      const response: unknown = await opened.run(() => handler(request, decision, ...rest))
+      if (!isResponse(response)) throw noResponse(response, handler.name)
       return await endingWith(response, request, budget.fieldsOf(decision), () => decision.giveUp())
     } catch (error) {
       await decision.giveUp()
@@ -51,4 +54,14 @@ export function budgeted<Tier extends string, Group extends string, Req extends 
       return problemResponse(answer)
     }
   }
+}
+
+/** By its shape: a framework may bring a Response of its own. */
+function isResponse(value: unknown): value is Response {
+  return typeof value === 'object' && value !== null && 'body' in value && 'headers' in value && typeof (value as { readonly status?: unknown }).status === 'number'
+}
+
+function noResponse(value: unknown, name: string): InvalidConfigError {
+  const what = typeof value === 'object' && value !== null ? 'an object' : String(value)
+  return new InvalidConfigError(`fetch.handler: ${name === '' ? 'it' : `"${name}"`} answered with ${what}, which is no Response. Return one on every path, such as new Response(null, { status: 204 }).`)
 }

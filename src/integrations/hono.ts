@@ -2,7 +2,7 @@
 
 import type { Bursar } from '../bursar.js'
 import type { AllowedDecision } from '../decision/index.js'
-import { HttpBudget, type HttpBudgetOptions } from './http.js'
+import { HttpBudget, passesUnchecked, type HttpBudgetOptions } from './http.js'
 import type { ProblemAnswer } from './problem.js'
 import { endingWith, nobodyThere, problemResponse } from './responses.js'
 
@@ -15,13 +15,15 @@ export interface HonoContext {
   readonly req: { readonly raw: Request; readonly path: string; readonly method: string; header(name: string): string | undefined; query(name: string): string | undefined }
   res: Response
   error: Error | undefined
+  /** Whether somebody has answered. */
+  readonly finalized: boolean
   // What other middlewares have set, each of its own type.
   // oxlint-disable-next-line typescript/no-explicit-any
   get(key: string): any
   set(key: 'budget', decision: AllowedDecision): void
 }
 
-/** For `new Hono<{ Variables: BudgetVariables }>()`: what `c.get('budget')` gives. */
+/** For `new Hono<{ Variables: BudgetVariables }>()`: what `c.get('budget')` gives behind the middleware, to all but OPTIONS. */
 export interface BudgetVariables {
   budget: AllowedDecision
 }
@@ -31,7 +33,8 @@ export interface BudgetVariables {
  * and what comes after it runs as its user, with the decision in `c.get('budget')`. A refusal becomes its status with a problem document:
  * of the request, or (as `BudgetExceededError`) of a call in a handler, unless `app.onError` has answered that with another status than
  * 500. When the whole answer is sent, or the client has gone, a decision that nobody ended is abandoned: what it metered is settled, else
- * its hold is released. Throws `InvalidConfigError` for options that cannot work.
+ * its hold is released. OPTIONS passes without a question, an identity and a decision. Throws `InvalidConfigError` for options that
+ * cannot work.
  */
 export function budget<Tier extends string, Group extends string, Context extends HonoContext = HonoContext>(
   bursar: Bursar<Tier, Group>,
@@ -39,6 +42,10 @@ export function budget<Tier extends string, Group extends string, Context extend
 ): (context: Context, next: () => Promise<void>) => Promise<Response | undefined> {
   const http = new HttpBudget(bursar, options, 'hono')
   return async (context, next) => {
+    if (passesUnchecked(context.req.method)) {
+      await next()
+      return undefined
+    }
     const { decision, run } = await http.open(context)
     if (!decision.allowed) return problemResponse(http.answerTo(decision.toDenial(), decision))
     if (context.req.raw.signal.aborted) {
@@ -48,6 +55,11 @@ export function budget<Tier extends string, Group extends string, Context extend
     context.set('budget', decision)
     try {
       await run(next)
+      // Hono says what is wrong with a handler that has answered nothing; to read its answer would make one.
+      if (!context.finalized) {
+        await decision.giveUp()
+        return undefined
+      }
       // Hono has given the error to its onError before anybody else hears of it; what answers nothing in particular says 500.
       const answer = context.res.status === 500 ? http.answerToError(context.error, decision) : undefined
       const response = answer === undefined ? context.res : replaced(context.res, answer)

@@ -26,9 +26,15 @@ export interface HttpBudgetOptions<Call, Tier extends string = string, Group ext
    * is counted as one beside them, and its hold is not extended: give `holdTtl` where answers take long.
    */
   readonly request?: HttpCheck | ((call: Call) => HttpCheck | Promise<HttpCheck>) | undefined
-  /** Whether answers have the `RateLimit` fields, which tell the limits of the user's own budgets and what is left of them. Default true. */
+  /**
+   * Whether answers have the `RateLimit` fields, which tell the limits of the user's own budgets and what was left of them when the request
+   * came, less what it holds itself: by default nothing. What the calls of the handler hold and spend is not in it. Default true.
+   */
   readonly rateLimit?: boolean | undefined
-  /** Whether a refusal tells limit and use of budgets that are shared with others. Default false. */
+  /**
+   * Whether a refusal tells limit and use of budgets that are shared with others, and what would still fit where such a budget takes part.
+   * Default false.
+   */
   readonly sharedBudgets?: boolean | undefined
 }
 
@@ -41,6 +47,14 @@ export interface OpenedRequest {
 
 const OPTIONS = ['identity', 'request', 'rateLimit', 'sharedBudgets']
 const NOTHING: HttpCheck = Object.freeze({ estimatedCost: 0, inputTokens: 0, maxOutputTokens: 0 })
+
+/**
+ * True for what no middleware asks a budget for: OPTIONS. A browser's preflight has no credentials, so nobody could say whose it is, and
+ * an answer other than the handler's own would keep the real request from coming.
+ */
+export function passesUnchecked(method: string | undefined): boolean {
+  return method === 'OPTIONS'
+}
 
 /** What all HTTP integrations do. */
 export class HttpBudget<Call, Tier extends string, Group extends string> {
@@ -70,18 +84,21 @@ export class HttpBudget<Call, Tier extends string, Group extends string> {
     return { decision: decision.allowed ? assertMayCall(decision) : decision, run }
   }
 
-  /** The answer to an error of a handler, where it is a refusal: by the windows that refused, or those of the request. */
+  /** The answer to an error of a handler, where it is a refusal or has one in it: by the windows that refused, or those of the request. */
   answerToError(error: unknown, admitted: AllowedDecision): ProblemAnswer | undefined {
     const denial = denialOf(error)
     return denial && this.answerTo(denial, refusalOf(error) ?? admitted)
   }
 
   /** The answer to a refusal. */
-  answerTo(denial: Denial, { windows, context }: Decision): ProblemAnswer {
-    return problemAnswer(denial, windows, context.now.getTime(), this.#disclosure)
+  answerTo(denial: Denial, decision: Decision): ProblemAnswer {
+    return problemAnswer(denial, decision, this.#disclosure)
   }
 
-  /** The header fields of an answer that is no refusal: how the user's own windows stand after this request. */
+  /**
+   * The header fields of an answer that is no refusal: how the user's own windows stood when the request came, less what it holds itself.
+   * They are sent before a handler has ended: its calls are not in them.
+   */
   fieldsOf({ windows, context }: AllowedDecision): Readonly<Record<string, string>> {
     return this.#disclosure.rateLimit ? rateLimitFields(windows, context.now.getTime(), { isAdmitted: true }) : {}
   }

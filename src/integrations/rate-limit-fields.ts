@@ -13,7 +13,7 @@ const UNITS: Readonly<Record<WindowView['unit'], string>> = { usd: ';qu="microce
 
 /** What became of the request. */
 export interface Answered {
-  /** What it holds is not there any more for the next one. */
+  /** What it holds itself is not there any more for the next one. Nothing else that came after the decision is counted. */
   readonly isAdmitted: boolean
   readonly retryAfterS?: number | undefined
 }

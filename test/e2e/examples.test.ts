@@ -128,6 +128,8 @@ describe('examples', () => {
       /^ {4}\{"model":"gpt-4o-2024-08-06","text":".+"\}$/,
       /^402 application\/problem\+json {2}ratelimit: "daily";r=\d+;t=\d+ {2}retry-after: \d+$/,
       /^ {4}\{"type":.+"status":402,"detail":"The daily budget of user ada is \$0\.01; /,
+      /^401 text\/plain/,
+      /^ {4}Who are you\?$/,
     ],
     'with-openai': [
       /^ {2}settled: \$0\.00052125 for gpt-4o$/,

@@ -69,12 +69,14 @@ describe('a response', () => {
     expect(headers.getSetCookie()).toEqual(['a=1', 'b=2'])
   })
 
-  it.each([
-    ['a body that is read already', async () => { const response = new Response('x'); await response.text(); return response }],
-    ['none', async () => undefined as never],
-  ])('that is %s is an error, and the money is given back', async (_what, responseOf) => {
+  it.each<[string, () => Promise<Response>, unknown]>([
+    ['read already', async () => { const response = new Response('x'); await response.text(); return response }, TypeError],
+    ['none', async function POST() { return undefined as never }, /^fetch\.handler: "POST" answered with undefined, which is no Response\. Return one /],
+    ['null', async () => null as never, /^fetch\.handler: it answered with null, /],
+    ['what somebody would have turned into one', async () => ({ status: 200, text: 'hello' }) as never, /^fetch\.handler: it answered with an object, /],
+  ])('that is %s is an error, and the money is given back', async (_what, responseOf, error) => {
     const bursar = engine()
-    await expect(budgeted(bursar, { identity }, responseOf)(get())).rejects.toThrow(TypeError)
+    await expect(budgeted(bursar, { identity }, responseOf)(get())).rejects.toThrow(error as RegExp)
     expect(await kindsOf(bursar)).toEqual(['released'])
   })
 
@@ -89,6 +91,13 @@ describe('a response', () => {
     await eventually(async () => expect(await kindsOf(bursar)).toEqual(['released']))
     expect(cancelled).toHaveBeenCalledTimes(1)
     expect(body).not.toBeNull()
+  })
+
+  it('of a framework of its own is one by its shape', async () => {
+    const bursar = engine()
+    const { status, headers, statusText, body } = new Response('foreign', { status: 203, headers: { 'x-own': 'kept' } })
+    const answer = await budgeted(bursar, { identity }, () => ({ status, headers, statusText, body }) as Response)(get())
+    expect([answer.status, answer.headers.get('x-own'), await answer.text()]).toEqual([203, 'kept', 'foreign'])
   })
 
   it('to HEAD is over at once: nobody reads or cancels its body', async () => {

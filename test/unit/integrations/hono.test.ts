@@ -97,7 +97,34 @@ describe('a refused call of a handler', () => {
   })
 })
 
+describe('OPTIONS', () => {
+  it('passes to the handler without a question, an identity and a decision', async () => {
+    const bursar = engine()
+    await bursar.tracker.addCost({ userId: 'ada', cost: 1 })
+    const identity = vi.fn(() => { throw new HTTPException(401) })
+    const app = new Hono<{ Variables: BudgetVariables }>().use(budget(bursar, { identity, request: { estimatedCost: 0.5 } })).all('/', (c) => c.json({ decision: c.get('budget') ?? null, user: bursar.identity ?? null }))
+    const answer = await app.request('/', { method: 'OPTIONS' })
+    expect([answer.status, answer.headers.get('ratelimit'), await answer.json()]).toEqual([200, null, { decision: null, user: null }])
+    expect(identity).not.toHaveBeenCalled()
+    expect((await app.request('/')).status).toBe(401)
+  })
+
+  it('is answered by cors() behind it, too', async () => {
+    const app = new Hono().use(budget(engine(), { identity: () => { throw new HTTPException(401) } }), cors({ origin: 'https://example.com' }))
+    expect((await app.request('/', { method: 'OPTIONS', headers: { ...ada.headers, 'access-control-request-method': 'POST' } })).status).toBe(204)
+  })
+})
+
 describe('other errors', () => {
+  it('of a handler that has answered nothing are told by Hono', async () => {
+    const bursar = engine()
+    const app = new Hono().use(budget(bursar, { identity: { userId: 'ada' } })).get('/', () => undefined as never)
+    app.onError((error, c) => c.text(error.message, 500))
+    const answer = await app.request('/')
+    expect([answer.status, await answer.text()]).toEqual([500, expect.stringContaining('Context is not finalized')])
+    expect((await entriesOf(bursar.tracker)).map(({ kind }) => kind)).toEqual(['released'])
+  })
+
   it("go to Hono's own handling: of the identity, and of the handler", async () => {
     const bursar = engine()
     const app = new Hono()

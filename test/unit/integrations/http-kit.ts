@@ -118,10 +118,15 @@ async function answer(handler: (request: Request) => Response | Promise<Response
 
 /** The server for a door, which says when a client has gone. */
 function opened(listener: RequestListener): Promise<number> {
-  return listening((request, response) => {
+  return listening(telling(listener))
+}
+
+/** A listener that says when a client has gone, for {@link leaving}. */
+export function telling(listener: RequestListener): RequestListener {
+  return (request, response) => {
     response.once('close', () => setImmediate(() => onGone()))
     listener(request, response)
-  })
+  }
 }
 
 /** Sends a request whose answer nobody waits for; `isGone` resolves when the server knows that its client has left. */

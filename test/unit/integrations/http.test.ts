@@ -1,7 +1,12 @@
 // One application behind every door, over real sockets: the request is decided before the handler, and its hold ends with the answer.
 
+import Anthropic from '@anthropic-ai/sdk'
+import OpenAI from 'openai'
 import { describe, expect, it, vi } from 'vitest'
 import { Bursar, BudgetExceededError, type AllowedDecision, type BursarConfig } from '../../../src/index.js'
+import { withBudget as anthropicWithBudget } from '../../../src/integrations/anthropic.js'
+import { withBudget } from '../../../src/integrations/openai.js'
+import { priceBook } from '../../../src/prices/index.js'
 import { manualClock } from '../../../src/testing/index.js'
 import { entriesOf } from '../setting.js'
 import { eventually } from './ai-sdk-kit.js'
@@ -43,6 +48,16 @@ function slowly() {
       waiting[given++]?.reject(error)
     },
   }
+}
+
+const HELLO = [{ role: 'user' as const, content: 'hi' }]
+/** Nothing is sent to it: the calls are refused. */
+const NOWHERE = { apiKey: 'any', baseURL: 'http://127.0.0.1:1', maxRetries: 0 }
+/** What the SDKs' own helpers make of a refusal: an error of theirs. */
+const HELPERS: Record<string, (bursar: Bursar) => Promise<unknown>> = {
+  'chat.completions.stream()': (bursar) => withBudget(new OpenAI(NOWHERE), bursar).chat.completions.stream({ model: 'gpt-4o', messages: HELLO, max_completion_tokens: 100 }).finalChatCompletion(),
+  'runTools()': (bursar) => withBudget(new OpenAI(NOWHERE), bursar).chat.completions.runTools({ model: 'gpt-4o', messages: HELLO, max_completion_tokens: 100, tools: [{ type: 'function', function: { name: 'none', description: 'none', parameters: {}, function: () => '' } }] }).finalContent(),
+  'messages.stream()': (bursar) => anthropicWithBudget(new Anthropic(NOWHERE), bursar).messages.stream({ model: 'claude-sonnet-4-6', messages: HELLO, max_tokens: 100 }).finalText(),
 }
 
 const HELD = { request: () => ({ estimatedCost: 0.5 }) }
@@ -104,6 +119,31 @@ describe.each(Object.keys(DOORS))('%s', (door) => {
     expect(answer.headers).toMatchObject({ 'content-type': 'application/problem+json', 'retry-after': '63', 'ratelimit-policy': '"rolling:1m/requests";q=2;w=60' })
     expect(JSON.parse(answer.text)).toMatchObject({ code: 'rate', window: 'rolling:1m', limit: 2, used: 2 })
     expect(answer.headers['content-length'] ?? String(answer.text.length)).toBe(String(Buffer.byteLength(answer.text)))
+  })
+
+  it.each(Object.entries(HELPERS))('answers a refusal that %s has put into an error of its own', async (_name, call) => {
+    const bursar = engine({ prices: priceBook() })
+    const port = await open(bursar, async () => {
+      await bursar.tracker.addCost({ userId: 'ada', cost: 1 })
+      await call(bursar)
+      return 'hello'
+    })
+    const answer = await send(port)
+    expect(answer).toMatchObject({ status: 402, headers: { 'content-type': 'application/problem+json', 'retry-after': '43200' } })
+    expect(JSON.parse(answer.text)).toMatchObject({ code: 'budget', window: 'daily', limit: 1, used: 1 })
+  })
+
+  it("says in RateLimit what is left beside the request's own hold, and not what its handler spends", async () => {
+    const bursar = engine()
+    const spending = async () => {
+      await bursar.guard({ estimatedCost: 0.25 }, async () => ({ result: 1, cost: 0.25 }))
+      return 'hello'
+    }
+    const left = async (options?: Options) => (await send(await open(bursar, spending, options))).headers['ratelimit']
+    expect(await left()).toBe('"daily";r=100000000;t=43200')
+    expect(await left(HELD)).toBe('"daily";r=25000000;t=43200')
+    await eventually(async () => expect(await dayOf(bursar)).toEqual({ spent: 0.5, held: 0 }))
+    expect(await left()).toBe('"daily";r=50000000;t=43200')
   })
 
   it('keeps the hold until the last piece is sent, and settles what was metered', async () => {
