@@ -33,9 +33,9 @@ import { ClosedError, InvalidRequestError } from './errors/index.js'
 import type { EventHub } from './events/index.js'
 import { parseCount } from './money/index.js'
 import { PoliciesInForce } from './policies-in-force.js'
-import { Ladder, PriceBook, tokensAtMost } from './pricing/index.js'
+import { Ladder, PriceBook, tokensAtMost, type Price } from './pricing/index.js'
 import { openSession, type OpeningEngine, type Session, type SessionConfig } from './session/index.js'
-import { openStream, type MeteredStream, type StreamCall, type StreamOptions } from './stream/index.js'
+import { assertReader, openStream, type MeteredStream, type StreamCall, type StreamOptions } from './stream/index.js'
 import { assertInstant, parseDuration, systemClock, type Duration } from './time/index.js'
 import { assertKnownFields, checkConfig, CostTracker, layFoundation, type BudgetsConfig, type Foundation } from './tracker/index.js'
 
@@ -155,8 +155,9 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   }
 
   /**
-   * Runs the function under an identity: checks, guards and wrapped clients in it, and in whatever it awaits, are that user's where
-   * they do not name one. Gives what the function gives. Throws `InvalidRequestError` for what is no identity.
+   * Runs the function under an identity: in it, and in whatever it awaits, checks, guards and wrapped clients that name no user are that
+   * user's, and those that name the same one take from the identity (its session, above all) what they do not say themselves. Gives what the function
+   * gives. Throws `InvalidRequestError` for what is no identity.
    */
   runAs<Result>(identity: Identity<Tier, Group>, fn: () => Result): Result {
     return this.#identities.run(identity, fn)
@@ -250,10 +251,16 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   ): Promise<MeteredStream<Piece>> {
     const { timeoutMs, read, ...checkOptions } = options
     if (timeoutMs !== undefined) parseTimeout(timeoutMs)
+    assertReader(read)
     // Read before anything is awaited: the caller may use the object again. What is wrong with it is the check's to say.
-    const { inputTokens, maxOutputTokens, holdTtl = this.#config.holdTtl ?? DEFAULT_HOLD_TTL } = { ...request }
+    const { inputTokens, maxOutputTokens, tokenKinds, provider: asked, holdTtl = this.#config.holdTtl ?? DEFAULT_HOLD_TTL } = { ...request }
     const decision = assertMayCall(await check(checkOptions))
-    return openStream(decision, call, read, { inputTokens, maxOutputTokens, holdTtlMs: parseDuration(holdTtl, 'holdTtl'), signal: signalsOf(options).signal })
+    const priceOf = (model = decision.model, provider = asked): Price | undefined => {
+      const { tenant, now } = decision.context
+      return model === undefined ? undefined : this.prices?.find({ model, provider, tenant, at: now.getTime() })
+    }
+    const countTokens = (text: string): number => this.tokensOf(text, decision.model)
+    return openStream(decision, call, read, { inputTokens, maxOutputTokens, tokenKinds, priceOf, countTokens, holdTtlMs: parseDuration(holdTtl, 'holdTtl'), signal: signalsOf(options).signal })
   }
 
   async #enriched(request: IdentifiedRequest, signal: AbortSignal | undefined): Promise<Readonly<Record<string, unknown>>> {

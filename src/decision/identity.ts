@@ -85,7 +85,7 @@ type NamingRequest = Readonly<Record<'userId' | 'tenant' | 'userTier' | 'session
 /** Field by field; what is no object is left to be refused. */
 function merged(around: object | undefined, own: unknown): unknown {
   if (own === undefined || around === undefined) return own ?? around
-  return typeof own === 'object' && own !== null ? { ...around, ...own } : own
+  return typeof own === 'object' && own !== null && !Array.isArray(own) ? { ...around, ...own } : own
 }
 
 function newFlows<Store>(): Flows<Store> {

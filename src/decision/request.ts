@@ -9,7 +9,7 @@ import { parseStrictly, withPlainMetadata, type NamedScopes } from '../tracker/i
 
 /** A question before one LLM call. One of `estimatedCost`, `inputTokens` with a price, or the option `estimate` is needed. */
 export interface CheckRequest<Tier extends string = string, Group extends string = string> {
-  /** Whose money. May be left out inside {@link Bursar.runAs}, whose identity counts then, with all its fields. */
+  /** Whose money. Inside `Bursar.runAs` it may be left out; there a request of the same user takes from the identity what it does not say itself. */
   readonly userId?: string | undefined
   /** Default: the directory's, else `defaultTier`. */
   readonly userTier?: Tier | undefined

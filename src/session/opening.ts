@@ -8,6 +8,7 @@ import { InvalidRequestError, StoreUnavailableError, UnknownSessionError } from 
 import { describeAmount, parseCount, parseUsd, type Unit } from '../money/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
 import { assertRuns, durationSchema, parseStrictly, withPlainMetadata, type Foundation, type KnownSession } from '../tracker/index.js'
+import { unlessStoreAway } from './away.js'
 import { readFigures, Session, type NestedSessionConfig, type SessionEngine } from './session.js'
 
 /** What `bursar.session()` takes. */
@@ -47,6 +48,10 @@ export interface OpeningEngine extends Omit<SessionEngine, 'nest'> {
  */
 export async function openSession<Tier extends string, Group extends string>(engine: OpeningEngine, config: SessionConfig<Tier, Group>): Promise<Session<Tier, Group>> {
   if (typeof config !== 'object' || config === null) throw new InvalidRequestError('session: is missing. Give { userId, maxCost }.')
+  return unlessStoreAway('session()', () => openCompleted(engine, config))
+}
+
+async function openCompleted<Tier extends string, Group extends string>(engine: OpeningEngine, config: SessionConfig<Tier, Group>): Promise<Session<Tier, Group>> {
   const { sessionId: around, ...completed } = engine.complete(config) as SessionConfig & Pick<Identity, 'sessionId'>
   if ('sessionId' in config) throw new InvalidRequestError('sessionId: is no field of a new session. Give its id as id.')
   const { id, maxCost, maxTokens, ttl, ...identity } = withPlainMetadata(parseStrictly(schema, completed, 'session') as SessionConfig & { readonly userId: string })
@@ -83,15 +88,14 @@ function wantedOf({ id, maxCost, maxTokens }: NestedSessionConfig): Wanted {
 
 async function opened(engine: SessionEngine, user: UserRef, identity: Identity, wanted: Wanted, parents: readonly KnownSession[], ttlMs: number, isNested: boolean): Promise<Session<string, string>> {
   const { foundation } = engine
-  const { sessions } = foundation.accounts
   const now = await storeTime(foundation, user, identity)
-  const session = await found(foundation, user, wanted, parents, now, ttlMs, isNested)
-  const chain = await sessions.look(user, session.id)
-  return new Session(engine, session, identity, await readFigures(foundation, chain))
+  for (const parent of parents) assertRuns(parent, now)
+  const chain = await found(foundation, user, wanted, parents, now, ttlMs, isNested)
+  return new Session(engine, chain[0] as KnownSession, identity, await readFigures(foundation, chain))
 }
 
-/** The session that is wanted: the one of that id, or a new one. `now`: store time. */
-async function found({ accounts: { sessions } }: Foundation, user: UserRef, { id, caps }: Wanted, parents: readonly KnownSession[], now: number, ttlMs: number, isNested: boolean): Promise<KnownSession> {
+/** The session that is wanted, the one of that id or a new one, and those around it. `now`: store time. */
+async function found({ accounts: { sessions } }: Foundation, user: UserRef, { id, caps }: Wanted, parents: readonly KnownSession[], now: number, ttlMs: number, isNested: boolean): Promise<readonly KnownSession[]> {
   const [nearest] = parents
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
     const known = id === undefined ? undefined : await sessions.read(user, id)
@@ -99,7 +103,7 @@ async function found({ accounts: { sessions } }: Foundation, user: UserRef, { id
       assertRuns(known, now)
       assertSameCaps(known, caps)
       if (isNested && known.parents[0] !== nearest?.id) throw new InvalidRequestError(`id: session "${known.id}" is not nested in session "${nearest?.id}". Resume it with bursar.session({ userId, id }), or choose another id.`)
-      return known
+      return [known, ...(await sessions.lookUp(user, known.id)).slice(1)]
     }
     if (!isNested && caps.microcents === null && caps.tokens === null) {
       throw id === undefined ? new InvalidRequestError('maxCost, maxTokens: are missing. A new session needs one of them; to resume one, give its id.') : new UnknownSessionError(id)
@@ -108,7 +112,7 @@ async function found({ accounts: { sessions } }: Foundation, user: UserRef, { id
     // A nested one ends with the one around it.
     const life = { startsAt: now, endsAt: nearest?.life.endsAt ?? now + ttlMs }
     const opened = await sessions.open({ user, id: id ?? crypto.randomUUID(), caps, parents: parents.map((parent) => parent.id), life }, now)
-    if (opened !== undefined) return opened
+    if (opened !== undefined) return [opened, ...parents]
   }
   throw new StoreUnavailableError(`id: session "${id}" came and went at each of ${MOST_ATTEMPTS} attempts. Try again.`, { asked: false })
 }

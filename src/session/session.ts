@@ -2,12 +2,13 @@
 // with the user, all in one step. Decides nothing: its caps are windows like any other.
 
 import { sessionOf, type UserRef } from '../budget/index.js'
-import { checkAndCall, type CallOptions, type CheckOptions, type CheckRequest, type Decision, type GuardedCall, type GuardedOutcome, type Identity, type StoreFailures } from '../decision/index.js'
+import { checkAndCall, type AllowedDecision, type CallOptions, type CheckOptions, type CheckRequest, type Decision, type GuardedCall, type GuardedOutcome, type Identity, type StoreFailures } from '../decision/index.js'
 import type { ScopeId } from '../enforcement/index.js'
-import { InvalidRequestError } from '../errors/index.js'
+import { InvalidRequestError, UnknownSessionError } from '../errors/index.js'
 import { parseCount, parseUsd, toUsd, type Usd } from '../money/index.js'
 import type { MeteredStream, StreamCall, StreamOptions } from '../stream/index.js'
-import { windowViews, type Foundation, type KnownSession, type NamedScopes } from '../tracker/index.js'
+import { assertRuns, windowViews, type Foundation, type KnownSession, type NamedScopes } from '../tracker/index.js'
+import { unlessStoreAway } from './away.js'
 import { figuresOf, usdOrNull, type Figures } from './figures.js'
 
 /** A question of a session: whose it is, is known. */
@@ -129,10 +130,15 @@ export class Session<Tier extends string = string, Group extends string = never>
     return Object.freeze({ totalMicrocents: spent, heldMicrocents: held, capMicrocents: cap, remainingMicrocents: remaining })
   }
 
-  /** Decides one request as `Bursar.check` does: it must fit the user's budgets, the session and all around it, or holds nothing. */
+  /**
+   * Decides one request as `Bursar.check` does: it must fit the user's budgets, the session and all around it, or holds nothing. Rejects with
+   * `UnknownSessionError` once it has ended, also where its id was given to another session since.
+   */
   async check(request: SessionRequest<Tier, Group>, options?: CheckOptions): Promise<Decision> {
-    const decision = await this.#engine.check(this.#own(request), options)
-    this.#note(decision)
+    const own = this.#own(request)
+    await this.#assertNotAnother()
+    const decision = await this.#engine.check(own, options)
+    if (this.#note(decision) && decision.allowed) await this.#assertStillKnown(decision)
     return decision
   }
 
@@ -159,13 +165,19 @@ export class Session<Tier extends string = string, Group extends string = never>
 
   /** Opens a session within this one, or resumes it by its id: what it spends counts in both. It ends with this one. */
   async session(config: NestedSessionConfig = {}): Promise<Session<Tier, Group>> {
-    const chain = await this.#engine.foundation.accounts.sessions.look(this.#user, this.id)
-    return (await this.#engine.nest(chain, this.identity as Identity, config)) as unknown as Session<Tier, Group>
+    if (typeof config !== 'object' || config === null) throw new InvalidRequestError(`session: ${String(config)} is no nested session. Give { maxCost }, or nothing for one without a cap of its own.`)
+    return unlessStoreAway('session()', async () => {
+      const chain = await this.#chain()
+      return (await this.#engine.nest(chain, this.identity as Identity, config)) as unknown as Session<Tier, Group>
+    })
   }
 
-  /** Asks the store how the session stands. */
+  /**
+   * Asks the store how the session stands. Once it has ended nobody counts it any more: it rejects with `UnknownSessionError`, and the
+   * figures of this object stay what they were last.
+   */
   async summary(): Promise<SessionSummary> {
-    await this.#look()
+    await unlessStoreAway('summary()', () => this.#look())
     const { usd, tokens } = this.#figures
     const { id, userId, tenant, parentId, startsAt, endsAt, totalCost, totalTokens, maxCost, maxTokens, remainingBudget, remainingTokens, exact } = this
     return Object.freeze({ id, userId, tenant, parentId, startsAt, endsAt, totalCost, totalTokens, held: toUsd(usd.held), heldTokens: tokens.held, maxCost, maxTokens, remainingBudget, remainingTokens, exact })
@@ -185,15 +197,45 @@ export class Session<Tier extends string = string, Group extends string = never>
   }
 
   async #raise(unit: 'usd' | 'tokens', amount: number): Promise<void> {
-    const now = await this.#look()
-    await this.#engine.foundation.accounts.sessions.raise(this.#user, this.id, unit, amount, now)
-    await this.#look()
+    return unlessStoreAway(unit === 'usd' ? 'raiseCostCap()' : 'raiseTokenCap()', async () => {
+      const now = await this.#look()
+      await this.#sessions.raise(this.#user, this.id, unit, amount, now)
+      await this.#look()
+    })
+  }
+
+  get #sessions(): Foundation['accounts']['sessions'] {
+    return this.#engine.foundation.accounts.sessions
   }
 
   async #look(): Promise<number> {
-    const { foundation } = this.#engine
-    this.#figures = await readFigures(foundation, await foundation.accounts.sessions.look(this.#user, this.id))
-    return this.#figures.at
+    const chain = await this.#chain()
+    const figures = await readFigures(this.#engine.foundation, chain)
+    // By store time, which may be ahead of this process's: then what was read is no window of its life.
+    assertRuns(chain[0] as KnownSession, figures.at)
+    this.#figures = figures
+    return figures.at
+  }
+
+  async #chain(): Promise<readonly KnownSession[]> {
+    const chain = await this.#sessions.look(this.#user, this.id)
+    this.#assertSame(chain)
+    return chain
+  }
+
+  /** Where the store is away, or there is no session of that id, that is the check's to say. */
+  async #assertNotAnother(): Promise<void> {
+    let chain: readonly KnownSession[] | undefined
+    try {
+      chain = await this.#sessions.find(this.#user, this.id)
+    } catch {
+      chain = this.#sessions.remembered(this.#user, this.id)
+    }
+    if (chain !== undefined) this.#assertSame(chain)
+  }
+
+  #assertSame([session]: readonly KnownSession[]): void {
+    if (session?.life.startsAt !== this.startsAt.getTime()) throw new UnknownSessionError(this.id, this.endsAt)
   }
 
   #own(request: SessionRequest<Tier, Group>): CheckRequest {
@@ -212,11 +254,27 @@ export class Session<Tier extends string = string, Group extends string = never>
     }
   }
 
-  #note(decision: Decision): void {
+  /** True where less is counted than this object has seen: a refund, or the counters are of a data set that was lost. */
+  #note(decision: Decision): boolean {
     // A repeat tells of the first time, and without the store nobody knows more than before.
-    if (decision.replayed || decision.enforcedBy !== 'store') return
+    if (decision.replayed || decision.enforcedBy !== 'store' || decision.windows.length === 0) return false
     const at = decision.context.now.getTime()
-    if (at >= this.#figures.at && decision.windows.length > 0) this.#figures = figuresOf(decision.windows, this.#scope, at, decision.allowed)
+    if (at < this.#figures.at) return false
+    const before = this.#figures
+    this.#figures = figuresOf(decision.windows, this.#scope, at, decision.allowed)
+    return this.#figures.usd.spent < before.usd.spent || this.#figures.tokens.spent < before.tokens.spent
+  }
+
+  /** INVARIANT (NO-OVERSPEND): what was admitted on counters that began anew is given back where the session was lost with the old ones. */
+  async #assertStillKnown(decision: AllowedDecision): Promise<void> {
+    try {
+      await this.#chain()
+    } catch (error) {
+      // While the store is away nobody can say: the hold stands.
+      if (!(error instanceof UnknownSessionError)) return
+      await decision.release()
+      throw error
+    }
   }
 }
 

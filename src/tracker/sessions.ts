@@ -5,6 +5,7 @@ import { scopeKey, sessionBudget, sessionScope, type CompiledBudget, type Sessio
 import type { ScopeId } from '../enforcement/index.js'
 import { InvalidRequestError, isBursarError, StoreUnavailableError, UnknownSessionError } from '../errors/index.js'
 import { describeAmount } from '../money/index.js'
+import { isStoresFailure } from '../outage/index.js'
 import { isPromise, type MaybePromise, type Registry, type RegistryRecord } from '../store/index.js'
 import { assertInstant, Lifetime, type Clock, type Span } from '../time/index.js'
 
@@ -34,6 +35,8 @@ const KIND = 'session'
 /** How many sessions a process remembers. */
 const MOST_KNOWN = 10_000
 const MOST_ATTEMPTS = 50
+/** How long it is believed what was heard: a store that has lost its data, and was repaired by another process, tells nobody. */
+const BELIEVED_MS = 30_000
 /** How long it is known of a session that it has ended. Afterwards its id is free. */
 const KEPT_ENDED_MS = 86_400_000
 
@@ -42,22 +45,43 @@ export class Sessions {
   readonly #registry: Registry
   readonly #clock: Clock
   /** By the key of its scope, the one that was asked for last at the end. */
-  readonly #known = new Map<string, KnownSession>()
+  #known = new Map<string, KnownSession>()
+  /** When each was heard of last, by the clock. */
+  readonly #heardAt = new WeakMap<KnownSession, number>()
+  /** Those that the store says have ended: no life grows longer. */
+  readonly #over = new WeakSet<KnownSession>()
+  #storeTime: () => MaybePromise<number>
+  /** How far the clock was ahead of the store's when that was asked last. */
+  #aheadMs = 0
 
   constructor(registry: Registry, clock: Clock) {
     this.#registry = registry
     this.#clock = clock
+    this.#storeTime = clock
+  }
+
+  /** From now on the store is asked for its time before a session is refused that has ended by the clock of this process. */
+  judgeBy(storeTime: () => MaybePromise<number>): void {
+    this.#storeTime = storeTime
+  }
+
+  /** Forgets all that was heard: it may be of a data set that is lost. What nobody has heard of is looked up, and refused where it is not there. */
+  forget(): void {
+    // Another map: an answer that is on its way goes into the old one.
+    this.#known = new Map()
   }
 
   /**
-   * A session and those that it is nested in, from the innermost out; at once where this process has heard of them all. Caps never go
-   * down, so what was heard is at most too strict. Throws or rejects with `UnknownSessionError` for one that is not this user's, or has ended.
+   * A session and those that it is nested in, from the innermost out; at once where this process has heard of them all lately. Caps never
+   * go down, so what was heard is at most too strict. Throws or rejects with `UnknownSessionError` for one that is not this user's, or has
+   * ended by store time.
    */
   find(user: UserRef, id: string): MaybePromise<readonly KnownSession[]> {
     const remembered = this.remembered(user, id)
-    if (remembered !== undefined && this.#hasEnded(remembered) === undefined) return remembered
-    // An id that is free again may have been given to another session.
-    return this.look(user, id)
+    if (remembered === undefined) return this.look(user, id)
+    if (this.#isBelieved(remembered)) return this.#running(remembered)
+    // Its id may have been given to another session, and its record lost. While the store is away, what was heard stands.
+    return unlessAway(() => this.look(user, id), () => this.#running(remembered))
   }
 
   /** The same of what this process has heard, whether it has ended or not; `undefined` where it has not heard of them all. */
@@ -75,6 +99,12 @@ export class Sessions {
 
   /** The same by what the registry says now. */
   look(user: UserRef, id: string): MaybePromise<readonly KnownSession[]> {
+    const chain = this.lookUp(user, id)
+    return isPromise(chain) ? chain.then((sessions) => this.#running(sessions)) : this.#running(chain)
+  }
+
+  /** The same, whether it has ended or not. */
+  lookUp(user: UserRef, id: string): MaybePromise<readonly KnownSession[]> {
     const innermost = this.read(user, id)
     return isPromise(innermost) ? innermost.then((session) => this.#withParents(user, id, session)) : this.#withParents(user, id, innermost)
   }
@@ -82,16 +112,19 @@ export class Sessions {
   /** One session by what the registry says now, whether it has ended or not. */
   read(user: UserRef, id: string): MaybePromise<KnownSession | undefined> {
     const key = scopeKey(sessionScope(user, id))
+    const known = this.#known
     const record = this.#registry.get(KIND, key)
-    return isPromise(record) ? record.then((found) => this.#heard(user, id, key, found)) : this.#heard(user, id, key, record)
+    return isPromise(record) ? record.then((found) => this.#heard(known, user, id, key, found)) : this.#heard(known, user, id, key, record)
   }
 
-  /** Writes a new session; `undefined`, and nothing is changed, where one of that id is known. `now`: store time. */
+  /** Writes a new session; `undefined`, and nothing is changed, where one of that id is known. Throws for a life that is none. `now`: store time. */
   async open({ user, id, caps, parents, life }: NewSession, now: number): Promise<KnownSession | undefined> {
     const key = scopeKey(sessionScope(user, id))
-    const written: Written = { caps, opened: caps, parents, life }
+    // Before it is written: nobody could read it.
+    const written: Written = { caps, opened: caps, parents, life: new Lifetime(life).span }
+    const known = this.#known
     const version = await this.#put(key, written, 0, now)
-    return version === undefined ? undefined : this.#heard(user, id, key, { value: JSON.stringify(written), version })
+    return version === undefined ? undefined : this.#heard(known, user, id, key, { value: JSON.stringify(written), version })
   }
 
   /**
@@ -111,8 +144,9 @@ export class Sessions {
       if (amount < cap) throw new InvalidRequestError(`cap: ${describeAmount(unit, amount)} is below the ${describeAmount(unit, cap)} that session "${id}" has. A cap is never lowered: open a nested session with a lower one.`)
       if (amount === cap) return session
       const written: Written = { caps: { ...caps, [name]: amount }, opened, parents, life }
+      const known = this.#known
       const next = await this.#put(key, written, version, now)
-      if (next !== undefined) return this.#heard(user, id, key, { value: JSON.stringify(written), version: next }) as KnownSession
+      if (next !== undefined) return this.#heard(known, user, id, key, { value: JSON.stringify(written), version: next }) as KnownSession
     }
     throw new StoreUnavailableError(`session "${id}": its caps changed at each of ${MOST_ATTEMPTS} attempts. Try again.`, { asked: false })
   }
@@ -135,25 +169,47 @@ export class Sessions {
 
   #withParents(user: UserRef, id: string, session: KnownSession | undefined): MaybePromise<readonly KnownSession[]> {
     if (session === undefined) throw new UnknownSessionError(id)
-    if (session.parents.length === 0) return this.#running([session], id)
+    if (session.parents.length === 0) return [session]
     const parents = session.parents.map((parent) => this.read(user, parent))
     const whole = (found: readonly (KnownSession | undefined)[]): readonly KnownSession[] => {
-      // Its parents were there when it was opened, and live as long.
-      if (found.includes(undefined)) throw new UnknownSessionError(id)
-      return this.#running([session, ...(found as readonly KnownSession[])], id)
+      // Its parents were there when it was opened, and live as long: what has another end was opened anew since.
+      if (found.some((parent) => parent?.life.endsAt !== session.life.endsAt)) throw new UnknownSessionError(id)
+      return [session, ...(found as readonly KnownSession[])]
     }
     return parents.some(isPromise) ? Promise.all(parents).then(whole) : whole(parents as readonly (KnownSession | undefined)[])
   }
 
-  #running(sessions: readonly KnownSession[], id: string): readonly KnownSession[] {
-    const ended = this.#hasEnded(sessions)
-    if (ended !== undefined) throw new UnknownSessionError(id, new Date(ended.life.endsAt))
-    return sessions
+  /** The same sessions, if they all run. The store is asked only where the clock says that one has ended, and not again once it said so. */
+  #running(sessions: readonly KnownSession[]): MaybePromise<readonly KnownSession[]> {
+    for (const session of sessions) if (this.#over.has(session)) throw ended(session)
+    const now = this.#now() - this.#aheadMs
+    if (sessions.every(({ life }) => now < life.endsAt)) return sessions
+    const judged = (storeNow: number): readonly KnownSession[] => {
+      this.#aheadMs = Math.max(0, this.#now() - storeNow)
+      for (const session of sessions) {
+        if (storeNow >= session.life.endsAt) {
+          this.#over.add(session)
+          throw ended(session)
+        }
+      }
+      return sessions
+    }
+    return unlessAway(
+      () => {
+        const storeNow = this.#storeTime()
+        return isPromise(storeNow) ? storeNow.then(judged) : judged(storeNow)
+      },
+      () => sessions,
+    )
   }
 
-  #hasEnded(sessions: readonly KnownSession[]): KnownSession | undefined {
-    const now = assertInstant(this.#clock(), 'clock')
-    return sessions.find(({ life }) => now >= life.endsAt)
+  #isBelieved(sessions: readonly KnownSession[]): boolean {
+    const now = this.#now()
+    return sessions.every((session) => Math.abs(now - (this.#heardAt.get(session) ?? -Infinity)) < BELIEVED_MS)
+  }
+
+  #now(): number {
+    return assertInstant(this.#clock(), 'clock')
   }
 
   #remembered(user: UserRef, id: string): KnownSession | undefined {
@@ -166,22 +222,41 @@ export class Sessions {
   }
 
   /** Takes in what the registry said. The same session stays the same object: what was made for it is still good. */
-  #heard(user: UserRef, id: string, key: string, record: RegistryRecord | undefined): KnownSession | undefined {
-    const known = this.#known.get(key)
-    this.#known.delete(key)
+  #heard(all: Map<string, KnownSession>, user: UserRef, id: string, key: string, record: RegistryRecord | undefined): KnownSession | undefined {
+    const known = all.get(key)
+    all.delete(key)
     if (record === undefined) return undefined
     const session = known?.version === record.version ? known : sessionFrom(user, id, record)
     // Two answers may come in another order than they were given.
     const newest = known !== undefined && known.version > session.version ? known : session
-    if (this.#known.size >= MOST_KNOWN) this.#known.delete(this.#known.keys().next().value as string)
-    this.#known.set(key, newest)
+    if (all.size >= MOST_KNOWN) all.delete(all.keys().next().value as string)
+    all.set(key, newest)
+    this.#heardAt.set(newest, this.#now())
     return newest
   }
 }
 
 /** Throws `UnknownSessionError` for a session that has ended at `now`, in store time. */
-export function assertRuns({ id, life }: KnownSession, now: number): void {
-  if (now >= life.endsAt) throw new UnknownSessionError(id, new Date(life.endsAt))
+export function assertRuns(session: KnownSession, now: number): void {
+  if (now >= session.life.endsAt) throw ended(session)
+}
+
+function ended({ id, life }: KnownSession): UnknownSessionError {
+  return new UnknownSessionError(id, new Date(life.endsAt))
+}
+
+/** What the first gives; what the second gives where the store does not answer. One that has lost its data does. */
+function unlessAway<T>(ask: () => MaybePromise<T>, otherwise: () => MaybePromise<T>): MaybePromise<T> {
+  const orElse = (error: unknown): MaybePromise<T> => {
+    if (!isStoresFailure(error) || (isBursarError(error) && error.code === 'STORE_RESET')) throw error
+    return otherwise()
+  }
+  try {
+    const answer = ask()
+    return isPromise(answer) ? answer.then(undefined, orElse) : answer
+  } catch (error) {
+    return orElse(error)
+  }
 }
 
 function sessionFrom(user: UserRef, id: string, { value, version }: RegistryRecord): KnownSession {

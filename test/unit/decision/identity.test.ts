@@ -46,6 +46,31 @@ describe('runAs', () => {
     await expect(bursar.check({ estimatedCost: 0 })).rejects.toMatchObject({ code: 'INVALID_REQUEST', message: expect.stringContaining('userId') as string })
   })
 
+  it('stands behind a request that names the very same user, with what that does not say itself', async () => {
+    const bursar = engine()
+    const run = await bursar.session({ userId: 'ada', tenant: 'acme', userTier: 'pro', scopes: { team: 'search' }, metadata: { app: 'x' }, maxCost: 0.5 })
+    const other = await bursar.session({ userId: 'ada', tenant: 'acme', maxCost: 0.5 })
+    const ada = { userId: 'ada', tenant: 'acme' }
+    const sessionsOf = async (request: object) => {
+      const { windows, context } = await bursar.runAs(run.identity, () => bursar.check({ estimatedCost: 0.1, ...request }))
+      return { in: windows.filter(({ scope }) => scope.kind === 'session').map(({ scope }) => scope.id).filter((id, index, all) => all.indexOf(id) === index), context }
+    }
+    const inRun = [`ada/${run.id}`]
+    expect(await sessionsOf(ada)).toMatchObject({ in: inRun, context: { userTier: 'pro', metadata: { app: 'x' } } })
+    expect(await sessionsOf({ ...ada, sessionId: undefined, userTier: 'free', metadata: { step: 1 } })).toMatchObject({ in: inRun, context: { userTier: 'free', metadata: { app: 'x', step: 1 } } })
+    expect((await sessionsOf({ ...ada, sessionId: other.id })).in).toEqual([`ada/${other.id}`])
+    for (const another of [{ userId: 'ada' }, { userId: 'ada', tenant: 'other' }, { userId: 'ben', tenant: 'acme' }]) expect(await sessionsOf(another)).toMatchObject({ in: [], context: { userTier: 'free', metadata: {} } })
+    // An identity of the same user without a session is the way out of one.
+    await bursar.runAs(run.identity, () => bursar.runAs(ada, async () => expect((await bursar.check({ ...ada, estimatedCost: 0.1 })).windows.some(({ scope }) => scope.kind === 'session')).toBe(false)))
+    expect((await run.summary()).held).toBe(0.2)
+    await expect(bursar.runAs(run.identity, () => bursar.guard({ ...ada, estimatedCost: 0.4 }, async () => ({ result: 0, cost: 0.4 })))).rejects.toMatchObject({ sessionId: run.id, cap: 0.5 })
+  })
+
+  it.each([[{ scopes: null }, 'scopes'], [{ metadata: null }, 'metadata'], [{ scopes: ['search'] }, 'scopes'], [{ metadata: 'text' }, 'metadata']])('lets no %j of the same user through', async (wrong, says) => {
+    const bursar = engine()
+    await bursar.runAs({ userId: 'ada', scopes: { team: 'search' }, metadata: { app: 'x' } }, () => expect(bursar.check({ userId: 'ada', estimatedCost: 0, ...wrong } as never)).rejects.toMatchObject({ code: 'INVALID_REQUEST', message: expect.stringContaining(says) as string }))
+  })
+
   it('is of one engine', async () => {
     const [one, other] = [engine(), engine()]
     await one.runAs({ userId: 'ada' }, () => expect(other.check({ estimatedCost: 0 })).rejects.toThrow('runAs'))

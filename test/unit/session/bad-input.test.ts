@@ -48,6 +48,9 @@ const CASES: readonly (readonly [what: string, call: () => unknown, code: Bursar
   ['an unknown scope', open({ scopes: { team: 'x' } }), 'UNKNOWN_SCOPE', 'scopes.team'],
   ['metadata that no JSON can be', open({ metadata: { big: 1n } }), 'INVALID_REQUEST', 'metadata.big'],
   ['a nested one with a user', () => session.session({ userId: 'bob' } as never), 'INVALID_REQUEST', 'userId: is no known field'],
+  ['a nested one that is null', () => session.session(null as never), 'INVALID_REQUEST', 'session: null is no nested session. Give { maxCost }, or nothing'],
+  ['a nested one that is a number', () => session.session(1 as never), 'INVALID_REQUEST', 'session: 1 is no nested session'],
+  ['no session but null', () => bursar.session(null as never), 'INVALID_REQUEST', 'session: is missing. Give { userId, maxCost }.'],
   ['a nested one with a cap of NaN', () => session.session({ maxCost: Number.NaN }), 'INVALID_AMOUNT', 'maxCost: NaN'],
   ['a nested one that is its parent', () => session.session({ id: 's' }), 'INVALID_REQUEST', 'session "s" is not nested in session "s"'],
   ['a request of another user', () => session.check({ userId: 'bob', estimatedCost: 0 } as never), 'INVALID_REQUEST', "are the session's own"],
@@ -111,5 +114,8 @@ describe('a session', () => {
     expect(nested).toMatchObject({ parentId: 's', userId: 'ann' })
     expect((await bursar.runAs(session.identity, () => bursar.session({ id: nested.id }))).id).toBe(nested.id)
     expect((await bursar.runAs(session.identity, () => bursar.session({ id: 's' }))).parentId).toBeUndefined()
+    expect((await bursar.runAs(session.identity, () => bursar.session({ userId: 'ann', maxCost: 0.5 }))).parentId).toBe('s')
+    expect((await bursar.runAs(session.identity, () => bursar.session({ userId: 'bob', maxCost: 0.5 }))).parentId).toBeUndefined()
+    expect((await bursar.runAs(session.identity, () => bursar.session({ userId: 'ann', tenant: 'acme', maxCost: 0.5 }))).parentId).toBeUndefined()
   })
 })

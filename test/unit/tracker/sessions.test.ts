@@ -1,10 +1,10 @@
 // What a process remembers of sessions, how often it asks, and whose clock ends them.
 
 import { describe, expect, it } from 'vitest'
-import { Bursar, memoryStore, type Registry, type Store } from '../../../src/index.js'
+import { Bursar, memoryStore, StoreResetError, StoreUnavailableError, type Registry, type Store } from '../../../src/index.js'
 import { Sessions } from '../../../src/tracker/sessions.js'
 import { manualClock } from '../../../src/testing/index.js'
-import { allowedOf, START, storeWith } from '../setting.js'
+import { allOf, allowedOf, START, storeWith } from '../setting.js'
 
 const HOUR = 3_600_000
 
@@ -53,6 +53,33 @@ describe('a request in a session', () => {
     expect(reads()).toBe(raised + 1)
   })
 
+  it('asks again half a minute later, and goes by what it has heard where the store is away', async () => {
+    const { bursars: [bursar], clock, reads, memory } = engines()
+    const session = await bursar.session({ userId: 'ann', id: 's', maxCost: 1 })
+    const opened = reads()
+    clock.advance('29s')
+    allowedOf(await bursar.check({ userId: 'ann', sessionId: 's', estimatedCost: 0.1 }))
+    expect(reads()).toBe(opened)
+    clock.advance('1s')
+    allowedOf(await bursar.check({ userId: 'ann', sessionId: 's', estimatedCost: 0.1 }))
+    expect(reads()).toBe(opened + 1)
+    allowedOf(await session.check({ estimatedCost: 0.1 }))
+    expect(reads()).toBe(opened + 1)
+    const away = { ...memory.registry, get: () => Promise.reject(new StoreUnavailableError('away')) }
+    const sessions = new Sessions(memory.registry, clock)
+    expect(await sessions.find({ userId: 'ann' }, 's')).toHaveLength(1)
+    const registry = { current: memory.registry as Registry }
+    const failing = new Sessions({ get: (...asked) => registry.current.get(...asked), put: memory.registry.put.bind(memory.registry), list: (kind) => memory.registry.list(kind) }, clock)
+    const [known] = await failing.find({ userId: 'ann' }, 's')
+    registry.current = away as unknown as Registry
+    clock.advance('31s')
+    expect((await failing.find({ userId: 'ann' }, 's'))[0]).toBe(known)
+    registry.current = { ...away, get: () => Promise.reject(new StoreResetError('lost')) } as unknown as Registry
+    await expect(failing.find({ userId: 'ann' }, 's')).rejects.toMatchObject({ code: 'STORE_RESET' })
+    failing.forget()
+    expect(failing.remembered({ userId: 'ann' }, 's')).toBeUndefined()
+  })
+
   it('is not looked up where only the user’s own budget refuses it', async () => {
     const { bursars: [bursar], reads } = engines()
     const session = await bursar.session({ userId: 'ann', maxCost: 1_000 })
@@ -86,6 +113,27 @@ describe('the end of a session', () => {
   })
 })
 
+describe('a clock that is ahead of the store’s', () => {
+  it('is found out once, and so is an end', async () => {
+    const clock = manualClock()
+    const storeClock = manualClock()
+    clock.set(START + 2 * HOUR)
+    let asked = 0
+    const sessions = new Sessions(memoryStore({ clock: storeClock }).registry, clock)
+    sessions.judgeBy(() => {
+      asked += 1
+      return storeClock()
+    })
+    const user = { userId: 'ann' }
+    await sessions.open({ user, id: 's', caps: { microcents: 1, tokens: null }, parents: [], life: { startsAt: START, endsAt: START + HOUR } }, START)
+    for (let time = 0; time < 3; time += 1) expect(sessions.find(user, 's')).toHaveLength(1)
+    expect(asked).toBe(1)
+    for (const each of [clock, storeClock]) each.advance(HOUR)
+    for (let time = 0; time < 3; time += 1) expect(() => sessions.find(user, 's')).toThrow('ended at')
+    expect(asked).toBe(2)
+  })
+})
+
 describe('what is remembered', () => {
   it('is bounded: the session that was not asked for longest is asked for again', async () => {
     const { registry, reads } = counted(memoryStore({ clock: () => START }).registry)
@@ -99,6 +147,25 @@ describe('what is remembered', () => {
     expect(reads()).toBe(0)
     expect(await sessions.find(user, 's1')).toHaveLength(1)
     expect(reads()).toBe(1)
+  })
+
+  it('is looked up again after a repair', async () => {
+    const { bursars: [bursar], memory } = engines()
+    const session = await bursar.session({ userId: 'ann', id: 's', maxCost: 1 })
+    for await (const { key, version } of memory.registry.list('session')) await memory.registry.put('session', key, null, { expected: version })
+    await bursar.tracker.audit()
+    allowedOf(await session.check({ estimatedCost: 0.1 }))
+    await bursar.tracker.audit({ repair: 'counters' })
+    await expect(session.check({ estimatedCost: 0.1 })).rejects.toMatchObject({ code: 'UNKNOWN_SESSION' })
+  })
+
+  it('is nothing of a session whose life is none: it is not written', async () => {
+    const registry = memoryStore({ clock: () => START }).registry
+    const sessions = new Sessions(registry, () => START)
+    for (const life of [{ startsAt: START, endsAt: START }, { startsAt: START, endsAt: Date.UTC(10_000, 0, 1) }]) {
+      await expect(sessions.open({ user: { userId: 'ann' }, id: 's', caps: { microcents: 1, tokens: null }, parents: [], life }, START)).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
+    }
+    expect(await allOf(registry.list('session'))).toEqual([])
   })
 
   it('is forgotten where the record is gone', async () => {
