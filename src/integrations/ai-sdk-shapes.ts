@@ -44,6 +44,10 @@ export interface SdkPart {
 /** A tool: `function`, or one that the provider runs itself. */
 export interface SdkTool {
   readonly type: string
+  readonly name?: string | undefined
+  /** Of one that the provider knows: `openai.web_search`. */
+  readonly id?: string | undefined
+  readonly args?: Readonly<Record<string, unknown>> | undefined
   readonly providerOptions?: SdkProviderOptions | undefined
 }
 
@@ -58,11 +62,18 @@ export interface SdkUsage {
 /** What a provider says beside the answer, by its name. */
 export type SdkMetadata = Readonly<Record<string, unknown>>
 
+/** A part of an answer. */
+export interface SdkContent {
+  readonly type: string
+  readonly providerMetadata?: SdkMetadata | undefined
+}
+
 /** A whole answer. */
 export interface SdkGenerated {
+  readonly content?: readonly SdkContent[] | undefined
   readonly usage: SdkUsage
   readonly providerMetadata?: SdkMetadata | undefined
-  readonly response?: { readonly modelId?: string | undefined } | undefined
+  readonly response?: { readonly modelId?: string | undefined; readonly body?: unknown } | undefined
 }
 
 /** An answer in pieces. */

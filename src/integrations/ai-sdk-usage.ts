@@ -3,27 +3,44 @@
 import type { Outcome } from '../decision/index.js'
 import type { Usage } from '../pricing/index.js'
 import type { StreamReader, StreamReading } from '../stream/index.js'
-import type { SdkGenerated, SdkMetadata, SdkStreamPart, SdkUsage } from './ai-sdk-shapes.js'
+import { keptIds } from './ai-sdk-items.js'
+import type { SaidOfMode } from './ai-sdk-modes.js'
+import type { SdkContent, SdkGenerated, SdkMetadata, SdkStreamPart, SdkTool, SdkUsage } from './ai-sdk-shapes.js'
+import { HostedSearches } from './ai-sdk-tools.js'
+
+/** What has to be known of a call to read its answer. */
+export interface AnsweredCall {
+  readonly tools?: readonly SdkTool[] | undefined
+  /** Whose model answers, where it is not the request's. */
+  readonly provider?: string | undefined
+  /** The name that the price of the answer has, by the model that it names and by what it says of its mode. */
+  pricedAs(answered: string | undefined, said: SaidOfMode): string | undefined
+  /** Hears which items of the answer the provider keeps, and how many tokens they are together at most. */
+  note(ids: Iterable<string>, tokens: number): void
+}
 
 /** The outcome of a whole answer. Without a usage in it the provider has not said what was used. */
-export function outcomeOf({ usage, providerMetadata, response }: SdkGenerated): Outcome {
+export function outcomeOf({ content = [], usage, providerMetadata, response }: SdkGenerated, { tools, provider, pricedAs, note }: AnsweredCall): Outcome {
+  const searches = new HostedSearches(tools)
+  for (const part of content) searches.add(part)
   const counts = countsOf(usage)
   const cost = reportedCost(providerMetadata, usage?.raw)
-  const model = nameOf(response?.modelId)
+  const model = pricedAs(nameOf(response?.modelId), { providerMetadata, raw: usage?.raw, body: response?.body })
+  if (counts?.outputTokens !== undefined) note(content.flatMap(keptIds), counts.outputTokens)
   return {
     ...(model !== undefined && { model }),
-    ...(counts !== undefined && { usage: cost === undefined ? counts : { ...counts, cost } }),
+    ...(provider !== undefined && { provider }),
+    ...(counts !== undefined && { usage: { ...counts, ...searches.usage, ...(cost !== undefined && { cost }) } }),
     ...(counts === undefined && cost !== undefined && { cost }),
   }
 }
 
-/** Reads the pieces of one answer; `provider` is whose model answers, where it is not the request's. */
-export function streamReader(provider: string | undefined): StreamReader<SdkStreamPart> {
-  /** Tool calls whose arguments came in pieces: the call that follows has them again. */
-  const spelledOut = new Set<unknown>()
+/** Reads the pieces of one answer. */
+export function streamReader(call: AnsweredCall): StreamReader<SdkStreamPart> {
+  const reader = new PieceReader(call)
   return (part) => {
-    const reading = readPart(part, spelledOut)
-    return reading === undefined || provider === undefined ? reading : { ...reading, provider }
+    const reading = reader.read(part)
+    return reading === undefined ? undefined : { ...reading, id: reader.id, provider: call.provider }
   }
 }
 
@@ -32,31 +49,58 @@ const WITHOUT_COST = new Set(['stream-start', 'text-start', 'text-end', 'reasoni
 
 type Part = { readonly [field: string]: unknown } & SdkStreamPart
 
-function readPart(piece: SdkStreamPart, spelledOut: Set<unknown>): StreamReading | undefined {
-  const part = piece as Part
-  switch (part.type) {
-    case 'response-metadata':
-      return { model: nameOf(part['modelId']) }
-    case 'tool-input-delta':
-      spelledOut.add(part['id'])
-      return { text: textOf(part['delta']) }
-    case 'text-delta':
-    case 'reasoning-delta':
-      return { text: textOf(part['delta']) }
-    case 'tool-call':
-      return spelledOut.has(part['toolCallId']) ? {} : { text: textOf(part['input']) }
-    case 'finish':
-      return readFinish(part as unknown as Omit<SdkGenerated, 'response'>)
-    default:
-      return WITHOUT_COST.has(part.type) ? {} : undefined
-  }
-}
+/** What the pieces of one answer say, each with what those before it have said. */
+class PieceReader {
+  /** The answer that is read: what its end says of the mode is another name of its price, and no other answer. */
+  id: string | undefined
+  readonly #call: AnsweredCall
+  readonly #searches: HostedSearches
+  /** Tool calls whose arguments came in pieces: the call that follows has them again. */
+  readonly #spelledOut = new Set<unknown>()
+  readonly #kept = new Set<string>()
+  #answered: string | undefined
 
-function readFinish({ usage, providerMetadata }: Omit<SdkGenerated, 'response'>): StreamReading {
-  const counts = countsOf(usage)
-  const cost = reportedCost(providerMetadata, usage?.raw)
-  if (counts !== undefined) return { usage: cost === undefined ? counts : { ...counts, cost }, isFinal: true }
-  return cost === undefined ? {} : { usage: { cost }, isFinal: true }
+  constructor(call: AnsweredCall) {
+    this.#call = call
+    this.#searches = new HostedSearches(call.tools)
+  }
+
+  read(piece: SdkStreamPart): StreamReading | undefined {
+    for (const id of keptIds(piece as SdkContent)) this.#kept.add(id)
+    const hasSearched = this.#searches.add(piece)
+    const reading = this.#readPart(piece as Part)
+    return hasSearched ? { ...reading, usage: { ...reading?.usage, ...this.#searches.usage } } : reading
+  }
+
+  #readPart(part: Part): StreamReading | undefined {
+    switch (part.type) {
+      case 'response-metadata':
+        this.#answered = nameOf(part['modelId'])
+        this.id = nameOf(part['id']) ?? this.#answered
+        return { model: this.#call.pricedAs(this.#answered, {}) }
+      case 'tool-input-delta':
+        this.#spelledOut.add(part['id'])
+        return { text: textOf(part['delta']) }
+      case 'text-delta':
+      case 'reasoning-delta':
+        return { text: textOf(part['delta']) }
+      case 'tool-call':
+        return this.#spelledOut.has(part['toolCallId']) ? {} : { text: textOf(part['input']) }
+      case 'finish':
+        return this.#readFinish(part as unknown as Omit<SdkGenerated, 'response'>)
+      default:
+        return WITHOUT_COST.has(part.type) ? {} : undefined
+    }
+  }
+
+  #readFinish({ usage, providerMetadata }: Omit<SdkGenerated, 'response'>): StreamReading {
+    const counts = countsOf(usage)
+    const cost = reportedCost(providerMetadata, usage?.raw)
+    const model = this.#call.pricedAs(this.#answered, { providerMetadata, raw: usage?.raw })
+    if (counts?.outputTokens !== undefined) this.#call.note(this.#kept, counts.outputTokens)
+    if (counts !== undefined) return { model, usage: { ...counts, ...this.#searches.usage, ...(cost !== undefined && { cost }) }, isFinal: true }
+    return cost === undefined ? { model } : { model, usage: { cost }, isFinal: true }
+  }
 }
 
 /** `undefined` where one of the totals is not known: part of a count would be too little. */

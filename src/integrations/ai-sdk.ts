@@ -4,13 +4,17 @@
 import type { Bursar } from '../bursar.js'
 import { assertMayCall, type AllowedDecision, type CheckRequest } from '../decision/index.js'
 import { InvalidConfigError } from '../errors/index.js'
-import { tokensAtMost } from '../pricing/index.js'
-import { meterStream } from '../stream/index.js'
+import type { Price } from '../pricing/index.js'
+import { meterStream, type MeterOptions } from '../stream/index.js'
 import { assertKnownFields } from '../tracker/index.js'
 import { inputTokensAtMost, outputTokensAtMost, tokenKindsOf } from './ai-sdk-bound.js'
+import { KeptItems } from './ai-sdk-items.js'
+import { calledModel, inMode, modeOf, nameIn, pricedAnswer } from './ai-sdk-modes.js'
+import { chargedOnce } from './ai-sdk-once.js'
 import { priceProviderOf, type PricedAs } from './ai-sdk-providers.js'
-import type { SdkCall, SdkEmbedCall, SdkEmbedded, SdkGenerated, SdkLanguageModel, SdkModel, SdkStreamed } from './ai-sdk-shapes.js'
-import { outcomeOf, streamReader } from './ai-sdk-usage.js'
+import type { SdkCall, SdkEmbedCall, SdkEmbedded, SdkGenerated, SdkLanguageModel, SdkModel, SdkStreamed, SdkStreamPart } from './ai-sdk-shapes.js'
+import { assertCountable } from './ai-sdk-tools.js'
+import { outcomeOf, streamReader, type AnsweredCall } from './ai-sdk-usage.js'
 import { identityReader, type IdentityOf } from './identity-of.js'
 
 export type { PricedAs } from './ai-sdk-providers.js'
@@ -35,8 +39,10 @@ export interface BudgetMiddlewareOptions<Tier extends string = string, Group ext
   readonly pricedAs?: PricedAs | undefined
   /** The most that a call may write which does not say so itself; it is sent with the call. Default: the most that the model can. */
   readonly maxOutputTokens?: number | undefined
-  /** The most that a call reads. Default: the bytes of its text, or the context window of the model where not all of it is text. */
+  /** The most that a call reads. Default: what the engine's `tokenizer` counts in its text, else the bytes of it, or the context window of the model where not all of it is text. */
   readonly inputTokens?: ((call: SdkCall) => number) | undefined
+  /** What the provider does for a fee that it does not count (images, containers, …): refused (default), or let through uncounted. */
+  readonly unmetered?: 'refuse' | 'allow' | undefined
 }
 
 /** Options of {@link budgetEmbeddingMiddleware}. */
@@ -51,56 +57,77 @@ export interface BudgetEmbeddingOptions<Tier extends string = string, Group exte
 export interface BudgetMiddleware<Version extends 'v3' | 'v4' = 'v3'> {
   readonly specificationVersion: Version
   readonly transformParams: <Params extends SdkCall>(call: { readonly params: Params }) => Promise<Params>
-  readonly wrapGenerate: <Result extends SdkGenerated>(call: { readonly doGenerate: () => PromiseLike<Result>; readonly params: SdkCall; readonly model: SdkModel }) => Promise<Result>
-  readonly wrapStream: <Result extends SdkStreamed>(call: { readonly doStream: () => PromiseLike<Result>; readonly params: SdkCall; readonly model: SdkModel }) => Promise<Result>
+  readonly wrapGenerate: <Result extends SdkGenerated>(call: { readonly doGenerate: () => PromiseLike<Result>; readonly params: SdkCall; readonly model: SdkLanguageModel }) => Promise<Result>
+  readonly wrapStream: <Result extends SdkStreamed>(call: { readonly doStream: () => PromiseLike<Result>; readonly params: SdkCall; readonly model: SdkLanguageModel }) => Promise<Result>
 }
 
 /** What `wrapEmbeddingModel` takes; the version follows from where it is put. */
 export interface BudgetEmbeddingMiddleware<Version extends 'v3' | 'v4' = 'v3'> {
   readonly specificationVersion: Version
+  readonly transformParams: <Params extends SdkEmbedCall>(call: { readonly params: Params }) => Promise<Params>
   readonly wrapEmbed: <Result extends SdkEmbedded>(call: { readonly doEmbed: () => PromiseLike<Result>; readonly params: SdkEmbedCall; readonly model: SdkModel }) => Promise<Result>
 }
 
-const OPTIONS = ['identity', 'provider', 'pricedAs', 'maxOutputTokens', 'inputTokens']
+const OPTIONS = ['identity', 'provider', 'pricedAs', 'maxOutputTokens', 'inputTokens', 'unmetered']
 
 /**
  * A middleware for `wrapLanguageModel({ model, middleware })`. Every call is checked, each step of a loop over tools and each retry of the
  * SDK on its own; a cheaper model that was decided on answers instead; and what was used is settled, of a stream at its end or when it is
  * aborted or left. What the provider did not say is estimated and marked. A refused call throws `BudgetExceededError` before the model is
  * asked, and the SDK does not retry it: from `generateText` it comes as it is; in `streamText` it is an `error` part, and goes to
- * `onError`. (Where it refuses a retry, it is the `lastError` of the SDK's `RetryError`.) Throws `InvalidConfigError` for options that cannot work.
+ * `onError`. (Where it refuses a retry, it is the `lastError` of the SDK's `RetryError`.) A model that is wrapped twice for one engine rejects with
+ * `InvalidConfigError`, and a tool whose fee nobody could count with `InvalidRequestError`. Throws `InvalidConfigError` for options that cannot work.
  */
 export function budgetMiddleware<Tier extends string, Group extends string, Version extends 'v3' | 'v4' = 'v3'>(
   bursar: Bursar<Tier, Group>,
   options: BudgetMiddlewareOptions<NoInfer<Tier>, NoInfer<Group>> = {},
 ): BudgetMiddleware<Version> {
   assertKnownFields(options, OPTIONS, 'ai-sdk')
-  const { provider, pricedAs, maxOutputTokens, inputTokens } = options
+  const { provider, pricedAs, maxOutputTokens, inputTokens, unmetered } = options
   if (maxOutputTokens !== undefined && !(Number.isSafeInteger(maxOutputTokens) && maxOutputTokens > 0)) {
     throw new InvalidConfigError(`ai-sdk.maxOutputTokens: ${String(maxOutputTokens)} is no number of tokens. Give a whole number above 0, or leave it out.`)
   }
+  if (unmetered !== undefined && unmetered !== 'refuse' && unmetered !== 'allow') throw new InvalidConfigError(`ai-sdk.unmetered: ${JSON.stringify(unmetered)} is unknown. Use 'refuse' or 'allow'.`)
   const identityOf = identityReader<SdkCall, Tier, Group>(options.identity, bursar)
+  const kept = keptOf.get(bursar) ?? new KeptItems()
+  keptOf.set(bursar, kept)
 
-  async function decide(call: SdkCall, model: SdkModel): Promise<Decided> {
+  async function decide(call: SdkCall, model: SdkLanguageModel): Promise<Decided> {
+    if (unmetered !== 'allow') assertCountable(call, model)
     const identity = await identityOf(call)
     const whose = priceProviderOf(model, pricedAs)
-    const input = inputTokens === undefined ? (inputTokensAtMost(call) ?? contextWindow(bursar, model, whose, identity?.tenant)) : inputTokens(call)
+    const asked = modeOf(call, model)
+    const name = nameIn(asked, model.modelId)
+    const input = inputTokens === undefined ? (inputTokensAtMost(call, { kept, tokensOf: (text) => bursar.tokensOf(text, model.modelId) }) ?? priceOf(bursar, name, whose, identity?.tenant)?.contextWindow) : inputTokens(call)
     const output = outputTokensAtMost(call)
+    const tokenKinds = tokenKindsOf(call)
     const request: CheckRequest<Tier, Group> = {
       ...identity,
-      model: model.modelId,
+      model: name,
       ...(whose !== undefined && { provider: whose }),
       ...(input !== undefined && { inputTokens: input }),
       ...(output !== undefined && { maxOutputTokens: output }),
-      tokenKinds: tokenKindsOf(call),
+      tokenKinds,
     }
     const decision = assertMayCall(await bursar.check(request, { signal: call.abortSignal }))
-    const known = { inputTokens: input, maxOutputTokens: output }
-    if (decision.model === undefined || decision.model === model.modelId) return { decision, known, cheaper: undefined, answeredBy: undefined }
+    const called = calledModel(decision.model ?? name, asked)
+    const answered = {
+      tools: call.tools,
+      pricedAs: (answer, said) => pricedAnswer(answer, called, said),
+      note: (ids, tokens) => kept.note(ids, tokens),
+    } satisfies AnsweredCall
+    const known: Known = {
+      inputTokens: input,
+      maxOutputTokens: output,
+      tokenKinds,
+      countTokens: (text) => bursar.tokensOf(text, called.modelId),
+      priceOf: (priced = decision.model, by = whose) => priceOf(bursar, priced, by, identity?.tenant),
+    }
+    if (nameIn(called.mode, called.modelId) === name) return { decision, known, answered, instead: undefined }
     return underHold(decision, () => {
-      const cheaper = modelOf(provider, decision.model as string, model)
-      const others = priceProviderOf(cheaper, pricedAs)
-      return { decision, known, cheaper, answeredBy: others === whose ? undefined : others }
+      const other = called.modelId === model.modelId ? model : modelOf(provider, called.modelId, model)
+      const others = priceProviderOf(other, pricedAs)
+      return { decision, known, answered: { ...answered, provider: others === whose ? undefined : others }, instead: { model: other, params: inMode(call, called.mode) } }
     })
   }
 
@@ -108,20 +135,21 @@ export function budgetMiddleware<Tier extends string, Group extends string, Vers
     specificationVersion: 'v3' as Version,
 
     async transformParams({ params }) {
-      return maxOutputTokens === undefined || params.maxOutputTokens !== undefined ? params : { ...params, maxOutputTokens }
+      const charged = chargedOnce(params, bursar)
+      return maxOutputTokens === undefined || params.maxOutputTokens !== undefined ? charged : { ...charged, maxOutputTokens }
     },
 
-    async wrapGenerate<Result extends SdkGenerated>({ doGenerate, params, model }: { readonly doGenerate: () => PromiseLike<Result>; readonly params: SdkCall; readonly model: SdkModel }) {
-      const { decision, cheaper, answeredBy } = await decide(params, model)
-      const result = await underHold(decision, () => (cheaper === undefined ? doGenerate() : (cheaper.doGenerate(params) as PromiseLike<Result>)))
-      await decision.conclude({ ...outcomeOf(result), ...(answeredBy !== undefined && { provider: answeredBy }) })
+    async wrapGenerate<Result extends SdkGenerated>({ doGenerate, params, model }: { readonly doGenerate: () => PromiseLike<Result>; readonly params: SdkCall; readonly model: SdkLanguageModel }) {
+      const { decision, answered, instead } = await decide(params, model)
+      const result = await underHold(decision, () => (instead === undefined ? doGenerate() : (instead.model.doGenerate(instead.params) as PromiseLike<Result>)))
+      await decision.conclude(outcomeOf(result, answered))
       return result
     },
 
-    async wrapStream<Result extends SdkStreamed>({ doStream, params, model }: { readonly doStream: () => PromiseLike<Result>; readonly params: SdkCall; readonly model: SdkModel }) {
-      const { decision, known, cheaper, answeredBy } = await decide(params, model)
-      const result = await underHold(decision, () => (cheaper === undefined ? doStream() : (cheaper.doStream(params) as PromiseLike<Result>)))
-      const metered = meterStream(decision, piecesOf(result.stream), { ...known, read: streamReader(answeredBy), holdTtlMs: ttlOf(decision), signal: params.abortSignal })
+    async wrapStream<Result extends SdkStreamed>({ doStream, params, model }: { readonly doStream: () => PromiseLike<Result>; readonly params: SdkCall; readonly model: SdkLanguageModel }) {
+      const { decision, known, answered, instead } = await decide(params, model)
+      const result = await underHold(decision, () => (instead === undefined ? doStream() : (instead.model.doStream(instead.params) as PromiseLike<Result>)))
+      const metered = meterStream(decision, piecesOf(result.stream), { ...known, read: streamReader(answered), holdTtlMs: ttlOf(decision), signal: params.abortSignal })
       return { ...result, stream: streamOf(metered) }
     },
   }
@@ -140,9 +168,13 @@ export function budgetEmbeddingMiddleware<Tier extends string, Group extends str
   return {
     specificationVersion: 'v3' as Version,
 
+    async transformParams({ params }) {
+      return chargedOnce(params, bursar)
+    },
+
     async wrapEmbed({ doEmbed, params, model }) {
       const provider = priceProviderOf(model, options.pricedAs)
-      const inputTokens = params.values.reduce((sum, value) => sum + tokensAtMost(value), 0)
+      const inputTokens = params.values.reduce((sum, value) => sum + bursar.tokensOf(value, model.modelId), 0)
       const request: CheckRequest<Tier, Group> = { ...(await identityOf(params)), model: model.modelId, ...(provider !== undefined && { provider }), inputTokens, maxOutputTokens: 0, tokenKinds: [] }
       const decision = assertMayCall(await bursar.check(request, { signal: params.abortSignal }))
       const result = await underHold(decision, () => {
@@ -151,22 +183,27 @@ export function budgetEmbeddingMiddleware<Tier extends string, Group extends str
       })
       const { usage, providerMetadata } = result
       const tokens = typeof usage?.tokens === 'number' && Number.isFinite(usage.tokens) ? usage.tokens : undefined
-      await decision.conclude(outcomeOf({ usage: { inputTokens: { ...NO_CACHE, total: tokens }, outputTokens: { total: 0, reasoning: undefined } }, providerMetadata }))
+      await decision.conclude(outcomeOf({ usage: { inputTokens: { ...NO_CACHE, total: tokens }, outputTokens: { total: 0, reasoning: undefined } }, providerMetadata }, EMBEDDED))
       return result
     },
   }
 }
 
+/** What the call says of its tokens, for a stream whose provider does not. */
+type Known = Omit<MeterOptions<SdkStreamPart>, 'read' | 'holdTtlMs'>
+
 interface Decided {
   readonly decision: AllowedDecision
-  readonly known: { readonly inputTokens: number | undefined; readonly maxOutputTokens: number | undefined }
-  /** Absent: the model that was asked for. */
-  readonly cheaper: SdkLanguageModel | undefined
-  /** Whose price the cheaper model has, where it is another's. */
-  readonly answeredBy: string | undefined
+  readonly known: Known
+  readonly answered: AnsweredCall
+  /** What is called instead of what was asked for. */
+  readonly instead: { readonly model: SdkLanguageModel; readonly params: SdkCall } | undefined
 }
 
+/** Middlewares of one engine go on with what each other's answers have left with the provider. */
+const keptOf = new WeakMap<object, KeptItems>()
 const NO_CACHE = { cacheRead: undefined, cacheWrite: undefined }
+const EMBEDDED: AnsweredCall = { pricedAs: (answered) => answered, note: () => {} }
 
 /** Calls, and gives the money back where that fails. */
 async function underHold<Result>(decision: AllowedDecision, call: () => Result | PromiseLike<Result>): Promise<Result> {
@@ -190,9 +227,8 @@ function modelOf(provider: ModelSource | undefined, name: string, instead: SdkMo
   throw new InvalidConfigError(`ai-sdk.provider: gave a model of specification ${model.specificationVersion} for "${name}", and "${instead.modelId}" is of ${instead.specificationVersion}. Give one of the same: that of a package of the same age, or wrapLanguageModel({ model, middleware: [] }) of ai around it.`)
 }
 
-/** The most that the model can read. */
-function contextWindow<Tier extends string, Group extends string>(bursar: Bursar<Tier, Group>, { modelId }: SdkModel, provider: string | undefined, tenant = bursar.identity?.tenant): number | undefined {
-  return bursar.prices?.find({ model: modelId, provider, tenant, at: bursar.tracker.clock() })?.contextWindow
+function priceOf<Tier extends string, Group extends string>(bursar: Bursar<Tier, Group>, model: string | undefined, provider: string | undefined, tenant = bursar.identity?.tenant): Price | undefined {
+  return model === undefined ? undefined : bursar.prices?.find({ model, provider, tenant, at: bursar.tracker.clock() })
 }
 
 function ttlOf(decision: AllowedDecision): number {

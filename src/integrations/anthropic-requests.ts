@@ -5,7 +5,7 @@ import { InvalidRequestError, MissingCostError } from '../errors/index.js'
 import { anthropicUsage, type TokenKind, type Usage } from '../pricing/index.js'
 import { anthropicReader, type StreamReader } from '../stream/index.js'
 import { answerObject, pricedName, type RequestReader, type SentCall } from './asked-call.js'
-import { countIn, hasInside, isAllText, lengthOf, tokensOfBody, type Body, type TextShape } from './body-text.js'
+import { countIn, hasInside, isAllText, lengthOf, textOfBody, toolsOf, type Body, type TextShape } from './body-text.js'
 
 /** What the model does not read. */
 const UNREAD = new Set(['metadata', 'user_profile_id', 'workspace_id', 'diagnostics'])
@@ -27,8 +27,17 @@ const TOOLS_TOKENS = 1_000
 /** Fields with which the provider adds to what is sent, or runs tools itself. */
 const ADDING = ['container', 'mcp_servers', 'context_management', 'compaction', 'fallbacks']
 
-/** Requests for messages. */
+/** Tools that cost what is in the usage, with the count of searches. What else there is may have a fee of its own. */
+const COUNTED_TOOL = /^((bash|text_editor|memory|computer|computer_toolset|browser_toolset|web_search|web_fetch)_\d{8}|tool_search_tool_(regex|bm25)(_\d{8})?|mcp_toolset)$/
+/** Code is run for the price of its tokens where one of these is there too: https://docs.anthropic.com/en/docs/agents-and-tools/tool-use/code-execution-tool */
+const FREE_CODE_SINCE = 20_260_209
+
+/** Requests for messages. Tools whose fee is not in the usage are refused, unless what is not metered is let through. */
 export const messageRequest: RequestReader = (body, settings) => {
+  const fee = settings.allowsUnmetered ? undefined : feeIn(toolsOf(body))
+  if (fee !== undefined) {
+    throw new InvalidRequestError(`tools: ${JSON.stringify(fee)} may have a fee that is not in the usage of the message.${isCode(fee) ? ' Running code has none beside web_search_20260209 or web_fetch_20260209: add one of them.' : ''} Leave it out, make the call with bursar.guard() around the client that is not wrapped, or give the option unmetered: 'allow' to leave that uncounted.`)
+  }
   const { model } = body
   if (model !== undefined && typeof model !== 'string') throw new InvalidRequestError(`model: ${String(model)} is no name. Give the name of a model.`)
   const isText = isAllText(body['messages'], TEXT) && isAllText(body['system'], TEXT) && areText(body['tools']) && ADDING.every((field) => (body[field] ?? undefined) === undefined)
@@ -41,7 +50,7 @@ export const messageRequest: RequestReader = (body, settings) => {
   const cap = countIn(body, 'max_tokens')
   return {
     model: model === undefined ? undefined : model + mode,
-    inputTokens: isText && kept !== undefined ? kept.tokens + tokensOfBody(body, UNREAD) + framingOf(body) : undefined,
+    inputTokens: isText && kept !== undefined ? kept.tokens + settings.tokensOf(textOfBody(body, UNREAD), model) + framingOf(body) : undefined,
     maxOutputTokens: cap ?? settings.maxOutputTokens,
     answers: 1,
     tokenKinds: isAll ? kindsOf(body) : undefined,
@@ -111,13 +120,24 @@ function areText(tools: unknown): boolean {
   return Array.isArray(tools) && tools.every((tool: { type?: unknown } | null) => isOwn(tool?.type) || DESCRIBED_TOOL.test(String(tool?.type)))
 }
 
+/** The first tool whose fee is in no usage. */
+function feeIn(tools: readonly Body[]): string | undefined {
+  const types = tools.map(({ type }) => type).filter((type) => !isOwn(type)).map(String)
+  const hasFreeCode = types.some((type) => /^web_(search|fetch)_\d{8}$/.test(type) && Number(type.slice(-8)) >= FREE_CODE_SINCE)
+  return types.find((type) => !COUNTED_TOOL.test(type) && !(hasFreeCode && isCode(type)))
+}
+
+function isCode(type: string): boolean {
+  return /^code_execution_\d{8}$/.test(type)
+}
+
 function isOwn(type: unknown): boolean {
   return type === undefined || type === null || type === 'custom'
 }
 
 function framingOf(body: Body): number {
-  const tools = Array.isArray(body['tools']) ? (body['tools'] as ({ type?: unknown } | null)[]) : []
-  const described = tools.filter((tool) => !isOwn(tool?.type)).length
+  const tools = toolsOf(body)
+  const described = tools.filter(({ type }) => !isOwn(type)).length
   const introduces = tools.length > 0 || (body['output_config'] ?? body['output_format'] ?? undefined) !== undefined
   return FRAMING_TOKENS + 4 * lengthOf(body['messages']) + (introduces ? TOOLS_TOKENS : 0) + described * TOOLS_TOKENS
 }

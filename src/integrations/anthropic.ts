@@ -16,7 +16,18 @@ export interface AnthropicLike extends StainlessClient {
 /** What is stored, counted, cancelled or administered without a charge for it. */
 const FREE = /^\/v1\/(messages\/count_tokens|messages\/batches\/[\w-]+\/cancel|files|skills(\/[\w/-]+)?|organizations\/[\w/-]+)$/
 
-const SDK: Sdk = { name: '@anthropic-ai/sdk', provider: 'anthropic', readerOf: (path) => (path === '/v1/messages' ? messageRequest : undefined), isFree: (path) => FREE.test(path) }
+const SDK: Sdk = {
+  name: '@anthropic-ai/sdk',
+  provider: 'anthropic',
+  isClient(client) {
+    const { messages } = client as Partial<AnthropicLike>
+    return typeof messages === 'object' && messages !== null
+  },
+  // Everything that this SDK does goes through request().
+  past: [],
+  readerOf: (path) => (path === '/v1/messages' ? messageRequest : undefined),
+  isFree: (path) => FREE.test(path),
+}
 
 /**
  * A copy of the client under a budget: each message, also streamed, parsed, of the beta, or made by `messages.stream()` and the tool runner,
@@ -27,9 +38,9 @@ const SDK: Sdk = { name: '@anthropic-ai/sdk', provider: 'anthropic', readerOf: (
  * answer without a usable usage is charged its estimate (event `usage-error`). Who spends is `identity`, or a function of the call, or
  * the identity of `bursar.runAs`.
  *
- * What may cost money and is no message (batches, sessions, …) rejects with `InvalidRequestError`; `unmetered: 'allow'` lets it through
- * uncounted. `speed: 'fast'` has the price of `<model>:fast`, `inference_geo: 'us'` that of `<model>:us` (both: `<model>:fast:us`); the
- * priority tier, which is paid for beforehand, counts as standard. Throws `InvalidConfigError` for what is no client, and for one that is
+ * What may cost money and is no message (batches, sessions, …) rejects with `InvalidRequestError`, and so do tools whose fee is not in the usage
+ * (code execution without web search or fetch, advisers, …); `unmetered: 'allow'` lets it through uncounted. `speed: 'fast'` has the price of `<model>:fast`, `inference_geo: 'us'` that of `<model>:us` (both: `<model>:fast:us`); the
+ * priority tier, which is paid for beforehand, counts as standard. Throws `InvalidConfigError` for what is no client of this SDK, and for one that is
  * under a budget already.
  */
 export function withBudget<Client extends AnthropicLike, Tier extends string = string, Group extends string = never>(

@@ -13,8 +13,12 @@ export interface CallSettings {
   readonly provider: string
   readonly inputTokens: ((body: Body) => number) | undefined
   readonly maxOutputTokens: number | undefined
+  /** The tokens of a text that a model reads, or more. */
+  readonly tokensOf: (text: string, model: string | undefined) => number
   /** Those that the provider keeps. */
   readonly conversations: Conversations
+  /** What a request may cost beside its usage is nobody's concern. */
+  readonly allowsUnmetered: boolean
 }
 
 /** One request to a provider. */

@@ -1,10 +1,30 @@
 // How much a model reads of a request body, as far as its bytes say so. Knows no provider: which parts are text is told to it.
 
 import { InvalidRequestError } from '../errors/index.js'
-import { tokensAtMost } from '../pricing/index.js'
 
 /** The body of a request to a provider. */
 export type Body = Readonly<Record<string, unknown>>
+
+/**
+ * A copy of what is to be sent, which nobody else can change: objects and lists are copied as JSON reads them, other values (`NaN`) are left. What
+ * is no object comes back as it is.
+ */
+export function snapshotOf(body: unknown): unknown {
+  return copied(body, '')
+}
+
+const BOXED = new Set(['[object String]', '[object Number]', '[object Boolean]'])
+
+function copied(value: unknown, field: string): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  const { toJSON } = value as { readonly toJSON?: unknown }
+  const written: unknown = typeof toJSON === 'function' ? toJSON.call(value, field) : value
+  if (typeof written !== 'object' || written === null) return written
+  if (BOXED.has(Object.prototype.toString.call(written))) return written.valueOf()
+  if (Array.isArray(written)) return written.map((item, index) => (typeof item === 'function' ? null : copied(item, String(index))))
+  const said = Object.entries(written).filter(([, content]) => typeof content !== 'function')
+  return Object.fromEntries(said.map(([name, content]) => [name, copied(content, name)]))
+}
 
 /** What is text in the bodies of one provider. */
 export interface TextShape {
@@ -28,9 +48,9 @@ export function isAllText(value: unknown, shape: TextShape): boolean {
   })
 }
 
-/** The most tokens that the fields of a body can be, without those named in `unread`: the bytes of their JSON. */
-export function tokensOfBody(body: Body, unread: ReadonlySet<string>): number {
-  return tokensAtMost(JSON.stringify(Object.fromEntries(Object.entries(body).filter(([field]) => !unread.has(field)))))
+/** What is read of the fields of a body, without those named in `unread`: their JSON, which has no fewer tokens than the text in it. */
+export function textOfBody(body: Body, unread: ReadonlySet<string>): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(body).filter(([field]) => !unread.has(field))))
 }
 
 /** A count that a body may have. Throws `InvalidRequestError` for what is none: JSON writes NaN as null, and then there is no such cap. */
@@ -49,4 +69,9 @@ export function hasInside(value: unknown, matches: (field: string, content: unkn
 /** How many items a list in a body has; 0 where there is no list. */
 export function lengthOf(value: unknown): number {
   return Array.isArray(value) ? value.length : 0
+}
+
+/** The tools in a body, as far as they are objects. */
+export function toolsOf({ tools }: Body): readonly Body[] {
+  return Array.isArray(tools) ? tools.filter((tool): tool is Body => typeof tool === 'object' && tool !== null) : []
 }

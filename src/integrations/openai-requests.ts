@@ -5,7 +5,7 @@ import { InvalidRequestError, MissingCostError } from '../errors/index.js'
 import { openaiUsage, type TokenKind, type Usage } from '../pricing/index.js'
 import { openaiReader, type StreamReader } from '../stream/index.js'
 import { answerObject, pricedName, type AskedCall, type CallSettings, type RequestReader, type SentCall } from './asked-call.js'
-import { countIn, hasInside, isAllText, lengthOf, tokensOfBody, type Body, type TextShape } from './body-text.js'
+import { countIn, hasInside, isAllText, lengthOf, textOfBody, toolsOf, type Body, type TextShape } from './body-text.js'
 import type { Kept } from './conversations.js'
 
 /** What the model does not read. */
@@ -26,12 +26,21 @@ const FRAMING_TOKENS = 64
 const TOOLS_TOKENS = 500
 const NOTHING_KEPT: Kept = { tokens: 0, isText: true }
 
+/** Tools of the Responses API that cost what is in the usage or, for searches, in the output. What else there is may have a fee of its own. */
+const COUNTED_TOOL = /^(function|custom|namespace|web_search(_preview)?(_\d{4}_\d\d_\d\d)?|file_search|computer(_use_preview)?|mcp|local_shell|apply_patch|tool_search)$/
+/** Models that search for every answer, for a fee that is in no usage: https://platform.openai.com/docs/pricing */
+const SEARCHING_MODEL = /-search-(preview|api)(-|$)/
+
 /** Requests for chat completions. Also those of other providers that speak OpenAI's format. */
 export const chatRequest: RequestReader = (body, settings) => {
+  if (!settings.allowsUnmetered && isOpenAI(settings)) {
+    if (hasValue(body, 'web_search_options')) throw unmetered('web_search_options', 'a search in a chat has a fee that is not in the usage of the answer. Search with client.responses and its tool web_search, whose searches are counted')
+    if (SEARCHING_MODEL.test(String(body['model']))) throw unmetered('model', `${JSON.stringify(body['model'])} searches for a fee that is not in the usage of the answer. Search with client.responses and its tool web_search, whose searches are counted`)
+  }
   const cap = higher(countIn(body, 'max_completion_tokens'), countIn(body, 'max_tokens'))
   const isText = isAllText(body['messages'], TEXT) && areFunctions(body['tools']) && !hasValue(body, 'audio', 'web_search_options')
   // Models of OpenAI's that reason refuse max_tokens; other providers' know nothing else.
-  const capField = ['openai', 'azure'].includes(settings.provider) ? 'max_completion_tokens' : 'max_tokens'
+  const capField = isOpenAI(settings) ? 'max_completion_tokens' : 'max_tokens'
   return asked(body, settings, {
     isText,
     cap,
@@ -42,17 +51,30 @@ export const chatRequest: RequestReader = (body, settings) => {
   })
 }
 
-/** Requests for responses. What runs in the background says only later what it cost, and pictures are not in the usage: both are refused. */
+/**
+ * Requests for responses. What runs in the background says only later what it cost, and the fees of most hosted tools are not in the usage: both are
+ * refused, unless what is not metered is let through. Then what is made in the background is charged its estimate.
+ */
 export const responseRequest: RequestReader = (body, settings) => {
-  if (body['background'] === true) {
-    throw new InvalidRequestError('background: a response that is made in the background says only later what it cost. Leave it out, or make the call with bursar.check() around the client that is not wrapped, and settle it when it is done.')
-  }
-  if (Array.isArray(body['tools']) && body['tools'].some((tool: { type?: unknown } | null) => tool?.type === 'image_generation')) {
-    throw new InvalidRequestError('tools: image_generation makes pictures whose cost is not in the usage of the response. Leave it out, or make the call with bursar.guard() around the client that is not wrapped.')
+  if (!settings.allowsUnmetered) {
+    if (body['background'] === true) {
+      throw unmetered('background', 'a response that is made in the background says only later what it cost. Leave it out, or make the call with bursar.check() around the client that is not wrapped, and settle it when it is done')
+    }
+    const fee = toolsOf(body).find((tool) => !isCounted(tool))
+    if (fee !== undefined) throw unmetered('tools', `${JSON.stringify(fee['type'])} may have a fee that is not in the usage of the response. Leave it out`)
   }
   const isText = isAllText(body['input'], TEXT) && areFunctions(body['tools']) && !hasValue(body, 'conversation', 'prompt') && !hasStoredReasoning(body['input'])
   const follows = body['previous_response_id'] ?? undefined
   return asked(body, settings, { isText, isKept: true, follows, cap: countIn(body, 'max_output_tokens'), capField: 'max_output_tokens', answers: 1, framing: framingOf(body, body['input']), asksForUsage: false })
+}
+
+function unmetered(field: string, why: string): InvalidRequestError {
+  return new InvalidRequestError(`${field}: ${why}, make the call with bursar.guard() around the client that is not wrapped, or give the option unmetered: 'allow' to leave that uncounted.`)
+}
+
+/** A shell costs nothing where the application runs it, and the time of a container elsewhere. */
+function isCounted({ type, environment }: Body): boolean {
+  return COUNTED_TOOL.test(String(type)) || (type === 'shell' && (environment as Body | null | undefined)?.['type'] === 'local')
 }
 
 /** Requests for completions of the old kind: every prompt has answers of its own. */
@@ -92,7 +114,7 @@ function asked(body: Body, settings: CallSettings, { isText, isKept, follows, ca
   const added = cap === undefined && capped !== undefined && capField !== undefined ? { [capField]: capped } : {}
   return {
     model: model === undefined ? undefined : model + mode,
-    inputTokens: isText && kept !== undefined ? kept.tokens + tokensOfBody(body, UNREAD) + framing : undefined,
+    inputTokens: isText && kept !== undefined ? kept.tokens + settings.tokensOf(textOfBody(body, UNREAD), model) + framing : undefined,
     maxOutputTokens: capped,
     answers,
     tokenKinds: isAll && !asksForAudio(body) ? kindsOf(body, settings) : undefined,
@@ -171,10 +193,14 @@ function modeOf(body: Body): string {
   return body['service_tier'] === 'priority' ? ':priority' : ''
 }
 
-function kindsOf(body: Body, { provider }: CallSettings): readonly TokenKind[] {
+function isOpenAI({ provider }: CallSettings): boolean {
+  return provider === 'openai' || provider === 'azure'
+}
+
+function kindsOf(body: Body, settings: CallSettings): readonly TokenKind[] {
   // Any model may reason, and newer ones write to a cache without being asked to.
   const kinds: TokenKind[] = ['reasoning', 'cache-write']
-  if (provider === 'openai' || provider === 'azure') return kinds
+  if (isOpenAI(settings)) return kinds
   return hasInside(body, (field, content) => field === 'ttl' && content === '1h') ? [...kinds, 'citation', 'cache-write-1h'] : [...kinds, 'citation']
 }
 

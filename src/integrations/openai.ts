@@ -26,12 +26,19 @@ const FREE = /^\/(moderations|responses\/input_tokens|responses\/[\w-]+\/cancel|
 const SDK: Sdk = {
   name: 'openai',
   provider: 'openai',
+  isClient: (client) => isObject((client as Partial<OpenAILike>).chat?.completions),
+  // Both kinds of WebSocket clients need one of these, and the resources of a client have them from the client itself.
+  past: ['apiKey', '_callApiKey', 'buildURL'],
   readerOf: (path) => READERS.get(path),
   isFree: (path) => FREE.test(path),
   ownOptions(client) {
     const { apiVersion, deploymentName } = client as { readonly apiVersion?: unknown; readonly deploymentName?: unknown }
     return apiVersion === undefined ? {} : { apiVersion, deployment: deploymentName }
   },
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null
 }
 
 /**
@@ -43,9 +50,14 @@ const SDK: Sdk = {
  * answer without a usable usage is charged its estimate (event `usage-error`). Who spends is `identity`, or a function of the call, or
  * the identity of `bursar.runAs`.
  *
- * What may cost money and is none of these (images, audio, batches, realtime, …) rejects with `InvalidRequestError`; `unmetered: 'allow'` lets it
- * through uncounted. `service_tier: 'priority'` has the price of `<model>:priority`; `'flex'` counts as standard.
- * Throws `InvalidConfigError` for what is no client, and for one that is under a budget already.
+ * What may cost money and is none of these (images, audio, batches, …) rejects with `InvalidRequestError`, and so do tools whose fee is in no
+ * answer (code interpreters, pictures, searches in chats, …); `unmetered: 'allow'` lets all of it through uncounted. `service_tier: 'priority'`
+ * has the price of `<model>:priority`; `'flex'` counts as standard.
+ *
+ * Realtime and WebSocket clients (`new ResponsesWS(client)`, `OpenAIRealtimeWS.create(client, …)`) cannot be made of the copy: reading its
+ * `apiKey` or `buildURL` throws `InvalidRequestError`, unless `unmetered: 'allow'`. One that is given a key of its own (Azure) can.
+ *
+ * Throws `InvalidConfigError` for what is no client of this SDK, and for one that is under a budget already.
  */
 export function withBudget<Client extends OpenAILike, Tier extends string = string, Group extends string = never>(
   client: Client,

@@ -8,10 +8,11 @@ import { InvalidConfigError, InvalidRequestError } from '../errors/index.js'
 import type { Price } from '../pricing/index.js'
 import { assertKnownFields } from '../tracker/index.js'
 import { checkOf, type CallSettings, type RequestReader } from './asked-call.js'
-import type { Body } from './body-text.js'
+import { snapshotOf, type Body } from './body-text.js'
 import { Conversations } from './conversations.js'
 import { identityReader, type IdentityOf } from './identity-of.js'
 import { MeteredCall } from './metered-call.js'
+import { heardResponse, type Reader } from './raw-response.js'
 
 /** What every client of the generator has, as far as it matters here. */
 export interface StainlessClient {
@@ -33,11 +34,11 @@ export interface ClientCall {
 export interface WithBudgetOptions {
   /** Whose models these are, by its name in the price book: for another provider behind the same SDK (`'openrouter'`, `'groq'`, `'azure'`). */
   readonly provider?: string | undefined
-  /** The most tokens that a call reads. Default: the bytes of its text; with images, files or hosted tools in it, all that the model can read. */
+  /** The most tokens that a call reads. Default: what the engine's `tokenizer` counts in its text, else the bytes of it; with images, files or hosted tools in it, all that the model can read. */
   readonly inputTokens?: ((body: Readonly<Record<string, unknown>>) => number) | undefined
   /** The most that one answer may have, for calls that do not say so themselves: it is sent with them. Default: all that the model can write. */
   readonly maxOutputTokens?: number | undefined
-  /** Calls that may cost money and that bursar has no count of (images, audio, batches, …): refused (default), or made uncounted. */
+  /** What may cost money and bursar has no count of (images, audio, batches, code interpreters, WebSockets, …): refused (default), or let through uncounted. */
   readonly unmetered?: 'refuse' | 'allow' | undefined
 }
 
@@ -45,6 +46,10 @@ export interface WithBudgetOptions {
 export interface Sdk {
   readonly name: string
   readonly provider: string
+  /** True for a client of this SDK, as opposed to another's of the same make. */
+  isClient(client: object): boolean
+  /** Members of a client that nobody reads but the SDK itself, and what opens connections past request(). */
+  readonly past: readonly string[]
   /** Who reads the requests of a path; `undefined` where what they cost is not known. */
   readerOf(path: string): RequestReader | undefined
   /** True for a path whose requests cost nothing. */
@@ -61,10 +66,17 @@ interface RequestOptions {
   readonly signal?: AbortSignal | null
 }
 
+/** A response, and what the SDK keeps with it. */
+interface Props {
+  readonly response: Response
+  readonly controller: AbortController
+  readonly options: { readonly stream?: unknown }
+}
+
 /** What comes out of it: a promise that parses when somebody waits for it. The fields are not public; they stand in every release. */
 interface ApiPromise extends Promise<unknown> {
-  responsePromise: Promise<{ readonly response: Response }>
-  parseResponse: (client: object, props: { readonly response: Response }) => unknown
+  responsePromise: Promise<Props>
+  parseResponse: (client: object, props: Props) => unknown
   readonly parsedPromise?: unknown
   asResponse(): Promise<Response>
   _thenUnwrap(transform: (data: never, props: never) => unknown): ApiPromise
@@ -100,7 +112,7 @@ export function underBudget<Client extends StainlessClient, Tier extends string,
   options: WithBudgetOptions,
   sdk: Sdk,
 ): Client {
-  if (typeof client?.withOptions !== 'function' || typeof client.request !== 'function') throw new InvalidConfigError(`client: is no client of ${sdk.name}. Give the client that the SDK made.`)
+  if (typeof client?.withOptions !== 'function' || typeof client.request !== 'function' || !sdk.isClient(client)) throw new InvalidConfigError(`client: is no client of ${sdk.name}. Give the client that the SDK made.`)
   if (wrapped.has(client)) throw new InvalidConfigError('client: is under a budget already. Wrap the client that the SDK made, once.')
   const settings = settingsOf(options, sdk, bursar)
   const who = identityReader(identity, bursar)
@@ -116,11 +128,13 @@ export function underBudget<Client extends StainlessClient, Tier extends string,
 
   async function prepare(given: RequestOptions): Promise<Prepared> {
     if (passes(given, true)) return { options: given, call: undefined }
-    const { path = '', body, signal } = given
+    const { path = '', body: written, signal } = given
     const bare = bareOf(path)
-    if (!isBody(body)) throw new InvalidRequestError(`body: of ${bare} is no plain object, and what it costs cannot be told. Give the parameters as an object.`)
+    // INVARIANT (NO-OVERSPEND): what is sent is what was measured, whatever becomes of the caller's object meanwhile.
+    const body = snapshotOf(written)
+    if (!isBody(written) || !isBody(body)) throw new InvalidRequestError(`body: of ${bare} is no plain object, and what it costs cannot be told. Give the parameters as an object.`)
     const asked = (sdk.readerOf(bare) as RequestReader)(body, settings)
-    const identified = await who({ path: bare, body, options: given })
+    const identified = await who({ path: bare, body: written, options: given })
     const tenant = (identified ?? bursar.identity)?.tenant
     const price = (): Price | undefined => (asked.model === undefined ? undefined : bursar.prices?.find({ model: asked.model, provider: settings.provider, tenant, at: bursar.tracker.clock() }))
     const check = checkOf<Tier, Group>(asked, body, settings, identified, price)
@@ -169,8 +183,23 @@ export function underBudget<Client extends StainlessClient, Tier extends string,
       withOptions: (changed) => wrap(copyOf(changed)),
     }
     for (const [name, value] of Object.entries(replaced)) Object.defineProperty(core, name, { value, configurable: true, writable: true })
-    wrapped.add(core)
-    return core
+    return shown(core)
+  }
+
+  /** What the application gets of a client: all of it, but for what opens connections that nobody counts. */
+  function shown(core: Core): Core {
+    const client = sdk.past.length === 0 || options.unmetered === 'allow' ? core : new Proxy(core, { get: memberOf })
+    wrapped.add(core).add(client)
+    return client
+  }
+
+  function memberOf(core: Core, name: string | symbol): unknown {
+    if (sdk.past.includes(String(name))) {
+      throw new InvalidRequestError(`${String(name)}: of a client under a budget is not given out. Realtime and WebSocket connections are made with it, and bursar has no count of what they cost. Use the client that is not wrapped, with bursar.guard() around the work, or give the option unmetered: 'allow' to make such connections uncounted.`)
+    }
+    const value: unknown = Reflect.get(core, name)
+    // Methods of the SDK have private state, which is the client's own.
+    return typeof value === 'function' && name !== 'constructor' && !Object.hasOwn(core, name) ? value.bind(core) : value
   }
 
   return wrap(copierOf(client as unknown as Core)({})) as unknown as Client
@@ -179,6 +208,7 @@ export function underBudget<Client extends StainlessClient, Tier extends string,
 /** The promise of a call, with its hold ended by whatever becomes of it. */
 function metered(promise: ApiPromise, preparing: Promise<Prepared>, core: Core): ApiPromise {
   const { responsePromise, parseResponse } = promise
+  const taken: Taken = { promise, core, preparing, responses: new Map() }
   promise.responsePromise = responsePromise.catch(async (error: unknown) => {
     const { call } = await preparing
     await call?.failed()
@@ -186,35 +216,63 @@ function metered(promise: ApiPromise, preparing: Promise<Prepared>, core: Core):
   })
   promise.parseResponse = async (client, props) => {
     const { call } = await preparing
-    const parse = async (): Promise<unknown> => parseResponse.call(promise, client, props)
+    const response = taken.responses.get(props.response) ?? props.response
+    const parse = async (): Promise<unknown> => parseResponse.call(promise, client, { ...props, response })
     return call === undefined ? parse() : call.answered(parse, client)
   }
-  return overheard(promise, promise, preparing, core)
+  return overheard(promise, taken)
+}
+
+/** A call, and its responses that were taken as they are: who reads them later as well reads what was given out. */
+interface Taken {
+  readonly promise: ApiPromise
+  readonly core: Core
+  readonly preparing: Promise<Prepared>
+  readonly responses: Map<Response, Response>
 }
 
 /**
- * The promise of a call, or one that was made of it, which hears of a response that is taken as it is, by asResponse(). A copy of such a
- * response is read, because nobody else says what was in it.
+ * The promise of a call, or one that was made of it, which hears of a response that is taken as it is, by asResponse(). Such a response is
+ * heard while it is read, because nobody else says what was in it; an answer that is there as a whole also where nobody reads it.
  */
-function overheard(promise: ApiPromise, origin: ApiPromise, preparing: Promise<Prepared>, core: Core): ApiPromise {
+function overheard(promise: ApiPromise, taken: Taken): ApiPromise {
   const { asResponse, _thenUnwrap: thenUnwrap } = promise
   promise.asResponse = async () => {
     const response = await asResponse.call(promise)
-    const { call } = await preparing
-    if (call !== undefined && promise.parsedPromise === undefined && !response.bodyUsed) {
-      const props = { ...(await origin.responsePromise), response: response.clone() }
-      void drained(origin.parseResponse(core, props))
-    }
-    return response
+    const { call } = await taken.preparing
+    const props = await taken.promise.responsePromise
+    const given = taken.responses.get(response)
+    return given !== undefined || call === undefined || promise.parsedPromise !== undefined ? (given ?? response) : heard(props, taken)
   }
-  promise._thenUnwrap = (transform) => overheard(thenUnwrap.call(promise, transform), origin, preparing, core)
+  promise._thenUnwrap = (transform) => overheard(thenUnwrap.call(promise, transform), taken)
   return promise
 }
 
-async function drained(answer: unknown): Promise<void> {
+function heard(props: Props, { promise, core, responses }: Taken): Response {
+  const { response, options, controller } = props
+  if (response.bodyUsed || response.body?.locked === true) return response
+  if (typeof response.body?.getReader !== 'function') {
+    void drained(promise.parseResponse(core, { ...props, response: response.clone() }))
+    return response
+  }
+  // What the SDK makes of the copy stops nothing of what the reader reads.
+  const listen = (copy: Response, reader: Reader): Promise<void> => drained(promise.parseResponse(core, { ...props, response: copy, controller: new AbortController() }), reader)
+  const given = heardResponse(response, { isEager: !options.stream, signal: controller.signal, listen })
+  responses.set(response, given)
+  return given
+}
+
+/** Reads an answer to its end, no faster than its reader: who waits for pieces has their money held. */
+async function drained(answer: unknown, reader?: Reader): Promise<void> {
   try {
     const read = await answer
-    if (typeof read === 'object' && read !== null && Symbol.asyncIterator in read) for await (const _ of read as AsyncIterable<unknown>);
+    if (typeof read !== 'object' || read === null || !(Symbol.asyncIterator in read)) return
+    const pieces = (read as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+    const leave = (): void => void pieces.return?.().then(undefined, () => {})
+    if (reader?.left.aborted === true) leave()
+    reader?.left.addEventListener('abort', leave, { once: true })
+    do await reader?.wanted()
+    while ((await pieces.next()).done !== true)
   } catch {
     // Whoever reads the response itself hears of it; the hold has ended.
   }
@@ -235,7 +293,7 @@ function bareOf(path: string): string {
   return path.replace(/\?.*$/s, '')
 }
 
-function settingsOf(options: WithBudgetOptions, sdk: Sdk, bursar: object): CallSettings {
+function settingsOf(options: WithBudgetOptions, sdk: Sdk, bursar: Pick<Bursar, 'tokensOf'>): CallSettings {
   assertKnownFields(options, OPTIONS, 'options')
   const { provider = sdk.provider, inputTokens, maxOutputTokens, unmetered } = options
   if (typeof provider !== 'string' || provider === '') throw new InvalidConfigError(`options.provider: ${JSON.stringify(provider)} is no name. Give the name that the price book has for it.`)
@@ -244,5 +302,5 @@ function settingsOf(options: WithBudgetOptions, sdk: Sdk, bursar: object): CallS
   if (unmetered !== undefined && unmetered !== 'refuse' && unmetered !== 'allow') throw new InvalidConfigError(`options.unmetered: ${JSON.stringify(unmetered)} is unknown. Use 'refuse' or 'allow'.`)
   const conversations = conversationsOf.get(bursar) ?? new Conversations()
   conversationsOf.set(bursar, conversations)
-  return { provider, inputTokens, maxOutputTokens, conversations }
+  return { provider, inputTokens, maxOutputTokens, tokensOf: (text, model) => bursar.tokensOf(text, model), conversations, allowsUnmetered: unmetered === 'allow' }
 }

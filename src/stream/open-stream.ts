@@ -2,17 +2,18 @@
 
 import type { AllowedDecision, CallOptions, GuardedCall } from '../decision/index.js'
 import { InvalidRequestError } from '../errors/index.js'
+import { onAbort } from './aborts.js'
+import type { KnownTokens } from './answer.js'
 import { MeteredStream } from './metered-stream.js'
 import { Prolonging } from './prolonging.js'
 import type { StreamReader } from './reading.js'
 import { anyReader } from './readers/any.js'
-import type { KnownTokens } from './used-so-far.js'
 
 /** Options of a streamed call. `timeoutMs` counts until the stream has ended, and its reader gets the signal's reason. */
 export interface StreamOptions<Piece = unknown> extends CallOptions {
   /**
    * What the pieces say of the cost. Default: OpenAI's chat chunks and response events, Anthropic's message events, and strings are known
-   * by their shape; a stream of other pieces is charged its estimate.
+   * by their shape; a stream with other pieces is charged its estimate, unless the provider's last word comes.
    */
   readonly read?: StreamReader<Piece> | undefined
 }
@@ -26,6 +27,12 @@ export interface StreamTerms extends KnownTokens {
   readonly signal: AbortSignal | undefined
 }
 
+/** Throws `InvalidRequestError` for what is no reader; absent is the default. */
+export function assertReader(read: unknown): void {
+  if (read === undefined || typeof read === 'function') return
+  throw new InvalidRequestError(`options.read: is ${read === null ? 'null' : `a ${typeof read}`}, and a reader is a function. Give (piece) => ({ usage, isFinal, text, model, id }), or leave it out.`)
+}
+
 /** Asks for the stream under its decision, and meters it. See `Bursar.stream`. */
 export async function openStream<Piece, Model extends string | undefined>(
   decision: AllowedDecision,
@@ -37,17 +44,22 @@ export async function openStream<Piece, Model extends string | undefined>(
   const own = new AbortController()
   const { signal } = own
   const forward = (): void => own.abort(given?.reason)
+  let forget = (): void => {}
   if (given?.aborted === true) forward()
-  else given?.addEventListener('abort', forward, { once: true })
-  const forget = (): void => given?.removeEventListener('abort', forward)
+  else if (given !== undefined) forget = onAbort(given, forward)
   const prolonging = new Prolonging(decision, terms.holdTtlMs)
   prolonging.progress()
+  prolonging.isAwaited = true
+  const goOn = (): void => void (prolonging.isAwaited = false)
+  onAbort(signal, goOn)
   const opening = (async () => {
     try {
       signal.throwIfAborted()
-      const pieces = await call({ model: decision.model as GuardedCall<Model>['model'], signal, decision })
+      const answer = call({ model: decision.model as GuardedCall<Model>['model'], signal, decision })
+      const pieces = await answer
       if (!isIterable(pieces)) throw await uncountable(decision, pieces)
-      const stream = new MeteredStream(decision, pieces, { ...terms, read: read ?? anyReader(), signal, leave: () => own.abort() }, prolonging)
+      goOn()
+      const stream = new MeteredStream(decision, pieces, { ...terms, read: read ?? anyReader(), mustRead: read === undefined, isLazy: answer === pieces || isGenerator(pieces), signal, leave: () => own.abort() }, prolonging)
       void stream.settled.then(forget)
       return stream
     } catch (error) {
@@ -75,6 +87,11 @@ function unlessAborted<Result>(opening: Promise<Result>, signal: AbortSignal): P
     else signal.addEventListener('abort', stop, { once: true })
     opening.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
   })
+}
+
+/** Nothing of it has run before it is read. */
+function isGenerator(value: unknown): boolean {
+  return Object.prototype.toString.call(value) === '[object AsyncGenerator]'
 }
 
 function isIterable(value: unknown): value is AsyncIterable<unknown> {

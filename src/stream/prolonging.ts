@@ -1,4 +1,4 @@
-// Keeps the hold of a running stream open: as long as somebody reads it, and no longer. Knows nothing of its pieces.
+// Keeps the hold of a running stream open: as long as somebody reads it or waits for it, and no longer. Knows nothing of its pieces.
 
 import type { AllowedDecision } from '../decision/index.js'
 
@@ -7,13 +7,15 @@ const LONGEST_MS = 2 ** 31 - 1
 const MOST_FAILURES = 4
 
 /**
- * Extends a hold at every half of its time in which there was progress. Without any it rests, and the hold expires between one and one
+ * Extends a hold at every half of its time in which there was progress, or at whose end somebody waits. Else it rests, and the hold expires between one and one
  * and a half of its time after the last progress; progress while it still rests extends it at once.
  */
 export class Prolonging {
   readonly #decision: AllowedDecision
   readonly #ttlMs: number
   #timer: ReturnType<typeof setTimeout> | undefined
+  /** Somebody waits for the provider, however long it says nothing. */
+  isAwaited = false
   #state: 'waiting' | 'asking' | 'resting' | 'stopped' = 'resting'
   #progressed = false
   #failures = 0
@@ -46,7 +48,7 @@ export class Prolonging {
   }
 
   async #tick(): Promise<void> {
-    if (this.#progressed || (this.#failures > 0 && this.#failures < MOST_FAILURES)) await this.#extend()
+    if (this.#progressed || this.isAwaited || (this.#failures > 0 && this.#failures < MOST_FAILURES)) await this.#extend()
     else this.#state = 'resting'
   }
 
@@ -58,6 +60,6 @@ export class Prolonging {
     if (said === 'ended') return this.stop()
     this.#failures = said === 'failed' ? this.#failures + 1 : 0
     // The next half may be too late for a hold that was not extended.
-    this.#wait(said === 'failed' ? this.#ttlMs / 8 : this.#ttlMs / 2)
+    this.#wait(said === 'failed' && this.#failures < MOST_FAILURES ? this.#ttlMs / 8 : this.#ttlMs / 2)
   }
 }

@@ -1,69 +1,98 @@
-// What a stream has used so far, by what its pieces say: the provider's count where it gave one, else an upper bound of what can be
-// seen, marked as estimated. Knows no prices.
+// What a stream has used so far: of one answer mostly, of several where the call tries another model, or the same one again, within it. They are
+// added up here where they are of one model, and metered apart where they are not.
 
-import type { Outcome } from '../decision/index.js'
-import { tokensAtMost, type Usage } from '../pricing/index.js'
+import type { AllowedDecision, Outcome } from '../decision/index.js'
+import { formatUsd, saturatingAdd } from '../money/index.js'
+import { readReported, type Usage } from '../pricing/index.js'
+import { Answer, isSameModel, NOTHING_KNOWN, type KnownTokens } from './answer.js'
 import type { StreamReading } from './reading.js'
 
-/** What the request says of its tokens, for where the provider says nothing. */
-export interface KnownTokens {
-  /** The most tokens that the call reads. */
-  readonly inputTokens?: number | undefined
-  /** The most that it may write. */
-  readonly maxOutputTokens?: number | undefined
+interface Used {
+  readonly model: string | undefined
+  readonly provider: string | undefined
+  readonly usage: Usage
 }
 
-// Says nothing, so that nobody can price it, and the whole estimate is charged.
-const NOTHING_KNOWN: Usage = Object.freeze({})
-
-/** Adds up nothing: what the last readings say is what was used. */
+/** The answers of one stream. */
 export class UsedSoFar {
+  /** How many pieces were delivered. */
+  pieces = 0
   readonly #known: KnownTokens
-  #usage: Usage | undefined
-  #model: string | undefined
-  #provider: string | undefined
-  #isFinal = false
-  #pieces = 0
-  #readings = 0
-  #writtenAtMost = 0
+  readonly #over: Answer[] = []
+  #answer: Answer
 
   constructor(known: KnownTokens) {
     this.#known = known
+    this.#answer = new Answer(known)
   }
 
   /** Takes in a piece that was delivered, with what it says. */
   add(reading: StreamReading | undefined): void {
-    this.#pieces += 1
-    if (reading === undefined) return
-    this.#readings += 1
-    const { model, provider, usage, isFinal, text } = reading
-    this.#model = model ?? this.#model
-    this.#provider = provider ?? this.#provider
-    if (text !== undefined) this.#writtenAtMost += tokensAtMost(text)
-    if (usage === undefined) return
-    const said = Object.entries(usage).filter(([, count]) => count !== undefined)
-    this.#usage = { ...this.#usage, ...Object.fromEntries(said) }
-    if (isFinal === true) this.#isFinal = true
+    this.pieces += 1
+    if (reading !== undefined && this.#answer.isOver(reading)) {
+      if (!this.#answer.isEmpty) this.#over.push(this.#answer)
+      this.#answer = new Answer(this.#known)
+    }
+    this.#answer.add(reading)
   }
 
-  /**
-   * What to settle. Where the provider has not had its last word: its count so far, at least the text that was seen (one token for each
-   * byte, up to the most that may be written), `estimated`. Where nothing says what was read, or pieces came that nobody could read,
-   * there is no usage in it that has a price.
-   */
-  outcome(): Outcome {
-    const answered = { ...(this.#model !== undefined && { model: this.#model }), ...(this.#provider !== undefined && { provider: this.#provider }) }
-    const usage = this.#usage ?? NOTHING_KNOWN
-    const { inputTokens, outputTokens } = usage
-    if (this.#isFinal && (inputTokens !== undefined || outputTokens === undefined || usage.cost !== undefined)) return { usage, ...answered }
-    return { usage: this.#estimated(usage), ...answered, estimated: true }
+  /** Takes in a piece that nobody could read. */
+  addUnreadable(): void {
+    this.pieces += 1
+    this.#answer.addUnreadable()
   }
 
-  #estimated(usage: Usage): Usage {
-    const { inputTokens = this.#known.inputTokens, outputTokens = 0 } = usage
-    if (inputTokens === undefined || (this.#pieces > 0 && this.#readings === 0)) return usage.cost === undefined ? NOTHING_KNOWN : usage
-    if (this.#isFinal) return { ...usage, inputTokens }
-    const written = Math.min(this.#writtenAtMost, this.#known.maxOutputTokens ?? this.#writtenAtMost)
-    return { ...usage, inputTokens, outputTokens: Math.max(outputTokens, written) }
+  /** What to settle, once what the answers of other models than the last one's have used is metered on the decision. */
+  outcome(decision: AllowedDecision): Outcome {
+    const { model, provider } = this.#answer
+    const last = this.#answer.used()
+    let { usage, estimated } = last
+    let isKnown = !isNothing(usage)
+    for (const answer of this.#over) {
+      const earlier = answer.used()
+      estimated ||= earlier.estimated
+      if (isNothing(earlier.usage)) isKnown = false
+      else if (isSame(answer, this.#answer, decision.model, this.#known)) usage = this.#sum(earlier.usage, usage)
+      else this.#meter(decision, { model: answer.model ?? decision.model, provider: answer.provider, usage: earlier.usage })
+    }
+    const answered = { ...(model !== undefined && { model }), ...(provider !== undefined && { provider }) }
+    return { usage: isKnown ? usage : NOTHING_KNOWN, ...answered, ...(estimated && { estimated }) }
   }
+
+  #meter(decision: AllowedDecision, { model, provider, usage }: Used): void {
+    const { inputTokens = 0, outputTokens = 0, ...more } = usage
+    const details = { ...(model !== undefined && { model }), ...(provider !== undefined && { provider }) }
+    // What is counted apart has prices of its own, which a meter of tokens does not know.
+    const cost = Object.keys(more).length === 0 ? undefined : this.#costOf({ model, provider, usage })
+    decision.addUsage(inputTokens, 'input', cost === undefined ? details : { ...details, cost: formatUsd(cost) })
+    decision.addUsage(outputTokens, 'output', cost === undefined ? details : { ...details, cost: 0 })
+  }
+
+  /** Both of one model. A cost that only one of them names is the whole one's only together with what the other one costs. */
+  #sum(a: Usage, b: Usage): Usage {
+    const { model, provider } = this.#answer
+    const sum: Record<string, unknown> = { ...a }
+    for (const [field, count] of Object.entries(b)) if (field !== 'cost') sum[field] = ((sum[field] as number | undefined) ?? 0) + (count as number)
+    if (a.cost === undefined && b.cost === undefined) return sum
+    const costs = [a, b].map((usage) => this.#costOf({ model, provider, usage }))
+    return costs.includes(undefined) ? NOTHING_KNOWN : { ...sum, cost: formatUsd(saturatingAdd(costs[0] as number, costs[1] as number)) }
+  }
+
+  #costOf({ model, provider, usage }: Used): number | undefined {
+    try {
+      return readReported(usage)?.microcents ?? this.#known.priceOf?.(model, provider)?.costOf(usage)
+    } catch {
+      return undefined
+    }
+  }
+}
+
+function isSame(a: Answer, b: Answer, decided: string | undefined, known: KnownTokens): boolean {
+  if (a.provider !== b.provider && a.provider !== undefined && b.provider !== undefined) return false
+  const [one, other] = [a.model ?? decided, b.model ?? decided]
+  return one === other || (one !== undefined && other !== undefined && isSameModel(one, other, b.provider ?? a.provider, known))
+}
+
+function isNothing(usage: Usage): boolean {
+  return Object.keys(usage).length === 0
 }

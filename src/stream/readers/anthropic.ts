@@ -7,12 +7,13 @@ import type { StreamReader, StreamReading } from '../reading.js'
 type Fields = Readonly<Record<string, unknown>>
 
 const EVENTS: readonly unknown[] = ['message_start', 'content_block_start', 'content_block_delta', 'content_block_stop', 'message_delta', 'message_stop', 'ping']
-const WRITTEN = ['text', 'thinking', 'partial_json', 'name'] as const
+// `data` is reasoning that is not shown: `redacted_thinking`.
+const WRITTEN = ['text', 'thinking', 'partial_json', 'name', 'data'] as const
 
 /**
  * Reads one stream of message events (`messages.create({ stream: true })`, also as `messages.stream()` gives them); other pieces say
  * nothing. The usage of `message_start` counts only the first tokens of the output: the last word is that of `message_delta`, once it says
- * why the model stopped. Throws `InvalidRequestError` and `InvalidAmountError` for a usage that is none. A reader is for one stream.
+ * why the model stopped. A `message_start` begins another answer. Throws `InvalidRequestError` and `InvalidAmountError` for a usage that is none. A reader is for one stream.
  */
 export function anthropicReader(): StreamReader {
   let counted: Fields = {}
@@ -24,8 +25,10 @@ export function anthropicReader(): StreamReader {
     switch (type) {
       case 'message_start':
         if (!isFields(message)) return {}
-        counted = together(counted, message['usage'])
-        return { ...(typeof message['model'] === 'string' && { model: message['model'] }), ...usageSoFar(false) }
+        // What a message before it has used is not this one's.
+        counted = together({}, message['usage'])
+        hasTotal = false
+        return { ...named('model', message['model']), ...named('id', message['id']), ...usageSoFar(false) }
       case 'message_delta':
         counted = together(counted, usage)
         hasTotal ||= isFields(usage) && typeof usage['output_tokens'] === 'number'
@@ -56,6 +59,10 @@ function together(before: Fields, usage: unknown): Fields {
   // A new total without new parts: what was written for an hour was still written for an hour.
   const isStale = isFields(parts) && 'cache_creation_input_tokens' in said
   return { ...before, ...(isStale && { cache_creation: { ephemeral_1h_input_tokens: parts['ephemeral_1h_input_tokens'] } }), ...said }
+}
+
+function named(field: 'model' | 'id', name: unknown): StreamReading {
+  return typeof name === 'string' && name !== '' ? { [field]: name } : {}
 }
 
 function textOf(part: unknown): string {

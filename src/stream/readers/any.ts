@@ -4,9 +4,12 @@ import type { StreamReader } from '../reading.js'
 import { anthropicReader, isAnthropicPiece } from './anthropic.js'
 import { isOpenaiPiece, openaiReader } from './openai.js'
 
+/** What servers of either provider send beside the answer. */
+const WITHOUT_COST: readonly unknown[] = ['error', 'keepalive']
+
 /**
- * Reads one stream of whichever provider's pieces it knows: OpenAI's chunks and events, Anthropic's events; a string is text. Of other pieces
- * nothing is known, and a stream of them is charged its estimate. A reader is for one stream.
+ * Reads one stream of whichever provider's pieces it knows: OpenAI's chunks and events, Anthropic's events; a string is text. Known pieces
+ * without text say `{}`; of other pieces nothing is known (`undefined`). A reader is for one stream.
  */
 export function anyReader(): StreamReader {
   const openai = openaiReader()
@@ -14,6 +17,11 @@ export function anyReader(): StreamReader {
   return (piece) => {
     if (typeof piece === 'string') return { text: piece }
     if (isOpenaiPiece(piece)) return openai(piece)
-    return isAnthropicPiece(piece) ? anthropic(piece) : undefined
+    if (isAnthropicPiece(piece)) return anthropic(piece)
+    return isWithoutCost(piece) ? {} : undefined
   }
+}
+
+function isWithoutCost(piece: unknown): boolean {
+  return typeof piece === 'object' && piece !== null && WITHOUT_COST.includes((piece as { readonly type?: unknown }).type)
 }

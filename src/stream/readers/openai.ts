@@ -7,23 +7,33 @@ type Fields = Readonly<Record<string, unknown>>
 
 const WRITTEN = ['content', 'refusal', 'reasoning_content', 'reasoning'] as const
 const LAST_EVENTS: readonly unknown[] = ['response.completed', 'response.incomplete', 'response.failed']
-const NOT_TEXT = 'response.audio.delta'
 
 /**
  * Reads one stream of chat completion chunks, completions, or response events; other pieces say nothing. A usage is the last word once the
  * model has finished: some providers send the count so far with every chunk. OpenAI sends it only where the request has
  * `stream_options: { include_usage: true }` (responses always do). Throws `InvalidRequestError` and `InvalidAmountError` for a usage that
- * is none. A reader is for one stream.
+ * is none. Audio counts as the text that it is sent as. A chunk of another answer (`id`) begins another answer, from the moment that two
+ * chunks have shared an id: some servers give each chunk one of its own. A reader is for one stream.
  */
 export function openaiReader(): StreamReader {
   let hasFinished = false
+  let lastId: string | undefined
+  let idsRecur = false
+  const readId = (given: unknown): StreamReading => {
+    if (typeof given !== 'string' || given === '') return {}
+    idsRecur ||= given === lastId
+    if (idsRecur && given !== lastId) hasFinished = false
+    lastId = given
+    return idsRecur ? { id: given } : {}
+  }
   return (piece) => {
     if (!isFields(piece)) return undefined
     if (isResponseEvent(piece)) return readEvent(piece)
     if (!isChatChunk(piece)) return undefined
+    const named = readId(piece['id'])
     const choices = (piece['choices'] as unknown[]).filter(isFields)
     hasFinished ||= choices.some(({ finish_reason: reason }) => typeof reason === 'string')
-    return { ...readAnswer(piece, hasFinished || choices.length === 0), text: choices.map(textOf).join('') }
+    return { ...named, ...readAnswer(piece, hasFinished || choices.length === 0), text: choices.map(textOf).join('') }
   }
 }
 
@@ -41,8 +51,10 @@ function isResponseEvent({ type }: Fields): boolean {
 }
 
 function readEvent({ type, delta, response }: Fields): StreamReading {
-  if (typeof delta === 'string' && type !== NOT_TEXT) return { text: delta }
-  return isFields(response) ? readAnswer(response, LAST_EVENTS.includes(type)) : {}
+  if (typeof delta === 'string') return { text: delta }
+  if (!isFields(response)) return {}
+  const { id } = response
+  return { ...(typeof id === 'string' && id !== '' && { id }), ...readAnswer(response, LAST_EVENTS.includes(type)) }
 }
 
 function readAnswer({ model, usage }: Fields, isLast: boolean): StreamReading {
@@ -59,7 +71,7 @@ function textOf({ delta, text }: Fields): string {
   return [
     ...WRITTEN.map((field) => plain(delta[field])),
     ...calls.flatMap(({ name, arguments: given, input }) => [plain(name), plain(given), plain(input)]),
-    isFields(audio) ? plain(audio['transcript']) : '',
+    isFields(audio) ? plain(audio['transcript']) + plain(audio['data']) : '',
   ].join('')
 }
 

@@ -1,14 +1,15 @@
 // How much a call of the AI SDK can use, as far as the call says so: never less than what is in it.
 
 import { createOpenAI } from '@ai-sdk/openai'
-import { generateText, wrapLanguageModel } from 'ai'
+import { embedMany, generateText, streamText, wrapEmbeddingModel, wrapLanguageModel } from 'ai'
+import { MockEmbeddingModelV3 } from 'ai/test'
 import { describe, expect, it } from 'vitest'
 import { inputTokensAtMost, outputTokensAtMost, tokenKindsOf } from '../../../src/integrations/ai-sdk-bound.js'
 import { priceProviderOf } from '../../../src/integrations/ai-sdk-providers.js'
-import { budgetMiddleware } from '../../../src/integrations/ai-sdk.js'
+import { budgetEmbeddingMiddleware, budgetMiddleware } from '../../../src/integrations/ai-sdk.js'
 import { allOf, entriesOf } from '../setting.js'
 import { priceBook } from '../../../src/prices/index.js'
-import { answer, engine, mockModel, usage, type CallOptions } from './ai-sdk-kit.js'
+import { answer, engine, mockModel, pieces, usage, type CallOptions } from './ai-sdk-kit.js'
 
 const user = (text: string): CallOptions['prompt'] => [{ role: 'user', content: [{ type: 'text', text }] }]
 const bound = (call: Partial<CallOptions>) => inputTokensAtMost({ prompt: user('hi'), ...call })
@@ -38,6 +39,9 @@ describe('the input', () => {
     ['a part of a kind that is new', { prompt: [{ role: 'assistant', content: [{ type: 'custom', kind: 'x' } as never] }] }],
     ['a tool that the provider runs', { tools: [{ type: 'provider', id: 'openai.web_search', name: 'web_search', args: {} }] }],
     ['a conversation that the provider has kept', { providerOptions: { openai: { previousResponseId: 'r' } } }],
+    ['a tool that the provider has run', { prompt: [{ role: 'assistant', content: [{ type: 'tool-call', toolCallId: 'c', toolName: 'web_search', input: {}, providerExecuted: true }] }] }],
+    ['the result of such a tool', { prompt: [{ role: 'assistant', content: [{ type: 'tool-result', toolCallId: 'c', toolName: 'web_search', output: { type: 'json', value: {} } }] }] }],
+    ['reasoning that the provider has kept', { prompt: [{ role: 'assistant', content: [{ type: 'reasoning', text: 's', providerOptions: { azure: { itemId: 'rs' } } }] }] }],
     ['another such', { providerOptions: { openai: { conversation: 'c' } } }],
   ])('is not in the call with %s', (_what, call) => {
     expect(bound(call)).toBeUndefined()
@@ -52,6 +56,27 @@ describe('the input', () => {
     await generateText({ model: model(), messages, maxOutputTokens: 7 })
     await generateText({ model: model({ inputTokens: ({ prompt }: { prompt: readonly unknown[] }) => prompt.length * 40 }), messages, maxOutputTokens: 7 })
     expect(reserved).toEqual([10_007, 47])
+  })
+
+  it('is counted by the tokenizer of the engine, where it has one', async () => {
+    const reserved: number[] = []
+    const asked = new Set<string | undefined>()
+    const tokenizer = (text: string, model?: string) => {
+      asked.add(model)
+      return Math.ceil(text.length / 100)
+    }
+    const bursar = engine({ tokenizer, ladder: undefined })
+    bursar.on('decision', (decision) => reserved.push(decision.context.tokens as number))
+    const model = (stream?: Parameters<typeof mockModel>[1]) => wrapLanguageModel({ model: mockModel('large', stream), middleware: budgetMiddleware(bursar, { identity: { userId: 'ada' } }) })
+    await generateText({ model: model(), prompt: 'x'.repeat(1_000), maxOutputTokens: 7 })
+    expect(reserved[0]).toBeGreaterThan(10 + 7)
+    expect(reserved[0]).toBeLessThan(30)
+    await streamText({ model: model({ stream: pieces('y'.repeat(450)) }), prompt: 'x', maxOutputTokens: 7 }).consumeStream()
+    expect((await entriesOf(bursar.tracker)).at(-1)?.details).toMatchObject({ estimated: true, usage: { outputTokens: 5 } })
+    const vectors = wrapEmbeddingModel({ model: new MockEmbeddingModelV3({ modelId: 'vectors', doEmbed: { embeddings: [[1]], usage: { tokens: 1 }, warnings: [] } }), middleware: budgetEmbeddingMiddleware(bursar, { identity: { userId: 'ada' } }) })
+    await embedMany({ model: vectors, values: ['z'.repeat(300)] })
+    expect(reserved.at(-1)).toBe(3)
+    expect([...asked]).toEqual(['large', 'vectors'])
   })
 
   it('without a price that says how much the model reads, or anything else that does, is an error', async () => {

@@ -1,6 +1,6 @@
 // The AI SDK's own functions on its own mock models: each call is decided before and settled after.
 
-import { APICallError, embedMany, generateObject, generateText, RetryError, stepCountIs, streamText, tool, wrapEmbeddingModel, wrapLanguageModel } from 'ai'
+import { APICallError, defaultSettingsMiddleware, embedMany, generateObject, generateText, RetryError, stepCountIs, streamText, tool, wrapEmbeddingModel, wrapLanguageModel, wrapProvider, type LanguageModelMiddleware } from 'ai'
 import { MockEmbeddingModelV3, MockLanguageModelV3, MockProviderV3 } from 'ai/test'
 import { describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
@@ -372,6 +372,83 @@ describe('a cheaper model', () => {
   })
 })
 
+describe('a model that is wrapped twice', () => {
+  const refused = /^middleware: the model is under this budget already/
+  const held = async (call: Promise<unknown>, bursar: Bursar, model: MockLanguageModelV3) => {
+    await expect(call).rejects.toThrow(refused)
+    await expect(call).rejects.toThrow(InvalidConfigError)
+    expect([model.doGenerateCalls.length, model.doStreamCalls.length]).toEqual([0, 0])
+    expect(await dayOf(bursar)).toEqual({ spent: 0, held: 0 })
+  }
+  const ask = { prompt: 'hi', maxOutputTokens: 10 }
+
+  it('by one list is an error, and neither is the model asked nor money held', async () => {
+    const [bursar, model] = [engine(), mockModel('large')]
+    const middleware = budgetMiddleware(bursar, { identity: ada })
+    await held(generateText({ model: wrapLanguageModel({ model, middleware: [middleware, middleware] }), ...ask }), bursar, model)
+  })
+
+  it('with middlewares between that copy the call, or by its provider too, is the same', async () => {
+    const [bursar, model] = [engine(), mockModel('large')]
+    const rewriting: LanguageModelMiddleware = { specificationVersion: 'v3', transformParams: async ({ params }) => ({ ...params, prompt: [{ role: 'system', content: 'be brief' }, ...params.prompt] }) }
+    for (const between of [defaultSettingsMiddleware({ settings: { temperature: 0.5 } }), rewriting]) {
+      await held(generateText({ model: wrapLanguageModel({ model: wrapped(bursar, model), middleware: [budgetMiddleware(bursar, { identity: ada }), between] }), ...ask }), bursar, model)
+    }
+    const provider = wrapProvider({ provider: new MockProviderV3({ languageModels: { large: model } }) as never, languageModelMiddleware: budgetMiddleware(bursar, { identity: ada }) })
+    await held(generateText({ model: wrapped(bursar, provider.languageModel('large') as never), ...ask }), bursar, model)
+  })
+
+  it('and streamed is an error of the stream', async () => {
+    const [bursar, model] = [engine(), mockModel('large')]
+    const errors: unknown[] = []
+    await streamText({ model: wrapped(bursar, wrapped(bursar, model) as never), ...ask, onError: ({ error }) => void errors.push(error) }).consumeStream()
+    expect(errors).toEqual([expect.objectContaining({ message: expect.stringMatching(refused) })])
+    expect(model.doStreamCalls).toHaveLength(0)
+    expect(await dayOf(bursar)).toEqual({ spent: 0, held: 0 })
+  })
+
+  it('because the cheaper ones come wrapped is an error', async () => {
+    const bursar = engine({ policies: ['graceful'] })
+    await bursar.tracker.addCost({ userId: 'ada', cost: 0.92 })
+    const small = mockModel('small')
+    const call = generateText({ model: wrapped(bursar, mockModel('large'), { provider: () => wrapped(bursar, small) as never }), ...ask })
+    await expect(call).rejects.toThrow(refused)
+    expect(small.doGenerateCalls).toHaveLength(0)
+    expect(await dayOf(bursar)).toEqual({ spent: 0.92, held: 0 })
+  })
+
+  it('for embeddings is an error', async () => {
+    const bursar = engine()
+    const middleware = budgetEmbeddingMiddleware(bursar, { identity: ada })
+    const model = wrapEmbeddingModel({ model: new MockEmbeddingModelV3({ modelId: 'vectors' }), middleware: [middleware, middleware] })
+    await expect(embedMany({ model, values: ['a'] })).rejects.toThrow(refused)
+    expect(await dayOf(bursar)).toEqual({ spent: 0, held: 0 })
+  })
+
+  it('for two engines is under both', async () => {
+    const [own, team] = [engine(), engine()]
+    await generateText({ model: wrapLanguageModel({ model: mockModel('large'), middleware: [own, team].map((bursar) => budgetMiddleware(bursar, { identity: ada })) }), ...ask })
+    expect([await dayOf(own), await dayOf(team)].map(({ spent }) => spent)).toEqual([0.002, 0.002])
+  })
+
+  it('is not one that asks another model about a call, or the same one again', async () => {
+    const bursar = engine()
+    const other = wrapped(bursar, mockModel('small'))
+    const asking: LanguageModelMiddleware = {
+      specificationVersion: 'v3',
+      wrapGenerate: async ({ doGenerate }) => {
+        await generateText({ model: other, ...ask })
+        await doGenerate()
+        return doGenerate()
+      },
+    }
+    const model = wrapLanguageModel({ model: mockModel('large'), middleware: [asking, budgetMiddleware(bursar, { identity: ada })] })
+    const { steps } = await generateText({ model, ...ask })
+    expect(steps).toHaveLength(1)
+    expect(await entriesOf(bursar.tracker)).toHaveLength(3)
+  })
+})
+
 describe('identity', () => {
   it('is a function of the call, also one that has to wait', async () => {
     const bursar = engine()
@@ -431,6 +508,7 @@ describe('options', () => {
     [{ maxOutputTokens: 0 }, /^ai-sdk\.maxOutputTokens: 0/],
     [{ maxOutputTokens: 1.5 }, /^ai-sdk\.maxOutputTokens: 1\.5/],
     [{ idempotencyKey: 'k' }, /idempotencyKey/],
+    [{ unmetered: true }, /^ai-sdk\.unmetered: true is unknown/],
     [{ identity: { user: 'u' } }, /^userId/],
   ])('that cannot work are refused at once: %j', (options, message) => {
     expect(() => budgetMiddleware(engine(), options as never)).toThrow(message)

@@ -2,6 +2,7 @@
 
 import Anthropic, { APIError, APIUserAbortError } from '@anthropic-ai/sdk'
 import { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod'
+import OpenAI from 'openai'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { gracefulDegradation } from '../../../policies/index.js'
@@ -110,6 +111,7 @@ describe('a client of @anthropic-ai/sdk under a budget', () => {
     expect(entry?.microcents).toBe(entry?.estimatedMicrocents)
     expect(others).toEqual([])
     expect(errors).toEqual([expect.stringContaining(said)])
+    if (said.includes(':')) expect(errors[0]).toMatch(/prices\.models|usage: is missing/)
   })
 
   it('prices a faster answer as one, also where a cheaper model is slower', async () => {
@@ -270,6 +272,59 @@ describe('a client of @anthropic-ai/sdk under a budget', () => {
     await withBudget(anthropic, bursar, undefined, { unmetered: 'allow' }).messages.batches.create({ requests })
     expect(provider.received).toHaveLength(3)
     expect(await charges(bursar)).toEqual([])
+  })
+
+  it.each([
+    ['code_execution_20250825', [{ type: 'code_execution_20250825' as const, name: 'code_execution' as const }]],
+    ['code_execution_20260120', [{ type: 'code_execution_20260120' as const, name: 'code_execution' as const }, { type: 'web_search_20250305' as const, name: 'web_search' as const }]],
+    ['advisor_20260301', [{ type: 'advisor_20260301' as const, name: 'advisor' as const, model: 'claude-opus-4-6' }]],
+    ['hologram_20300101', [{ type: 'hologram_20300101' as 'web_search_20250305', name: 'web_search' as const }]],
+  ])('refuses the tool %s, whose fee is in no usage, and lets it through where it is to', async (type, tools) => {
+    const { client } = budgeted()
+    const error = await errorOf(client.beta.messages.create({ ...hello, tools }))
+    expect(error).toMatchObject({ code: 'INVALID_REQUEST' })
+    expect(error.message).toContain(type)
+    expect(error.message).toContain("unmetered: 'allow'")
+    expect(error.message.includes('web_fetch_20260209')).toBe(type.startsWith('code_execution'))
+    expect(provider.received).toEqual([])
+    const { client: allowed, bursar } = budgeted({ tiers: { free: { daily: 100 } } }, { unmetered: 'allow' })
+    await allowed.beta.messages.create({ ...hello, tools })
+    expect(await moneyOf(bursar)).toEqual({ spent: COST, held: 0 })
+  })
+
+  it('runs code where that costs no more than its tokens, and tools that cost nothing else', async () => {
+    const { client, bursar } = budgeted({ tiers: { free: { daily: 100 } } })
+    await client.beta.messages.create({
+      ...hello,
+      tools: [
+        { type: 'code_execution_20260120', name: 'code_execution' }, { type: 'web_fetch_20260209', name: 'web_fetch' }, { type: 'computer_20251124', name: 'computer', display_height_px: 1, display_width_px: 1 },
+        { type: 'tool_search_tool_bm25', name: 'tool_search_tool_bm25' }, { type: 'memory_20250818', name: 'memory' }, { name: 'own', input_schema: { type: 'object' } },
+      ],
+    })
+    expect(await moneyOf(bursar)).toEqual({ spent: COST, held: 0 })
+  })
+
+  it('sends what was measured, by the tokenizer of the engine where it has one, whatever becomes of the request meanwhile', async () => {
+    const { bursar } = engine({ tokenizer: () => 7 })
+    const messages = [{ role: 'user' as const, content: 'Hello' }]
+    const client = withBudget(anthropic, bursar, async () => {
+      messages.push({ role: 'user', content: 'y'.repeat(10_000) })
+      return { userId: 'ada' }
+    })
+    await client.messages.create({ ...hello, messages })
+    expect(provider.bodies).toEqual([hello])
+    expect((await charges(bursar))[0]?.estimatedMicrocents).toBe((7 + 68) * 300 + 75_000)
+  })
+
+  it('ends the request of a stream that is taken as it is when its reader cancels, and takes no client of another SDK', async () => {
+    const { client, bursar } = budgeted()
+    provider.reply(events(pieces.slice(0, 3), 'silence'))
+    const reader = (await client.messages.create({ ...hello, stream: true }).asResponse()).body?.getReader()
+    await reader?.read()
+    await reader?.cancel()
+    await provider.left
+    expect(await charges(bursar)).toMatchObject([{ kind: 'settled', details: { estimated: true } }])
+    expect(() => withBudget(new OpenAI({ apiKey: 'any' }) as never, bursar)).toThrow('is no client of @anthropic-ai/sdk')
   })
 
   it('takes the identity from a function of the call, or from runAs', async () => {

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { countIn, hasInside, isAllText, tokensOfBody, type TextShape } from '../../../src/integrations/body-text.js'
+import { countIn, hasInside, isAllText, snapshotOf, textOfBody, type TextShape } from '../../../src/integrations/body-text.js'
 import { Conversations } from '../../../src/integrations/conversations.js'
 import { assertProperty } from '../../support/property.js'
 
@@ -17,9 +17,9 @@ describe('what a model reads of a body', () => {
       fc.asyncProperty(body, async (given) => {
         const texts = [given.system, ...given.messages.flatMap(({ role, content }) => [role, ...(typeof content === 'string' ? [content] : content.map((part) => part.text))])]
         const bytes = texts.reduce((sum, one) => sum + Buffer.byteLength(one), 0)
-        const read = tokensOfBody(given, new Set(['metadata']))
+        const read = Buffer.byteLength(textOfBody(given, new Set(['metadata'])))
         expect(read).toBeGreaterThanOrEqual(bytes)
-        expect(read).toBe(tokensOfBody({ ...given, metadata: 'other' }, new Set(['metadata'])))
+        expect(read).toBe(Buffer.byteLength(textOfBody({ ...given, metadata: 'other' }, new Set(['metadata']))))
       }),
       300,
     )
@@ -34,6 +34,19 @@ describe('what a model reads of a body', () => {
     ['a reference', [{ content: [{ type: 'text', nested: { file_id: 'f' } }] }], false],
   ])('is text or not: %s', (_what, value, isText) => {
     expect(isAllText(value, shape)).toBe(isText)
+  })
+
+  it('is copied as JSON reads it, and keeps what JSON has no word for', async () => {
+    const odd = { at: new Date(0), url: new URL('https://example.org/'), none: undefined, boxed: [new String('x'), new Number(1), new Boolean(false)], nan: Number.NaN, list: [() => 1, undefined], skip: () => 1, self: { own: 1, toJSON: () => ({ toJSON: () => 'never', x: 2 }) }, map: new Map([[1, 2]]) }
+    const copy = snapshotOf(odd) as typeof odd
+    expect(JSON.stringify(copy)).toBe(JSON.stringify(odd))
+    expect(copy.nan).toBeNaN()
+    await assertProperty('snapshot', fc.asyncProperty(fc.object({ withNullPrototype: true, withDate: true, maxDepth: 4 }), async (given) => {
+      const before = JSON.stringify(given)
+      const taken = snapshotOf(given) as Record<string, unknown>
+      for (const value of [given, ...Object.values(given)]) if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) Object.assign(value, { added: 'x' })
+      expect(JSON.stringify(taken)).toBe(before)
+    }), 300)
   })
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY, -1, 0.5, '5', true, {}, []])('has no count in %s', (value) => {

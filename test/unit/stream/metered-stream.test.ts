@@ -10,7 +10,7 @@ import { drain, engine, heard, INPUT, meter, OUTPUT, Tap, type Piece } from './k
 const SMALL = 0.1
 /** What came before the stream ended, what that is at an end that the provider did not announce, and whether that is an estimate. */
 const SAID: [string, Piece[], number, true | undefined][] = [
-  ['nothing yet', [], 100 * INPUT, true],
+  ['nothing of it yet', [{}], 100 * INPUT, true],
   ['text alone', [{ text: 'héllo' }, { text: '€' }], 100 * INPUT + 9 * OUTPUT, true],
   ['more text than it may write', [{ text: 'x'.repeat(80) }], 100 * INPUT + 50 * OUTPUT, true],
   ['its input so far', [{ usage: { inputTokens: 70, cachedInputTokens: 20, outputTokens: 1 } }, { text: 'abc' }], 50 * INPUT + 20 * INPUT * 0.1 + 3 * OUTPUT, true],
@@ -22,7 +22,13 @@ const SAID: [string, Piece[], number, true | undefined][] = [
   ['what it cost so far', [{ text: 'abc' }, { usage: { outputTokens: 7, cost: '0.00000042' } }], 42, true],
   ['that a cache answered', [{ text: 'abc' }, { usage: { cost: 0 }, isFinal: true }], 0, undefined],
   ['the output without the input', [{ text: 'abcdefgh' }, { usage: { outputTokens: 5 }, isFinal: true }], 100 * INPUT + 5 * OUTPUT, true],
-  ['another model', [{ model: 'large' }, { model: 'small', text: 'abc' }, { usage: { inputTokens: 70, outputTokens: 5 }, isFinal: true }], (70 * INPUT + 5 * OUTPUT) * SMALL, undefined],
+  ['another model before', [{ model: 'large' }, { model: 'small', text: 'abc' }, { usage: { inputTokens: 70, outputTokens: 5 }, isFinal: true }], (70 * INPUT + 5 * OUTPUT) * SMALL, undefined],
+  ['its usage, in which nobody can read a piece', [{ text: 5 } as never, { usage: { inputTokens: 70, outputTokens: 5 }, isFinal: true }], 70 * INPUT + 5 * OUTPUT, undefined],
+  ['what two models wrote', [{ model: 'large', text: 'abc' }, { model: 'small', text: 'ab' }, { usage: { inputTokens: 70, outputTokens: 5 }, isFinal: true }], 100 * INPUT + 3 * OUTPUT + (70 * INPUT + 5 * OUTPUT) * SMALL, true],
+  ['the usage of two models', [{ model: 'large', usage: { inputTokens: 60, cachedInputTokens: 20, outputTokens: 4 }, isFinal: true }, { model: 'small', usage: { inputTokens: 70, outputTokens: 5 }, isFinal: true }], 60 * INPUT + 4 * OUTPUT + (70 * INPUT + 5 * OUTPUT) * SMALL, undefined],
+  ['two usages of one answer', [{ id: 'a', usage: { inputTokens: 60, outputTokens: 4 }, isFinal: true }, { id: 'a', model: 'large', usage: { inputTokens: 60, outputTokens: 4 }, isFinal: true }], 60 * INPUT + 4 * OUTPUT, undefined],
+  ['the usages of two answers', [{ id: 'a', usage: { inputTokens: 60, cachedInputTokens: 20, outputTokens: 4 }, isFinal: true }, { id: 'b', usage: { inputTokens: 70, outputTokens: 5 }, isFinal: true }], 110 * INPUT + 20 * INPUT * 0.1 + 9 * OUTPUT, undefined],
+  ['what two answers cost', [{ id: 'a', usage: { outputTokens: 4, cost: '0.00000042' }, isFinal: true }, { id: 'b', usage: { outputTokens: 5, cost: '0.00000013' }, isFinal: true }], 55, undefined],
 ]
 
 const ENDINGS: [string, (tap: Tap<Piece>, count: number, controller: AbortController, stream: ReturnType<typeof meter<Piece>>) => Promise<unknown>][] = [
@@ -64,9 +70,10 @@ const ENDINGS: [string, (tap: Tap<Piece>, count: number, controller: AbortContro
 ]
 
 describe.each(ENDINGS)('a stream that ends by %s', (how, end) => {
-  it.each(SAID)('is charged once where the provider said %s', async (_what, pieces, microcents, estimated) => {
+  it.each(SAID)('is charged once where the provider said %s', async (what, pieces, microcents, estimated) => {
     const { bursar, ask, standing, entries } = engine()
     const errors = [heard(bursar, 'usage-error'), heard(bursar, 'store-error')]
+    const misread = what.includes('nobody') ? 1 : 0
     const tap = new Tap<Piece>().give(...pieces)
     const controller = new AbortController()
     const decision = await ask()
@@ -75,7 +82,7 @@ describe.each(ENDINGS)('a stream that ends by %s', (how, end) => {
     expect(await standing()).toEqual({ spent: microcents, held: 0 })
     expect(await stream.settled).toMatchObject({ exact: { costMicrocents: microcents }, replayed: false })
     const [entry, ...others] = await entries()
-    expect([entry?.kind, entry?.details?.estimated, others, errors]).toEqual(['settled', estimated, [], [[], []]])
+    expect([entry?.kind, entry?.details?.estimated, others, errors.map(({ length }) => length)]).toEqual(['settled', estimated, [], [misread, 0]])
     const settled = heard(bursar, 'settled')
     await stream.cancel()
     expect(tap.returned).toBe(how === 'the end' || how === 'an error of the provider' ? 0 : 1)
@@ -204,11 +211,11 @@ describe('a metered stream', () => {
   it('gives the error of a source that cannot even begin', async () => {
     const { ask, standing } = engine()
     const broken: AsyncIterable<Piece> = { [Symbol.asyncIterator]: () => { throw new Error('no stream') } }
-    await expect(drain(meter(await ask(), broken))).rejects.toThrow('no stream')
-    expect(await standing()).toEqual({ spent: 100 * INPUT, held: 0 })
+    await expect(drain(meter(await ask(), broken, { isLazy: true }))).rejects.toThrow('no stream')
+    expect(await standing()).toEqual({ spent: 0, held: 0 })
     const cancelled = meter(await ask(), broken)
     await cancelled.cancel()
-    expect(await standing()).toEqual({ spent: 200 * INPUT, held: 0 })
+    expect(await standing()).toEqual({ spent: 100 * INPUT, held: 0 })
   })
 })
 
@@ -245,8 +252,8 @@ describe('what a stream does not say', () => {
       },
     })
     expect(await drain(stream)).toHaveLength(3)
-    expect(errors.map(({ error }) => error.message)).toEqual(['cannot read b'])
-    expect(await standing()).toEqual({ spent: 100 * INPUT + OUTPUT, held: 0 })
+    expect(errors.map(({ error }) => error.message)).toEqual(['cannot read b', expect.stringContaining('usage: says nothing')])
+    expect(await standing()).toEqual({ spent: estimate, held: 0 })
   })
 
   it('is what the caller metered, where it did', async () => {
@@ -257,7 +264,7 @@ describe('what a stream does not say', () => {
     decision.addUsage(2, 'output', { model: 'large' })
     await drain(stream)
     expect(await standing()).toEqual({ spent: 40 * INPUT + 2 * OUTPUT, held: 0 })
-    expect((await entries())[0]?.details?.estimated).toBeUndefined()
+    expect((await entries())[0]?.details?.usage).toEqual({ inputTokens: 40, outputTokens: 2 })
   })
 
   it('is less than the last word of the provider, whatever the caller metered', async () => {
@@ -266,6 +273,118 @@ describe('what a stream does not say', () => {
     decision.addUsage(40, 'input')
     await drain(meter(decision, new Tap<Piece>().give({ usage: { inputTokens: 7, outputTokens: 1 }, isFinal: true }).end()))
     expect(await standing()).toEqual({ spent: 7 * INPUT + OUTPUT, held: 0 })
+  })
+})
+
+describe('a reader that gives no reading', () => {
+  const estimate = 100 * INPUT + 50 * OUTPUT
+
+  it.each<[string, unknown, string]>([
+    ['a promise', Promise.resolve({ text: 'abc' }), 'gave a promise'],
+    ['a field that is none', { txt: 'abc' }, '"txt" is no field'],
+    ['a number', 5, 'gave 5'],
+    ['a text', 'abc', 'gave "abc"'],
+    ['a list', [{ text: 'abc' }], 'gave a list'],
+    ['an object of a class', new Map([['text', 'abc']]), 'an object of a class'],
+    ['text that is none', { text: ['abc'] }, 'text is a list'],
+    ['a usage that is none', { usage: 5 }, 'usage is 5'],
+    ['a last word that is none', { isFinal: 'yes' }, 'isFinal is "yes"'],
+  ])('is charged the estimate, and told once what is wrong: %s', async (_what, given, message) => {
+    const { bursar, ask, standing } = engine()
+    const errors = heard(bursar, 'usage-error')
+    await drain(meter(await ask(), new Tap<Piece>().give({ text: 'a' }, { text: 'b' }, { text: 'c' }).end(), { read: (piece) => (piece.text === 'a' ? piece : (given as Piece)) }))
+    expect(errors.filter(({ error }) => error.message.startsWith('read: ')).map(({ error }) => error.message)).toEqual([expect.stringContaining(message)])
+    expect(await standing()).toEqual({ spent: estimate, held: 0 })
+  })
+
+  it('and whose promise fails is no error of the process', async () => {
+    const { ask, standing } = engine()
+    const unhandled = vi.fn()
+    process.on('unhandledRejection', unhandled)
+    await drain(meter(await ask(), new Tap<Piece>().give({ text: 'a' }).end(), { read: (() => Promise.reject(new Error('late'))) as never }))
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('unhandledRejection', unhandled)
+    expect([unhandled.mock.calls, await standing()]).toEqual([[], { spent: estimate, held: 0 }])
+  })
+
+  it('says nothing with null, as a whole or in a field', async () => {
+    const { bursar, ask, standing } = engine()
+    const errors = heard(bursar, 'usage-error')
+    const read = (piece: Piece): Piece => (piece.text === 'a' ? ({ ...piece, model: null, usage: null } as never) : (null as never))
+    await drain(meter(await ask(), new Tap<Piece>().give({ text: 'a' }, { text: 'b' }).end(), { read }))
+    expect([await standing(), errors]).toEqual([{ spent: 100 * INPUT + OUTPUT, held: 0 }, []])
+  })
+
+  it('is charged the estimate where all that it says is null', async () => {
+    const { ask, standing } = engine()
+    await drain(meter(await ask(), new Tap<Piece>().give({ text: 'a' }, { text: 'b' }).end(), { read: () => null as never }))
+    expect(await standing()).toEqual({ spent: estimate, held: 0 })
+  })
+})
+
+describe('a source', () => {
+  it('that is lazy and fails before its first piece is a call that failed: nothing is charged', async () => {
+    const { ask, standing, entries } = engine()
+    const stream = meter(await ask(), new Tap<Piece>().fail(new Error('503')), { isLazy: true })
+    await expect(drain(stream)).rejects.toThrow('503')
+    expect([await standing(), await stream.settled]).toEqual([{ spent: 0, held: 0 }, undefined])
+    expect((await entries()).map(({ kind }) => kind)).toEqual(['released'])
+  })
+
+  it('that has answered and fails before its first piece is charged its input', async () => {
+    const { ask, standing } = engine()
+    await expect(drain(meter(await ask(), new Tap<Piece>().fail(new Error('reset'))))).rejects.toThrow('reset')
+    expect(await standing()).toEqual({ spent: 100 * INPUT, held: 0 })
+  })
+
+  it('that is lazy and fails before its first piece is charged what was metered', async () => {
+    const { ask, standing } = engine()
+    const decision = await ask()
+    decision.addUsage(40, 'input')
+    await expect(drain(meter(decision, new Tap<Piece>().fail(new Error('503')), { isLazy: true }))).rejects.toThrow('503')
+    expect(await standing()).toEqual({ spent: 40 * INPUT, held: 0 })
+  })
+
+  it('that ends without any piece is charged its estimate, and announced', async () => {
+    const { bursar, ask, standing } = engine()
+    const errors = heard(bursar, 'usage-error')
+    expect(await drain(meter(await ask(), new Tap<Piece>().end()))).toEqual([])
+    expect(await standing()).toEqual({ spent: 100 * INPUT + 50 * OUTPUT, held: 0 })
+    expect(errors[0]?.error.message).toContain('without a single piece')
+  })
+
+  it.each([undefined, null, 5])('that gives %j for a result ends with an error, is told to stop, and is charged its estimate', async (given) => {
+    const { ask, standing } = engine()
+    const left = vi.fn()
+    const tap = new Tap<Piece>()
+    tap.next = () => Promise.resolve(given as never)
+    await expect(drain(meter(await ask(), tap, { leave: left }))).rejects.toMatchObject({ code: 'INVALID_REQUEST', message: expect.stringContaining('{ done, value }') as string })
+    expect([await standing(), tap.returned, left.mock.calls.length]).toEqual([{ spent: 100 * INPUT + 50 * OUTPUT, held: 0 }, 1, 1])
+  })
+
+  it('that gives no result under a signal that its end aborts ends with that error too', async () => {
+    const { bursar, standing } = engine()
+    const source = { [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve(undefined as never) }) }
+    const stream = await bursar.stream({ userId: 'u', model: 'large', inputTokens: 100, maxOutputTokens: 50 }, () => source)
+    await expect(drain(stream)).rejects.toThrow('{ done, value }')
+    expect(await standing()).toEqual({ spent: 100 * INPUT + 50 * OUTPUT, held: 0 })
+  })
+
+  it('that never says that it has stopped does not keep its reader for ever', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    try {
+      const { ask, standing } = engine()
+      const tap = new Tap<Piece>().give({ text: 'a' }, { text: 'b' })
+      tap.onReturn = () => new Promise(() => {})
+      const iterator = meter(await ask(), tap)[Symbol.asyncIterator]()
+      await iterator.next()
+      const left = iterator.return?.()
+      await vi.advanceTimersByTimeAsync(250)
+      expect(await left).toEqual({ done: true, value: undefined })
+      expect([await standing(), vi.getTimerCount()]).toEqual([{ spent: 100 * INPUT + OUTPUT, held: 0 }, 0])
+    } finally {
+      vi.useRealTimers()
+    }
   })
 })
 
@@ -280,8 +399,8 @@ describe('the tokens of a stream', () => {
 
 describe('a settle that takes its time', () => {
   it.each<[string, (tap: Tap<Piece>, iterator: AsyncIterator<Piece>, controller: AbortController) => Promise<unknown> | undefined]>([
-    ['the end', (tap, iterator) => tap.end() && iterator.next()],
-    ['an error', (tap, iterator) => tap.fail(new Error('reset')) && iterator.next()],
+    ['the end', (tap, iterator) => tap.give({}).end() && iterator.next().then(() => iterator.next())],
+    ['an error', (tap, iterator) => tap.give({}).fail(new Error('reset')) && iterator.next().then(() => iterator.next())],
     ['a break', (_tap, iterator) => iterator.return?.()],
     ['a throw', (_tap, iterator) => iterator.throw?.(new Error('reader'))],
     ['an abort', (_tap, iterator, controller) => {

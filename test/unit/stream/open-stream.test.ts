@@ -7,6 +7,10 @@ const request = { userId: 'u', model: 'large', inputTokens: 100, maxOutputTokens
 const read = (piece: Piece): Piece => piece
 const SMALL = 0.1
 
+async function* failing(): AsyncGenerator<Piece> {
+  yield await Promise.reject(new Error('503'))
+}
+
 describe('bursar.stream', () => {
   it('gives the stream of the model that was decided, and settles what it used', async () => {
     const { bursar, standing } = engine()
@@ -35,9 +39,61 @@ describe('bursar.stream', () => {
     expect(await standing()).toEqual({ spent: 100 * INPUT + 50 * OUTPUT, held: 0 })
   })
 
+  it('charges its estimate where nobody knows one of the pieces, unless the last word comes', async () => {
+    const { bursar, standing } = engine()
+    const last = { object: 'chat.completion.chunk', model: 'large', choices: [], usage: { prompt_tokens: 10, completion_tokens: 1, total_tokens: 11 } }
+    await drain(await bursar.stream(request, () => new Tap<unknown>().give('abc', { delta: 'def' }).end()))
+    expect(await standing()).toEqual({ spent: 100 * INPUT + 50 * OUTPUT, held: 0 })
+    await drain(await bursar.stream(request, () => new Tap<unknown>().give({ delta: 'def' }, last).end()))
+    expect(await standing()).toEqual({ spent: 110 * INPUT + 51 * OUTPUT, held: 0 })
+  })
+
+  it('knows pieces that carry no text', async () => {
+    const { bursar, standing } = engine()
+    const pieces = [{ type: 'ping' }, { type: 'keepalive' }, { type: 'content_block_stop', index: 0 }, { type: 'response.output_item.added' }, { choices: [{ index: 0, delta: { role: 'assistant' } }] }, { type: 'error', error: {} }]
+    await drain(await bursar.stream(request, () => new Tap<unknown>().give('abc', ...pieces).end()))
+    expect(await standing()).toEqual({ spent: 100 * INPUT + 3 * OUTPUT, held: 0 })
+  })
+
+  it('takes what was read for the dearest of the kinds that the request declares', async () => {
+    const models = { large: { input: 10, cacheWrite: 12, inputAudio: 30, inputImage: 11, output: 40, maxOutputTokens: 1_000 } }
+    const { bursar, standing } = engine({ prices: { models } })
+    const open = (tokenKinds?: readonly ('audio' | 'image' | 'cache-write-1h' | 'reasoning')[]) => bursar.stream({ ...request, ...(tokenKinds && { tokenKinds }) }, () => new Tap<unknown>().give('abc').end())
+    await drain(await open(['image', 'audio', 'cache-write-1h', 'reasoning']))
+    expect((await standing()).spent).toBe(100 * 3 * INPUT + 3 * OUTPUT)
+    await drain(await open(['cache-write-1h', 'image']))
+    expect((await standing()).spent).toBe(100 * 3 * INPUT + 100 * 1.2 * INPUT + 6 * OUTPUT)
+    await drain(await open())
+    expect((await standing()).spent).toBe(100 * 3 * INPUT + 100 * 1.2 * INPUT + 100 * INPUT + 9 * OUTPUT)
+  })
+
+  it('counts what it sees by the configured tokenizer', async () => {
+    const { bursar, standing } = engine({ tokenizer: (text: string) => text.split(' ').length } as never)
+    await drain(await bursar.stream(request, () => new Tap<unknown>().give('two words', 'one').end()))
+    expect(await standing()).toEqual({ spent: 100 * INPUT + 3 * OUTPUT, held: 0 })
+  })
+
+  it('serves any number of streams under one signal', async () => {
+    const { bursar, standing } = engine()
+    const warned = vi.fn()
+    process.on('warning', warned)
+    const controller = new AbortController()
+    const added = vi.spyOn(controller.signal, 'addEventListener')
+    const streams = []
+    for (let opened = 0; opened < 20; opened += 1) streams.push(await bursar.stream(request, () => new Tap<unknown>().give('a'), { signal: controller.signal }))
+    await streams[0]?.cancel()
+    const asked = streams.slice(1).map((stream) => drain(stream).catch((error: Error) => error.message))
+    controller.abort(new Error('gone'))
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(['gone']))
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('warning', warned)
+    expect([added.mock.calls.length, warned.mock.calls]).toEqual([1, []])
+    expect((await standing()).held).toBe(0)
+  })
+
   it('sends nothing where the budget refuses, or the key was used', async () => {
     const { bursar, standing } = engine({ tiers: { free: { daily: '0.01' } } })
-    const call = vi.fn(() => new Tap<Piece>().end())
+    const call = vi.fn(() => new Tap<unknown>().give('').end())
     await expect(bursar.stream({ ...request, inputTokens: 5_000 }, call)).rejects.toMatchObject({ code: 'BUDGET_EXCEEDED' })
     expect(call).not.toHaveBeenCalled()
     await drain(await bursar.stream({ ...request, idempotencyKey: 'k' }, call))
@@ -46,7 +102,7 @@ describe('bursar.stream', () => {
     expect(await standing()).toEqual({ spent: 100 * INPUT, held: 0 })
   })
 
-  it.each([[{ timeoutMs: -1 }], [{ timeoutMs: 2 ** 31 }], [{ signals: 1 }]])('refuses the options %j before it asks', async (options) => {
+  it.each([[{ timeoutMs: -1 }], [{ timeoutMs: 2 ** 31 }], [{ signals: 1 }], [{ read: 'usage' }], [{ read: null }]])('refuses the options %j before it asks', async (options) => {
     const { bursar, standing } = engine()
     const call = vi.fn(() => new Tap<Piece>())
     await expect(bursar.stream(request, call, options as never)).rejects.toMatchObject({ code: expect.stringContaining('INVALID') as string })
@@ -59,6 +115,17 @@ describe('bursar.stream', () => {
     await expect(bursar.stream(request, call)).rejects.toThrow('401')
     expect(await standing()).toEqual({ spent: 0, held: 0 })
     expect((await entries()).map(({ kind }) => kind)).toEqual(['released'])
+  })
+
+  it.each<[string, () => AsyncIterable<Piece> | Promise<AsyncIterable<Piece>>, number]>([
+    ['a generator', failing, 0],
+    ['a generator behind a promise', async () => failing(), 0],
+    ['an iterable that is given at once', () => new Tap<Piece>().fail(new Error('503')), 0],
+    ['the answer of a client', async () => new Tap<Piece>().fail(new Error('503')), 100 * INPUT],
+  ])('charges nothing for a call that is made when it is read, and fails before its first piece: %s', async (_what, call, spent) => {
+    const { bursar, standing } = engine()
+    await expect(drain(await bursar.stream(request, call, { read }))).rejects.toThrow('503')
+    expect(await standing()).toEqual({ spent, held: 0 })
   })
 
   it('settles what was metered where the call fails after it', async () => {
@@ -197,6 +264,28 @@ describe('several attempts at one request', () => {
     for await (const _piece of stream) break
     expect(await standing()).toEqual({ spent: 40 * INPUT + (100 * INPUT + 3 * OUTPUT) * SMALL, held: 0 })
     expect((await entries())[0]?.details?.estimated).toBe(true)
+  })
+
+  it('share one stream, to the microcent: another provider after some text of the first', async () => {
+    const { bursar, standing, entries } = engine()
+    const chunk = (content: string): object => ({ id: 'c1', object: 'chat.completion.chunk', model: 'gpt-4o', choices: [{ index: 0, delta: { content }, finish_reason: null }] })
+    const pieces = [chunk('abc'), chunk('de'), { type: 'message_start', message: { id: 'm1', model: 'claude-test', usage: { input_tokens: 70, cache_read_input_tokens: 10, output_tokens: 1 } } }, { type: 'message_delta', delta: { stop_reason: 'end_turn' }, usage: { output_tokens: 6 } }, { type: 'message_stop' }]
+    await drain(await bursar.stream({ ...request, model: 'gpt-4o' }, () => new Tap<unknown>().give(...pieces).end()))
+    expect(await standing()).toEqual({ spent: 100 * INPUT + 5 * OUTPUT + 70 * INPUT + 10 * INPUT * 0.1 + 6 * OUTPUT, held: 0 })
+    expect((await entries())[0]?.tokens).toBe(191)
+  })
+
+  it('share one stream, to the microcent: what the first has read from a cache is priced so', async () => {
+    const { bursar, standing } = engine()
+    const pieces: Piece[] = [{ model: 'large', usage: { inputTokens: 60, cachedInputTokens: 20, outputTokens: 4 }, isFinal: true }, { model: 'small', usage: { inputTokens: 70, outputTokens: 5 }, isFinal: true }]
+    await drain(await bursar.stream(request, () => new Tap<Piece>().give(...pieces).end(), { read }))
+    expect(await standing()).toEqual({ spent: 40 * INPUT + 20 * INPUT * 0.1 + 4 * OUTPUT + (70 * INPUT + 5 * OUTPUT) * SMALL, held: 0 })
+  })
+
+  it('under two names of one model are one answer', async () => {
+    const { bursar, standing } = engine()
+    await drain(await bursar.stream(request, () => new Tap<Piece>().give({ model: 'our-large', text: 'abc' }, { model: 'large', text: 'de' }).end(), { read }))
+    expect(await standing()).toEqual({ spent: 100 * INPUT + 5 * OUTPUT, held: 0 })
   })
 
   it('share one hold in guard, where a usage is that of the model that answered', async () => {

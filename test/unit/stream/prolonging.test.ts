@@ -118,6 +118,34 @@ describe('the hold of a stream', () => {
     expect(await setting.standing()).toEqual({ spent: 100 * INPUT + OUTPUT, held: 0 })
   })
 
+  it('lasts as long as its reader waits, however long the provider says nothing', async () => {
+    const setting = engine()
+    const expired = heard(setting.bursar, 'hold-expired')
+    const tap = new Tap<Piece>()
+    const iterator = meter(await setting.ask(), tap)[Symbol.asyncIterator]()
+    const asked = iterator.next()
+    await pass(setting, 5 * TTL_MS)
+    expect([await isOpen(setting), expired]).toEqual([true, []])
+    tap.give({ text: 'a' })
+    await asked
+    await pass(setting, 2 * TTL_MS)
+    expect(await isOpen(setting)).toBe(false)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  it('lasts as long as the call is waited for, and not when that is over', async () => {
+    const setting = engine()
+    const controller = new AbortController()
+    const opening = setting.bursar.stream({ userId: 'u', model: 'large', inputTokens: 100, maxOutputTokens: 50 }, () => new Promise<Tap<Piece>>(() => {}), { signal: controller.signal })
+    await pass(setting, 5 * TTL_MS)
+    expect(await isOpen(setting)).toBe(true)
+    controller.abort(new Error('gone'))
+    await expect(opening).rejects.toThrow('gone')
+    await pass(setting, 2 * TTL_MS)
+    expect(await isOpen(setting)).toBe(false)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
   it('is not extended for a call that failed', async () => {
     const setting = engine()
     await expect(setting.bursar.stream({ userId: 'u', model: 'large', inputTokens: 100 }, () => Promise.reject(new Error('401')))).rejects.toThrow('401')

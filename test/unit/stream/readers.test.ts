@@ -20,9 +20,9 @@ describe('openaiReader', () => {
     const pieces = [chunk({ role: 'assistant', content: '', refusal: null }), chunk({ content: 'Hé' }), chunk({}, {}, 'stop'), { ...chunk({}), choices: [], usage }]
     expect(pieces.map(reader)).toEqual([
       { model: 'gpt-4o-2024-08-06', text: '' },
-      { model: 'gpt-4o-2024-08-06', text: 'Hé' },
-      { model: 'gpt-4o-2024-08-06', text: '' },
-      { model: 'gpt-4o-2024-08-06', text: '', usage: read, isFinal: true },
+      { id: 'c', model: 'gpt-4o-2024-08-06', text: 'Hé' },
+      { id: 'c', model: 'gpt-4o-2024-08-06', text: '' },
+      { id: 'c', model: 'gpt-4o-2024-08-06', text: '', usage: read, isFinal: true },
     ])
   })
 
@@ -32,7 +32,7 @@ describe('openaiReader', () => {
     ['reasoning by another name', { reasoning: 'Let me' }, 'Let me'],
     ['the calls of tools', { tool_calls: [{ index: 0, id: 't', type: 'function', function: { name: 'find', arguments: '{"q":' } }, { index: 1, custom: { input: 'x' } }] }, 'find{"q":x'],
     ['a call of a function', { function_call: { arguments: '1}' } }, '1}'],
-    ['what is spoken', { audio: { id: 'a', data: 'AAAA', transcript: 'Hello' } }, 'Hello'],
+    ['what is spoken', { audio: { id: 'a', data: 'AAAA', transcript: 'Hello' } }, 'HelloAAAA'],
     ['parts', { content: [{ type: 'text', text: 'Hi' }] }, '[{"type":"text","text":"Hi"}]'],
   ])('counts %s as text', (_what, delta, text) => {
     expect(openaiReader()(chunk(delta))?.text).toBe(text)
@@ -48,6 +48,14 @@ describe('openaiReader', () => {
     const pieces = [chunk({ content: 'a' }, { usage }), chunk({ content: 'b' }, { usage }, 'stop'), chunk({}, { usage })]
     expect(pieces.map((piece) => reader(piece)?.isFinal)).toEqual([false, true, true])
     expect(openaiReader()(chunk({}, { usage: null }))).toEqual({ model: 'gpt-4o-2024-08-06', text: '' })
+  })
+
+  it('names answers by their ids once these recur, and takes no finish of one for that of the next', () => {
+    const reader = openaiReader()
+    const pieces = [chunk({}, { id: 'a' }), chunk({}, { id: 'a', usage }, 'stop'), chunk({}, { id: 'b', usage }), chunk({}, { id: 'b', usage }, 'stop')]
+    expect(pieces.map((piece) => [reader(piece)].map((reading) => [reading?.id, reading?.isFinal])[0])).toEqual([[undefined, undefined], ['a', true], ['b', false], ['b', true]])
+    const single = openaiReader()
+    expect(['a', 'b', 'c'].map((id) => single(chunk({}, { id }))?.id)).toEqual([undefined, undefined, undefined])
   })
 
   it('reads the cost that a provider reports', () => {
@@ -67,7 +75,7 @@ describe('openaiReader', () => {
       { type: 'response.completed', response: finished, sequence_number: 6 },
     ] satisfies ResponseEvent[]
     const reader = openaiReader()
-    expect(events.map(reader)).toEqual([{ model: 'gpt-4o' }, { text: 'Hé' }, { text: 'Why' }, { text: '{"q":' }, {}, {}, { model: 'gpt-4o', usage: read, isFinal: true }])
+    expect(events.map(reader)).toEqual([{ id: 'r', model: 'gpt-4o' }, { text: 'Hé' }, { text: 'Why' }, { text: '{"q":' }, { text: 'AAAA' }, {}, { id: 'r', model: 'gpt-4o', usage: read, isFinal: true }])
     for (const type of ['response.incomplete', 'response.failed']) expect(openaiReader()({ type, response: finished })?.isFinal).toBe(true)
     expect(openaiReader()({ type: 'response.in_progress', response: finished })?.isFinal).toBe(false)
   })
@@ -102,7 +110,7 @@ describe('anthropicReader', () => {
       { type: 'message_stop' },
     ] satisfies MessageEvent[]
     expect(readAll(...events)).toEqual([
-      { model: 'claude-test', usage: { ...wholeInput, outputTokens: 1 }, isFinal: false },
+      { model: 'claude-test', id: 'm', usage: { ...wholeInput, outputTokens: 1 }, isFinal: false },
       { text: '' }, { text: 'Let me' }, { text: '' }, { text: 'Hé' }, { text: '' }, { text: 'find' }, { text: '{"q":' },
       { usage: { ...wholeInput, outputTokens: 15 }, isFinal: true },
       { usage: { ...wholeInput, outputTokens: 15 }, isFinal: true },
@@ -119,6 +127,15 @@ describe('anthropicReader', () => {
   it('has no last word before the model has stopped', () => {
     expect(readAll(start(started), delta({ output_tokens: 7 }, null), { type: 'ping' }).map((reading) => reading?.isFinal)).toEqual([false, false, undefined])
     expect(readAll(start(started), delta({ output_tokens: 7 }, null), { type: 'message_stop' })[2]?.isFinal).toBe(true)
+  })
+
+  it('counts reasoning that is not shown as text', () => {
+    expect(anthropicReader()({ type: 'content_block_start', index: 0, content_block: { type: 'redacted_thinking', data: 'AAAA' } })).toEqual({ text: 'AAAA' })
+  })
+
+  it('takes nothing of one message for the next', () => {
+    const second = { type: 'message_start', message: { id: 'n', usage: { input_tokens: 5, output_tokens: 1 } } }
+    expect(readAll(start(started), delta({ output_tokens: 15 }), second, { type: 'message_stop' }).slice(2)).toEqual([{ id: 'n', usage: { inputTokens: 5, outputTokens: 1 }, isFinal: false }, {}])
   })
 
   it('takes the first tokens of the start for no total', () => {
