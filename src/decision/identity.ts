@@ -36,20 +36,21 @@ export function parseIdentity<Tier extends string, Group extends string>(identit
   return withPlainMetadata(parseStrictly(identitySchema, identity, 'identity') as Identity<Tier, Group>)
 }
 
-/** The identities in force, one for each flow of awaits. */
-export class Identities<Tier extends string = string, Group extends string = string> {
-  #flows: Flows<Identity<Tier, Group>> | undefined
+/** The identities of all engines in a flow of awaits. One storage for all: in Node each of them makes every promise dearer. */
+let flows: Flows<ReadonlyMap<object, Identity>> | undefined
 
+/** The identities in force of one engine, one for each flow of awaits. */
+export class Identities<Tier extends string = string, Group extends string = string> {
   /** The identity of the running flow. */
   get current(): Identity<Tier, Group> | undefined {
-    return this.#flows?.getStore()
+    return flows?.getStore()?.get(this) as Identity<Tier, Group> | undefined
   }
 
   /** Runs the function, and whatever it awaits, under an identity. Throws `InvalidRequestError` for what is none. */
   run<Result>(identity: Identity<Tier, Group>, fn: () => Result): Result {
     const checked = parseIdentity<Tier, Group>(identity)
-    this.#flows ??= newFlows()
-    return this.#flows.run(checked, fn)
+    flows ??= newFlows()
+    return flows.run(new Map(flows.getStore()).set(this, checked as Identity), fn)
   }
 
   /**
@@ -58,7 +59,7 @@ export class Identities<Tier extends string = string, Group extends string = str
    */
   complete<Request extends { readonly userId?: string | undefined }>(request: Request): Request {
     if (typeof request !== 'object' || request === null) return request
-    if (request.userId !== undefined) return this.#flows === undefined ? request : this.#completeOwn(request as NamingRequest) as unknown as Request
+    if (request.userId !== undefined) return flows === undefined ? request : this.#completeOwn(request as NamingRequest) as unknown as Request
     const { current } = this
     if (current === undefined) throw new InvalidRequestError('userId: is missing. Give it, or make the call inside runAs(identity, …) of the same Bursar.')
     const given = request as Record<string, unknown>

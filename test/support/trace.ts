@@ -13,6 +13,9 @@ import type { StoreFactory } from './property.js'
 import { witness, type Witnessed } from './witness.js'
 import { MODELS, TEAMS, TENANTS, TIERS, usd, USERS, worlds, ZONES, type World } from './world.js'
 
+/** What the running command says of how its cost was found, which the engine passes no further. One for all traces: each costs every promise something. */
+const foundByCommand = new AsyncLocalStorage<Found>()
+
 interface Who {
   readonly userId: string
   readonly tenant?: string
@@ -146,8 +149,6 @@ export class Stage {
   readonly alertIds: string[] = []
   #storeTime = 0
   readonly #watched: Store
-  /** What the running command says of how its cost was found, which the engine passes no further. */
-  readonly #found = new AsyncLocalStorage<Found>()
   /** What a restart told of that the engine, which did not ask for it, has yet to hear. */
   #untold: readonly Effect[] = []
   readonly #keyed: Single[] = []
@@ -215,7 +216,7 @@ export class Stage {
         if (decision === undefined) return { reply: 'none' }
         const estimate = Math.round(decision.estimatedCost * 1e8)
         const cost = usd(Math.max(0, estimate + command.by))
-        return { reply: await this.#found.run(command.found ?? {}, () => decision.settle({ cost, ...(command.tokens !== undefined && { tokens: command.tokens }) })) }
+        return { reply: await foundByCommand.run(command.found ?? {}, () => decision.settle({ cost, ...(command.tokens !== undefined && { tokens: command.tokens }) })) }
       }
       case 'release':
         return { reply: await this.#decision(command.which)?.release() }
@@ -226,7 +227,7 @@ export class Stage {
         return { reply: await (command.operation === 'release' ? bursar.release('nobody') : bursar.extend('nobody')) }
       case 'record': {
         const { who: spender, team: ofTeam, microcents: cost, tokens: used, key: idempotencyKey } = command
-        const { exact, replayed } = await this.#found.run(command.found ?? {}, () =>
+        const { exact, replayed } = await foundByCommand.run(command.found ?? {}, () =>
           bursar.tracker.addCost({ ...spender, cost: usd(cost), tokens: used, ...(ofTeam !== undefined && { scopes: { team: ofTeam } }), ...(idempotencyKey !== undefined && { idempotencyKey }) }),
         )
         return { reply: { exact, replayed } }
@@ -279,8 +280,8 @@ export class Stage {
 
   #toldOfCosts(store: Store): Pick<Store, 'settle' | 'record'> {
     return {
-      settle: (request) => store.settle({ ...request, ...this.#found.getStore() }),
-      record: (request) => store.record({ ...request, details: this.#found.getStore()?.details ?? request.details }),
+      settle: (request) => store.settle({ ...request, ...foundByCommand.getStore() }),
+      record: (request) => store.record({ ...request, details: foundByCommand.getStore()?.details ?? request.details }),
     }
   }
 
