@@ -3,6 +3,7 @@
 
 import type { Bursar } from '../bursar.js'
 import { assertMayCall, type AllowedDecision, type CheckRequest, type Decision, type Denial, type Identity } from '../decision/index.js'
+import type { EnforcementContext, ScopeId } from '../enforcement/index.js'
 import { InvalidConfigError } from '../errors/index.js'
 import { assertKnownFields } from '../tracker/index.js'
 import { identityReader, type IdentityOf } from './identity-of.js'
@@ -56,6 +57,18 @@ export function passesUnchecked(method: string | undefined): boolean {
   return method === 'OPTIONS'
 }
 
+/** Not the user's own. */
+const SOMEBODY_ELSES: ScopeId = Object.freeze({ kind: 'another user', id: '' })
+
+function isSameUser(a: EnforcementContext, b: EnforcementContext): boolean {
+  return a.userId === b.userId && a.tenant === b.tenant
+}
+
+/** True for a denial that names a user who is not this one. */
+function isOthers({ scope }: Denial, { userId, tenant }: EnforcementContext): boolean {
+  return scope?.kind === 'user' && (scope.id !== userId || scope.tenant !== tenant)
+}
+
 /** What all HTTP integrations do. */
 export class HttpBudget<Call, Tier extends string, Group extends string> {
   readonly #bursar: Bursar<Tier, Group>
@@ -87,7 +100,11 @@ export class HttpBudget<Call, Tier extends string, Group extends string> {
   /** The answer to an error of a handler, where it is a refusal or has one in it: by the windows that refused, or those of the request. */
   answerToError(error: unknown, admitted: AllowedDecision): ProblemAnswer | undefined {
     const denial = denialOf(error)
-    return denial && this.answerTo(denial, refusalOf(error) ?? admitted)
+    if (denial === undefined) return undefined
+    const refused = refusalOf(error)
+    if (refused === undefined ? !isOthers(denial, admitted.context) : isSameUser(refused.context, admitted.context)) return this.answerTo(denial, refused ?? admitted)
+    // A call for somebody else was refused: that is all that this user hears.
+    return problemAnswer({ ...denial, scope: SOMEBODY_ELSES }, admitted, { ...this.#disclosure, sharedBudgets: false })
   }
 
   /** The answer to a refusal. */

@@ -3,7 +3,7 @@
 import type { AllowedDecision, Outcome } from '../decision/index.js'
 import { MissingCostError } from '../errors/index.js'
 import { formatUsd } from '../money/index.js'
-import { meterStream, type MeteredStream } from '../stream/index.js'
+import { meterStream, type MeteredStream, type MeterOptions } from '../stream/index.js'
 import type { SentCall } from './asked-call.js'
 
 /** The stream of an SDK: pieces that can be stopped. */
@@ -11,11 +11,8 @@ export interface SdkStream extends AsyncIterable<unknown> {
   readonly controller: AbortController
 }
 
-/** What the request says of its tokens: for a stream that ends before its provider does. */
-export interface Bounds {
-  readonly inputTokens: number
-  readonly maxOutputTokens: number | undefined
-}
+/** What the request says of its tokens, and what they cost: for a stream that ends before its provider does, or has more than one answer. */
+export type Bounds = Omit<MeterOptions<unknown>, 'read' | 'holdTtlMs' | 'signal' | 'leave'>
 
 type StreamClass = new (iterator: () => AsyncIterator<unknown>, controller: AbortController, client: object) => SdkStream
 

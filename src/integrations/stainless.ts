@@ -5,13 +5,13 @@
 import type { Bursar } from '../bursar.js'
 import { assertMayCall } from '../decision/index.js'
 import { InvalidConfigError, InvalidRequestError } from '../errors/index.js'
-import type { Price } from '../pricing/index.js'
+import type { Price, TokenKind } from '../pricing/index.js'
 import { assertKnownFields } from '../tracker/index.js'
 import { checkOf, type CallSettings, type RequestReader } from './asked-call.js'
 import { snapshotOf, type Body } from './body-text.js'
 import { Conversations } from './conversations.js'
 import { identityReader, type IdentityOf } from './identity-of.js'
-import { MeteredCall } from './metered-call.js'
+import { MeteredCall, type Bounds } from './metered-call.js'
 import { heardResponse, type Reader } from './raw-response.js'
 
 /** What every client of the generator has, as far as it matters here. */
@@ -96,6 +96,7 @@ interface Prepared {
 }
 
 const OPTIONS: readonly string[] = ['provider', 'inputTokens', 'maxOutputTokens', 'unmetered']
+const INPUT_KINDS: readonly TokenKind[] = ['cache-write', 'cache-write-1h', 'audio', 'image', 'video']
 const FREE_METHODS: readonly string[] = ['get', 'head', 'delete']
 const wrapped = new WeakSet<object>()
 /** Clients of one engine go on with each other's conversations. */
@@ -140,7 +141,15 @@ export function underBudget<Client extends StainlessClient, Tier extends string,
     const check = checkOf<Tier, Group>(asked, body, settings, identified, price)
     const decision = assertMayCall(await bursar.check(check, signal == null ? {} : { signal }))
     const sent = asked.on(decision.model)
-    return { options: { ...given, body: sent.body }, call: new MeteredCall(decision, sent, { inputTokens: check.inputTokens, maxOutputTokens: check.maxOutputTokens }) }
+    const bounds: Bounds = {
+      inputTokens: check.inputTokens,
+      maxOutputTokens: check.maxOutputTokens,
+      // What may be anything was held at the dearest, and is charged so where the provider does not say it.
+      tokenKinds: check.tokenKinds ?? INPUT_KINDS,
+      countTokens: (text) => bursar.tokensOf(text, decision.model),
+      priceOf: (model = decision.model, provider = settings.provider) => (model === undefined ? undefined : bursar.prices?.find({ model, provider, tenant, at: bursar.tracker.clock() })),
+    }
+    return { options: { ...given, body: sent.body }, call: new MeteredCall(decision, sent, bounds) }
   }
 
   /** The same; that its caller has aborted is left to the SDK to say. */
@@ -189,6 +198,8 @@ export function underBudget<Client extends StainlessClient, Tier extends string,
   /** What the application gets of a client: all of it, but for what opens connections that nobody counts. */
   function shown(core: Core): Core {
     const client = sdk.past.length === 0 || options.unmetered === 'allow' ? core : new Proxy(core, { get: memberOf })
+    // Whoever goes through a client (to log it, to copy it) does not ask for them.
+    for (const name of sdk.past) if (Object.hasOwn(core, name)) Object.defineProperty(core, name, { enumerable: false })
     wrapped.add(core).add(client)
     return client
   }

@@ -53,19 +53,22 @@ export class UsedSoFar {
       estimated ||= earlier.estimated
       if (isNothing(earlier.usage)) isKnown = false
       else if (isSame(answer, this.#answer, decision.model, this.#known)) usage = this.#sum(earlier.usage, usage)
-      else this.#meter(decision, { model: answer.model ?? decision.model, provider: answer.provider, usage: earlier.usage })
+      else isKnown = this.#meter(decision, { model: answer.model ?? decision.model, provider: answer.provider, usage: earlier.usage }) && isKnown
     }
     const answered = { ...(model !== undefined && { model }), ...(provider !== undefined && { provider }) }
     return { usage: isKnown ? usage : NOTHING_KNOWN, ...answered, ...(estimated && { estimated }) }
   }
 
-  #meter(decision: AllowedDecision, { model, provider, usage }: Used): void {
+  /** False where it has more than plain tokens, and nobody knows what that costs. */
+  #meter(decision: AllowedDecision, { model, provider, usage }: Used): boolean {
     const { inputTokens = 0, outputTokens = 0, ...more } = usage
     const details = { ...(model !== undefined && { model }), ...(provider !== undefined && { provider }) }
     // What is counted apart has prices of its own, which a meter of tokens does not know.
-    const cost = Object.keys(more).length === 0 ? undefined : this.#costOf({ model, provider, usage })
+    const isPlain = Object.values(more).every((count) => count === 0)
+    const cost = isPlain ? undefined : this.#costOf({ model, provider, usage })
     decision.addUsage(inputTokens, 'input', cost === undefined ? details : { ...details, cost: formatUsd(cost) })
     decision.addUsage(outputTokens, 'output', cost === undefined ? details : { ...details, cost: 0 })
+    return isPlain || cost !== undefined
   }
 
   /** Both of one model. A cost that only one of them names is the whole one's only together with what the other one costs. */

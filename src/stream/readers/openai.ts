@@ -30,8 +30,10 @@ export function openaiReader(): StreamReader {
     if (!isFields(piece)) return undefined
     if (isResponseEvent(piece)) return readEvent(piece)
     if (!isChatChunk(piece)) return undefined
-    const named = readId(piece['id'])
     const choices = (piece['choices'] as unknown[]).filter(isFields)
+    // A usage alone is that of the answer before it, whatever id a server gives it.
+    const isUsageAlone = choices.length === 0 && isFields(piece['usage'])
+    const named = isUsageAlone && piece['id'] !== lastId ? {} : readId(piece['id'])
     hasFinished ||= choices.some(({ finish_reason: reason }) => typeof reason === 'string')
     return { ...named, ...readAnswer(piece, hasFinished || choices.length === 0), text: choices.map(textOf).join('') }
   }

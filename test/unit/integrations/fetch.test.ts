@@ -143,6 +143,20 @@ describe('a refusal', () => {
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([429, '1'])
   })
 
+  it('of a call for somebody else tells nothing of that user', async () => {
+    const bursar = engine()
+    for (const wrap of [(error: unknown) => error, (error: unknown) => new Error('moderation failed', { cause: error })]) {
+      const handler = budgeted(bursar, { identity, sharedBudgets: true }, async () => {
+        await bursar.guard({ userId: 'moderator', estimatedCost: 5 }, async () => ({ result: 1, cost: 0 })).catch((error: unknown) => Promise.reject(wrap(error) as Error))
+        return new Response('fine')
+      })
+      const answer = await handler(get())
+      const text = await answer.text()
+      expect([answer.status, text.includes('moderator'), 'limit' in (JSON.parse(text) as object)]).toEqual([402, false, false])
+      expect(answer.headers.get('ratelimit')).toContain('r=100000000')
+    }
+  })
+
   it('of a call that the AI SDK has tried again is one, too', async () => {
     const denial = { error: 'budget_exceeded', code: 'budget', status: 402, message: 'no more', decisionId: 'd', retryAfterMs: null } as const
     const errors = [new Error('overloaded'), new BudgetExceededError(denial)]

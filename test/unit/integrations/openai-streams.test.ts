@@ -134,6 +134,25 @@ describe('a stream of chat completions', () => {
     expect(settled).toMatchObject({ microcents: settled?.estimatedMicrocents, details: { estimated: true } })
   })
 
+  it('adds up two answers of one model under two of its names', async () => {
+    const { client, bursar } = budgeted({ prices: { models: { 'gpt-4o': { input: 2.5, output: 10 } }, aliases: { 'gpt-4o-2024-08-06': 'gpt-4o' } } })
+    const answer = (id: string, model: string) => [
+      { id, model, object: 'chat.completion.chunk', choices: [{ index: 0, delta: { content: 'Hi' }, finish_reason: null }] },
+      { id, model, object: 'chat.completion.chunk', choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] },
+      { id, model, object: 'chat.completion.chunk', choices: [], usage: { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 } },
+    ]
+    provider.reply(events([...answer('a', 'gpt-4o'), ...answer('b', 'gpt-4o-2024-08-06')]))
+    await allOf(await client.chat.completions.create(streamed))
+    expect((await charges(bursar)).map(({ microcents }) => microcents)).toEqual([2 * (10 * 250 + 5 * 1_000)])
+  })
+
+  it('takes a usage alone for that of the answer before it, whatever id it has', async () => {
+    const { client, bursar } = budgeted()
+    provider.reply(events(chunks.map((chunk) => ((chunk as { choices: unknown[] }).choices.length === 0 ? { ...chunk, id: 'another' } : chunk))))
+    await allOf(await client.chat.completions.create(streamed))
+    expect((await charges(bursar)).map(({ microcents }) => microcents)).toEqual([CHUNKS_COST])
+  })
+
   it('gives its hold back when it does not begin', async () => {
     const { client, bursar } = budgeted()
     provider.reply(json({ error: { message: 'no' } }, 400))

@@ -101,3 +101,10 @@ describe('a client under a budget that gives no keys out', () => {
     expect(provider.received.map(({ path, headers }) => [path, headers.authorization])).toEqual([['/v2/models', 'Bearer other']])
   })
 })
+
+it('lets whoever goes through a client do so', async () => {
+  const client = withBudget(new OpenAI({ baseURL: provider.url, apiKey: 'any' }), engine().bursar, { userId: 'ada' })
+  expect(Object.keys({ ...client })).not.toContain('apiKey')
+  expect(() => Object.entries(client)).not.toThrow()
+  expect(() => Object.assign({}, client)).not.toThrow()
+})
