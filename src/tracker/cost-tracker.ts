@@ -5,10 +5,10 @@ import { audit, endingsOf, type AuditOptions, type AuditReport } from '../audit/
 import { assertId, canonicalPeriod, overrideKey, periodsOf, toUserRef, type Override, type Spender, type UserArgument, type UserRef, type WindowLimits } from '../budget/index.js'
 import { hits, type EnforcementContext } from '../enforcement/index.js'
 import type { EventHub, TrackerEvents } from '../events/index.js'
-import { InvalidRequestError, isBursarError, UnknownTierError } from '../errors/index.js'
+import { InvalidRequestError, UnknownTierError } from '../errors/index.js'
 import { toCsv, toJson, writeFile, type LedgerEntry } from '../ledger/index.js'
 import { parseCount, parseUsd, toUsd, UNITS, type Amounts, type Usd } from '../money/index.js'
-import { failureError, isPromise, type Failure, type MaybePromise, type Reading, type Recorded, type Registry } from '../store/index.js'
+import { failureError, type Failure, type MaybePromise, type Recorded, type Registry } from '../store/index.js'
 import type { Clock } from '../time/index.js'
 import type { Account } from './accounts.js'
 import { restartWindows, userBilling, writeBilling, type BillingUpdate, type Instant, type UserBilling } from './billing.js'
@@ -64,7 +64,6 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     if (foundation === undefined) checkTrackerConfig(config)
     const judges = noJudges(config.alertThresholds)
     this.#foundation = foundation ?? layFoundation(config as BudgetsConfig, () => judges)
-    this.#followStore()
   }
 
   /** The events of windows, thresholds and tiers. A listener that throws or rejects changes nothing. */
@@ -304,23 +303,6 @@ export class CostTracker<Tier extends string = string, Group extends string = st
   async exportToSqlite(path: string): Promise<void> {
     const { exportToSqlite } = await import('../store/sqlite/index.js')
     await exportToSqlite(path, this.entries())
-  }
-
-  /** What is remembered of sessions ends with the data set, and they end by store time. */
-  #followStore(): void {
-    const { accounts, store, guard, hub, effects } = this.#foundation
-    const timeOf = ({ now, effects: brought }: Reading): number => {
-      effects.announce(brought)
-      return now
-    }
-    accounts.sessions.judgeBy(() => {
-      const reading = store.read([])
-      return isPromise(reading) ? reading.then(timeOf) : timeOf(reading)
-    })
-    if (guard === undefined) return
-    hub.on('store-error', ({ error }) => {
-      if (isBursarError(error) && error.code === 'STORE_RESET') accounts.sessions.forget()
-    })
   }
 
   #account(user: UserRef, tier: string | undefined, scopes?: Spender['scopes']): MaybePromise<Account> {

@@ -2,10 +2,10 @@
 
 import { BudgetPlan } from '../budget/index.js'
 import type { Logger } from '../enforcement/index.js'
-import { InvalidConfigError } from '../errors/index.js'
+import { InvalidConfigError, isBursarError } from '../errors/index.js'
 import { EventHub, type TrackerEvents } from '../events/index.js'
 import { OutageGuard, type SettleQueueConfig } from '../outage/index.js'
-import type { Store } from '../store/index.js'
+import { isPromise, type Reading, type Store } from '../store/index.js'
 import { memoryStore } from '../store/memory/index.js'
 import { parseDuration, systemClock, type Clock } from '../time/index.js'
 import { Accounts } from './accounts.js'
@@ -53,7 +53,7 @@ export function layFoundation(config: BudgetsConfig, judges: () => Judges, away:
   const effects = new EffectAnnouncer(hub, warn)
   const accountsOn = ({ directory, registry }: Store): Accounts => new Accounts(plan, directory, new Sessions(registry, clock), clock, judges)
   const accounts = accountsOn(given)
-  if (!given.shared) return { plan, store: given, guard: undefined, clock, accounts, hub, effects, warn }
+  if (!given.shared) return following({ plan, store: given, guard: undefined, clock, accounts, hub, effects, warn })
   // Only now, when nothing can fail any more: a configuration that cannot work must leave no file locked.
   const guard = new OutageGuard(given, {
     ...away,
@@ -64,7 +64,25 @@ export function layFoundation(config: BudgetsConfig, judges: () => Judges, away:
     onRecovered: (operation) => hub.emit('store-recovered', { operation }),
     onEffects: (brought) => effects.announce(brought),
   })
-  return { plan, store: guard, guard, clock, accounts: accountsOn(guard), hub, effects, warn }
+  return following({ plan, store: guard, guard, clock, accounts: accountsOn(guard), hub, effects, warn })
+}
+
+/** What is remembered of sessions ends with the data set, and they end by store time. */
+function following(foundation: Foundation): Foundation {
+  const { accounts, store, guard, hub, effects } = foundation
+  const timeOf = ({ now, effects: brought }: Reading): number => {
+    effects.announce(brought)
+    return now
+  }
+  accounts.sessions.judgeBy(() => {
+    const reading = store.read([])
+    return isPromise(reading) ? reading.then(timeOf) : timeOf(reading)
+  })
+  if (guard === undefined) return foundation
+  hub.on('store-error', ({ error }) => {
+    if (isBursarError(error) && error.code === 'STORE_RESET') accounts.sessions.forget()
+  })
+  return foundation
 }
 
 /** The judges of a tracker that stands alone: nothing is refused, thresholds are only announced. */
