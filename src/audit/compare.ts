@@ -4,11 +4,10 @@
 import { scopeKey } from '../budget/index.js'
 import type { ScopeId } from '../enforcement/index.js'
 import type { ChargedWindow, LedgerEntry } from '../ledger/index.js'
-import { amountIn, MAX_AMOUNT } from '../money/index.js'
+import { amountIn, ExactSum, MAX_AMOUNT } from '../money/index.js'
 import type { AuditSnapshot, CountedScope, CountedWindow, OpenHold } from '../store/index.js'
 import { bucketExpiresAt, bucketIndex, NEVER, rollingRule, type RollingRule } from '../time/index.js'
 import { amountCharged, isOfAudit, LIFETIME_COST, LIFETIME_ENTRIES, unitOf, type CountedUnit } from './audit-entry.js'
-import { ExactSum } from './exact-sum.js'
 
 /** A counter that is not what the ledger or the open holds say. */
 export interface Difference {

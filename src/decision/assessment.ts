@@ -7,7 +7,7 @@ import type { Placement } from '../outage/index.js'
 import type { PriceQuery } from '../pricing/index.js'
 import { READING_SIZE, type Admitted, type Freeing, type Refused } from '../store/index.js'
 import { NEVER } from '../time/index.js'
-import { largestFitting, windowViews, type JudgedScope, type JudgedWindow } from '../tracker/index.js'
+import { largestFitting, namedScopes, windowViews, type JudgedScope, type JudgedWindow } from '../tracker/index.js'
 import { DENIAL_STATUS, errorWord, offerFor, type Denial, type DenialCode, type Offers } from './denial.js'
 import type { Basis, EnforcedBy } from './decision.js'
 import { chargeFacts, type Question } from './question.js'
@@ -26,6 +26,7 @@ const NO_FREEING: ReadonlyMap<number, readonly Freeing[]> = new Map()
 export class Assessment implements Basis {
   readonly enforcedBy: EnforcedBy
   isSettled = false
+  action: 'ALLOW' | 'WARN' | 'DEGRADE' | undefined
   readonly #question: Question
   readonly #answer: Admitted | Refused
   /** The chosen rung; 0 when refused. */
@@ -46,6 +47,11 @@ export class Assessment implements Basis {
 
   get sessionId(): string | undefined {
     return this.#question.request.given.sessionId
+  }
+
+  /** The scope ids by kind that the request named. */
+  get scopes(): Readonly<Record<string, string>> | undefined {
+    return namedScopes(this.#question.request.given.scopes)
   }
 
   get requestedModel(): string | undefined {
@@ -97,7 +103,7 @@ export class Assessment implements Basis {
    * The action. INVARIANT (EXPLAINED): the policies on the decision's own context give it, raised to DEGRADE where the model is
    * not the one asked for. Thresholds alone are compared as integers; verdicts are collected only where a function must be asked.
    */
-  action(asksFunctions: boolean): EnforcementAction {
+  judge(asksFunctions: boolean): EnforcementAction {
     const { callbacks } = this.#question
     if (callbacks.verbose) this.verdicts()
     if (this.#answer.outcome === 'refused') return 'BLOCK'

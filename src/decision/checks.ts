@@ -170,7 +170,7 @@ export class Checks {
 
   #judge(assessment: Assessment, { dueAt, replay }: Admitted, asksFunctions: boolean, signal: AbortSignal | undefined): MaybePromise<Decision> {
     signal?.throwIfAborted()
-    const action = assessment.action(asksFunctions)
+    const action = assessment.judge(asksFunctions)
     const ended = replay === undefined || replay.state === 'open' ? undefined : replay.state
     if (action !== 'BLOCK') return this.#allowed(assessment, action, dueAt, ended, this.#holds)
     // What an open hold was admitted for stays admitted, whatever the policies have become: a denial could not be settled.
@@ -193,6 +193,7 @@ export class Checks {
   }
 
   #allowed(assessment: Assessment, action: 'ALLOW' | 'WARN' | 'DEGRADE', expiresAt: number, ended: AllowedDecision['ended'], endings: Endings): AllowedDecision {
+    assessment.action = action
     const decision = new AllowedDecision(assessment, action, assessment.rung, expiresAt, ended, endings)
     this.#announce(decision)
     return decision
@@ -202,7 +203,7 @@ export class Checks {
     if (this.#callbacks.verbose) assessment.verdicts()
     const code = known ?? assessment.code()
     const decision = new DeniedDecision(assessment, code, () => assessment.denial(code, this.#options.offers, storeWasReset))
-    this.#noteDenial(decision, assessment.sessionId)
+    this.#noteDenial(decision, assessment)
     this.#announce(decision)
     return decision
   }
@@ -220,9 +221,13 @@ export class Checks {
   }
 
   /** A denial is a line in the ledger, without money: a simulation could not reproduce the past otherwise. */
-  #noteDenial({ id, code, context, requestedModel, requested }: DeniedDecision, sessionId: string | undefined): void {
+  #noteDenial(decision: DeniedDecision, assessment: Assessment): void {
+    const { id, code, context, requestedModel, requested } = decision
     const { userId, tenant, userTier: tier, provider, metadata } = context
-    const entry = { id: newId(), kind: 'denied' as const, at: context.now.getTime(), decisionId: id, tenant, userId, tier, sessionId, provider, requestedModel, microcents: 0, tokens: 0, estimatedMicrocents: requested.microcents, charged: [], reason: code, metadata }
+    const { sessionId, scopes } = assessment
+    const rungs = assessment.rungs.length === 1 ? undefined : assessment.rungs.map(({ model, amounts }) => ({ model, ...amounts }))
+    const asked = { requestedModel, estimatedMicrocents: requested.microcents, estimatedTokens: requested.tokens, rungs }
+    const entry = { id: newId(), kind: 'denied' as const, at: context.now.getTime(), decisionId: id, tenant, userId, tier, sessionId, scopes, provider, ...asked, microcents: 0, tokens: 0, charged: [], reason: code, metadata }
     try {
       const appended = this.#foundation.store.ledger.append(entry)
       if (isPromise(appended)) appended.catch((error: unknown) => this.#failures.failed('ledger', error))

@@ -72,6 +72,8 @@ export interface Decided {
   readonly rung: Rung
   /** Set by whoever settles it: from then on nothing can be metered. */
   isSettled: boolean
+  /** What the decision was, once it is made: for the ledger. */
+  readonly action: 'ALLOW' | 'WARN' | 'DEGRADE' | undefined
   /** Which price the call has if nothing else is said: that of the decided model at the moment of the decision. */
   priced(): Omit<PriceQuery, 'model'> & { readonly model: string | undefined }
   /** Where the cost belongs if the store does not know the hold. */

@@ -1,6 +1,7 @@
 // How holds end: the methods of a decision, and the same by id for other processes. Turns what a call reported into integers
 // before the store is asked, so that bad input changes nothing.
 
+import type { CostDetails } from '../ledger/index.js'
 import type { EventHub } from '../events/index.js'
 import { toUsd } from '../money/index.js'
 import type { UsageMeter } from '../pricing/index.js'
@@ -45,7 +46,8 @@ export class Holds implements Endings {
     // No async function: see Bursar.check.
     try {
       const actual = this.read(id, outcome, meter, decided)
-      const { microcents, tokens, model, provider, details } = actual
+      const { microcents, tokens, model, provider } = actual
+      const details = withAction(actual.details, decided)
       let reply: MaybePromise<Settled | Failure>
       try {
         reply = this.#store.settle(details === undefined && provider === undefined ? { id, microcents, tokens, model } : { id, microcents, tokens, model, provider, details })
@@ -104,8 +106,9 @@ export class Holds implements Endings {
     return guard
   }
 
-  async #kept(id: string, { microcents, tokens, model, provider, details }: Actual, decided: Decided | undefined, error: unknown): Promise<Settlement> {
+  async #kept(id: string, { microcents, tokens, model, provider, details: found }: Actual, decided: Decided | undefined, error: unknown): Promise<Settlement> {
     const guard = this.#guardFor(error)
+    const details = withAction(found, decided)
     const rung = decided?.rung
     const ending = { id, kind: 'settle', microcents, tokens: tokens ?? rung?.amounts.tokens, model, provider, details, placed: decided && placementOn(decided, model, provider) } as const
     const kept = await guard.keep(ending, error).catch((lost: unknown) => {
@@ -135,6 +138,16 @@ export class Holds implements Endings {
     if (overage > 0) this.#events.emit('overage', { id, user: facts.user, cost, overage, exact })
     if (answered !== undefined && decided !== undefined && answered !== decided) this.#events.emit('model-mismatch', { id, decided, answered })
   }
+}
+
+// One object for each action: most settles have nothing else to say, and each says it.
+const ACTIONS = { ALLOW: Object.freeze({ action: 'ALLOW' }), WARN: Object.freeze({ action: 'WARN' }), DEGRADE: Object.freeze({ action: 'DEGRADE' }) } as const
+
+/** How a cost was found, with what the decision was, where that is known. */
+export function withAction(details: CostDetails | undefined, decided: Decided | undefined): CostDetails | undefined {
+  const action = decided?.action
+  if (action === undefined) return details
+  return details === undefined ? ACTIONS[action] : { ...details, action }
 }
 
 /** Where a cost belongs, under the model that it was spent on. */

@@ -3,7 +3,7 @@
 
 import type { EnforcementCallbacks, Policy } from '../enforcement/index.js'
 import { modelOf, type Admitted, type ChargeFacts, type ReserveRequest } from '../store/index.js'
-import { fingerprintOf, type Account, type Accounts } from '../tracker/index.js'
+import { fingerprintOf, namedScopes, type Account, type Accounts } from '../tracker/index.js'
 import type { ParsedRequest } from './request.js'
 import type { Rung, Rungs } from './rungs.js'
 
@@ -47,9 +47,9 @@ export function reserveRequest({ id, request, account, prepared }: Question, hol
 
 /** What the ledger will say of a request. */
 export function chargeFacts({ user, given }: ParsedRequest, { tier }: Account, { rungs }: Rungs): ChargeFacts {
-  const { provider, model, sessionId, metadata } = given
+  const { provider, model, sessionId, scopes, metadata } = given
   const cheaperModels = rungs.length === 1 ? undefined : rungs.slice(1).map((rung) => rung.model as string)
-  return { user, tier, provider, model, cheaperModels, sessionId, metadata }
+  return { user, tier, provider, model, cheaperModels, sessionId, scopes: namedScopes(scopes), metadata }
 }
 
 /** The question to which a repeat's readings belong: with the windows of the first time, judged as they are now. */

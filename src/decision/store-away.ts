@@ -57,7 +57,7 @@ function byShare({ guard }: Foundation, question: Question, asked: ReserveReques
 }
 
 function answer(assessment: Assessment, asksFunctions: boolean, expiresAt: number, take: (() => LocalHold) | undefined): AwayAnswer {
-  const action = assessment.action(asksFunctions)
+  const action = assessment.judge(asksFunctions)
   if (action === 'BLOCK') return { allowed: false, assessment, code: undefined }
   return { allowed: true, assessment, action, expiresAt, local: take?.() }
 }

@@ -9,7 +9,7 @@ import { failureError, type ChargeFacts, type Failure, type Recorded } from '../
 import type { Duration } from '../time/index.js'
 import { newId, type Foundation } from '../tracker/index.js'
 import type { Decided, Endings, Outcome, Settlement } from './decision.js'
-import { placementOn, settlementOf, type Holds } from './holds.js'
+import { placementOn, settlementOf, withAction, type Holds } from './holds.js'
 import type { Actual } from './outcome.js'
 import { uncounted } from './uncounted-cost.js'
 
@@ -36,7 +36,8 @@ export class Unheld implements Endings {
 
   async settle(decisionId: string, outcome: Outcome | undefined, meter: UsageMeter | undefined): Promise<Settlement> {
     const actual = this.#holds.read(decisionId, outcome, meter, this.#decided)
-    const { microcents, tokens = 0, model, provider, details } = actual
+    const { microcents, tokens = 0, model, provider } = actual
+    const details = withAction(actual.details, this.#decided)
     const id = this.#id
     this.#assertOpen(decisionId, microcents)
     this.#exceed(microcents)
@@ -82,7 +83,8 @@ export class Unheld implements Endings {
   }
 
   async #kept(decisionId: string, actual: Actual, error: unknown): Promise<Settlement> {
-    const { microcents, tokens = 0, model, provider, details } = actual
+    const { microcents, tokens = 0, model, provider } = actual
+    const details = withAction(actual.details, this.#decided)
     const { guard } = this.#foundation
     const placed = placementOn(this.#decided, model, provider)
     if (!isStoresFailure(error)) throw error

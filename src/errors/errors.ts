@@ -24,6 +24,9 @@ export type BursarErrorCode =
   | 'STORE_STALE'
   | 'STORE_UNAVAILABLE'
   | 'STORE_RESET'
+  | 'UNKNOWN_DECISION'
+  | 'UNKNOWN_LIMIT'
+  | 'INVALID_ROW'
   | 'CLOSED'
 
 /**
@@ -204,5 +207,32 @@ export class StoreUnavailableError extends BursarError {
 export class StoreResetError extends BursarError {
   constructor(message: string, options?: { cause?: unknown }) {
     super('STORE_RESET', message, options)
+  }
+}
+
+/** A decision that nothing is kept of: it never was, or newer ones have taken its place. See the option `decisionLog`. */
+export class UnknownDecisionError extends BursarError {
+  readonly decisionId: string
+  constructor(decisionId: string, why: string) {
+    super('UNKNOWN_DECISION', `decision "${decisionId}": ${why}`)
+    this.decisionId = decisionId
+  }
+}
+
+/** A limit that is not there: it was never created, or was removed. Nothing has changed. */
+export class UnknownLimitError extends BursarError {
+  readonly limitId: string
+  constructor(limitId: string) {
+    super('UNKNOWN_LIMIT', `limit: "${limitId}" is not there. limits.list() tells which are; it may have been removed.`)
+    this.limitId = limitId
+  }
+}
+
+/** A row of a log that cannot be read: `row` counts from 1, the header of a CSV included. */
+export class InvalidRowError extends BursarError {
+  readonly row: number
+  constructor(row: number, message: string, options?: { cause?: unknown }) {
+    super('INVALID_ROW', `row ${row}: ${message}`, options)
+    this.row = row
   }
 }

@@ -23,6 +23,15 @@ export interface CostDetails {
   readonly usage?: Readonly<Record<string, number>> | undefined
   /** Tokens by the labels that they were metered under. */
   readonly labels?: Readonly<Record<string, number>> | undefined
+  /** What the decision was; absent where whoever ended the hold does not know it. */
+  readonly action?: 'ALLOW' | 'WARN' | 'DEGRADE' | undefined
+}
+
+/** One model that was open to a request, with what was held or would have been held for it. */
+export interface LedgerRung {
+  readonly model?: string | undefined
+  readonly microcents: number
+  readonly tokens: number
 }
 
 /** One entry of the ledger. */
@@ -35,9 +44,12 @@ export interface LedgerEntry {
   /** The decision or recorded cost that this entry belongs to. */
   readonly decisionId: string
   readonly tenant?: string | undefined
+  /** Empty for what concerns no user: a limit of a team that was changed. */
   readonly userId: string
   readonly tier?: string | undefined
   readonly sessionId?: string | undefined
+  /** The scope ids by kind that the request named: `{ team: 'search', apiKey: 'k1' }`. */
+  readonly scopes?: Readonly<Record<string, string>> | undefined
   readonly provider?: string | undefined
   readonly requestedModel?: string | undefined
   readonly model?: string | undefined
@@ -46,9 +58,14 @@ export interface LedgerEntry {
   readonly tokens: number
   /** What had been held for it. */
   readonly estimatedMicrocents?: number | undefined
+  readonly estimatedTokens?: number | undefined
+  /** Where more than one model was open to the request: all of them, from the one asked for to the cheapest. */
+  readonly rungs?: readonly LedgerRung[] | undefined
   readonly openedAt?: number | undefined
   readonly charged: readonly ChargedWindow[]
   readonly reason?: string | undefined
+  /** How many calls it adds to or takes from a sum, where that does not follow from its kind: see {@link callsOf}. */
+  readonly calls?: number | undefined
   /** On what was settled, recorded or corrected by a settle. */
   readonly details?: CostDetails | undefined
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
@@ -69,4 +86,19 @@ export interface ModelTotals {
   readonly microcents: number
   readonly tokens: number
   readonly entries: number
+}
+
+/** The reason of entries that book spend of nobody's to a client: one takes it from nobody, one gives it to the client. */
+export const ASSIGNED = 'assigned'
+
+const CALLS: readonly LedgerKind[] = ['settled', 'expired', 'recorded']
+
+/** How many LLM calls an entry stands for: 1 for what was settled, recorded, or never reported back. */
+export function callsOf({ kind, calls }: Pick<LedgerEntry, 'kind' | 'calls'>): number {
+  return calls ?? (CALLS.includes(kind) ? 1 : 0)
+}
+
+/** The action of the decision behind an entry, where the entry knows it. */
+export function actionOf({ kind, details }: Pick<LedgerEntry, 'kind' | 'details'>): 'ALLOW' | 'WARN' | 'DEGRADE' | 'BLOCK' | undefined {
+  return kind === 'denied' ? 'BLOCK' : details?.action
 }

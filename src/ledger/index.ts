@@ -1,3 +1,24 @@
-export type { ChargedWindow, CostDetails, LedgerEntry, LedgerKind, LedgerTotals, ModelTotals } from './entry.js'
+export { actionOf, ASSIGNED, callsOf, type ChargedWindow, type CostDetails, type LedgerEntry, type LedgerKind, type LedgerRung, type LedgerTotals, type ModelTotals } from './entry.js'
+export {
+  ALL_ENTRIES,
+  KEYED_FIELDS,
+  keyed,
+  matches,
+  momentOf,
+  NAMED_FIELDS,
+  parseField,
+  parseFilter,
+  textOf,
+  type AmountRange,
+  type Bound,
+  type BoundedField,
+  type Conditions,
+  type EntryField,
+  type EntryFilter,
+  type FieldCondition,
+  type Moment,
+  type NamedField,
+} from './filter.js'
+export { bucketOf, entriesOf, noCursor, pageOf, sumsOf, type EntryPage, type EntrySource, type EntrySum } from './source.js'
 export { MAX_NAMES, OTHERS, RunningTotals, UNKNOWN } from './totals.js'
 export { toCsv, toJson, writeFile } from './export.js'

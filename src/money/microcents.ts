@@ -66,9 +66,9 @@ export function toUsd(microcents: number): number {
 }
 
 /** Microcents as an exact decimal string with at least two decimals: `3` is `'0.00000003'`, 10,000,000 is `'0.10'`. */
-export function formatUsd(microcents: number): string {
+export function formatUsd(microcents: number | bigint): string {
   const sign = microcents < 0 ? '-' : ''
-  const digits = String(Math.abs(microcents)).padStart(FRACTION_DIGITS + 1, '0')
+  const digits = String(microcents < 0 ? -microcents : microcents).padStart(FRACTION_DIGITS + 1, '0')
   const decimals = digits.slice(-FRACTION_DIGITS).replace(/0{1,6}$/, '')
   return `${sign}${digits.slice(0, -FRACTION_DIGITS)}.${decimals}`
 }

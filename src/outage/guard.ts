@@ -105,7 +105,7 @@ export class OutageGuard implements Store {
     const ask: Ask = (operation, asked) => this.#ask(operation, asked)
     this.directory = new GuardedDirectory(store.directory, ask, this.#known !== undefined)
     this.registry = guardedRegistry(store.registry, ask)
-    this.ledger = guardedLedger(store.ledger, ask)
+    this.ledger = guardedLedger(store.ledger, ask, () => this.#assertThere())
     this.#recovery = new Recovery(() => this.#recover())
     if (this.#missed.size > 0) this.#recovery.start()
   }

@@ -1,7 +1,7 @@
 // What an audit asks of a store: its counters, its open holds and its ledger as they stood at one moment, and ways to mend either.
 
 import type { ScopeId } from '../enforcement/index.js'
-import type { ChargedWindow, LedgerEntry } from '../ledger/index.js'
+import type { ChargedWindow, EntrySource, LedgerEntry } from '../ledger/index.js'
 import type { Amounts, Unit } from '../money/index.js'
 import type { Effect } from './effect.js'
 import type { MaybePromise } from './maybe-promise.js'
@@ -10,12 +10,17 @@ import type { MaybePromise } from './maybe-promise.js'
  * Where ledger entries are kept for good. An entry that is written again, after a crash, is kept once: unique by `id`, `at`
  * and `openedAt` (a key that was used again after its 24 h can have two corrections of one number at one instant).
  */
-export interface EntrySink {
+export interface EntrySink extends EntrySource {
   write(entries: readonly LedgerEntry[]): MaybePromise<void>
   /** Alerts that stood in the outbox: each at least once, known by its `alertId`. Absent: they are told as events alone. */
   announce?(alerts: readonly Extract<Effect, { kind: 'threshold' }>[]): MaybePromise<void>
   /** Everything that was ever written, oldest first. */
   entries(): AsyncIterable<LedgerEntry>
+  /**
+   * True where entries are not as they were written: what they say of scopes is no longer what the counters say, and no audit can be
+   * made of them.
+   */
+  readonly isAnonymised?: boolean | undefined
 }
 
 /** The counters of one scope, as an audit sees them. */

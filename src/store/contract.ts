@@ -3,7 +3,7 @@
 
 import type { UserRef, WindowPeriod } from '../budget/index.js'
 import type { Ceiling, ScopeId } from '../enforcement/index.js'
-import type { CostDetails, LedgerEntry, LedgerTotals } from '../ledger/index.js'
+import type { CostDetails, EntrySource, LedgerEntry, LedgerTotals } from '../ledger/index.js'
 import type { Amounts, Unit } from '../money/index.js'
 import type { Auditor } from './auditing.js'
 import type { Directory, DirectoryEntry, KnownUser } from './directory.js'
@@ -262,8 +262,9 @@ export interface UserTotals {
 }
 
 /** The ledger as the engine uses it: entries that carry no money are appended; those that do are written by the operations. */
-export interface LedgerSink {
-  append(entry: LedgerEntry): MaybePromise<void>
+export interface LedgerSink extends EntrySource {
+  /** Appends entries, all or none. Together they change no sum of money: {@link totals} knows nothing of them. */
+  append(...entries: readonly LedgerEntry[]): MaybePromise<void>
   /** The entries that are still kept, oldest first. */
   entries(): AsyncIterable<LedgerEntry>
   /** Sums over everything that was ever charged, also over entries that are no longer kept. */

@@ -12,6 +12,8 @@ export interface ChargeFacts {
   /** The models of the rungs below. */
   readonly cheaperModels?: readonly string[] | undefined
   readonly sessionId?: string | undefined
+  /** The scope ids by kind that the request named. */
+  readonly scopes?: Readonly<Record<string, string>> | undefined
   readonly metadata?: Readonly<Record<string, unknown>> | undefined
 }
 

@@ -17,6 +17,7 @@ import { layFoundation, noJudges, type Foundation } from './foundation.js'
 import { fingerprintOf, newId } from './ids.js'
 import {
   assertKnownFields,
+  namedScopes,
   parseContextRequest,
   parseCostEntry,
   parseOverride,
@@ -101,7 +102,7 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     const fingerprint = idempotencyKey === undefined ? id : fingerprintOf('record', parsed)
     const { accounts, store } = this.#foundation
     const reply = await accounts.ask<Recorded | Failure>({ user, tier: parsed.userTier, scopes: parsed.scopes, session: sessionId }, ({ tier, scopes, entry: known }) => {
-      return store.record({ id, fingerprint, idGiven: idempotencyKey !== undefined, scopes, amounts, facts: { user, tier, provider, model, sessionId, metadata }, entry: known })
+      return store.record({ id, fingerprint, idGiven: idempotencyKey !== undefined, scopes, amounts, facts: { user, tier, provider, model, sessionId, scopes: namedScopes(parsed.scopes), metadata }, entry: known })
     })
     if (reply.outcome !== 'recorded') throw failureError(reply, id, 'record')
     this.#foundation.effects.announce(reply.effects)

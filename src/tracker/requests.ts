@@ -12,6 +12,13 @@ export type NamedScopes<Group extends string> = [Exclude<Group, 'tenant' | 'tier
   ? Readonly<Record<string, never>>
   : { readonly [group in Exclude<Group, 'tenant' | 'tier'>]?: string | undefined }
 
+/** The scope ids that a request names; `undefined` where it names none. */
+export function namedScopes(scopes: Readonly<Record<string, string | undefined>> | undefined): Readonly<Record<string, string>> | undefined {
+  if (scopes === undefined) return undefined
+  const named = Object.entries(scopes).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  return named.length === 0 ? undefined : Object.fromEntries(named)
+}
+
 /** Tokens as one number or by type. `total` is a check value: it must be the sum of the others. */
 export type TokenCounts = number | Readonly<Record<string, number>>
 

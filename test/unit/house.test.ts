@@ -16,19 +16,20 @@ const FLOORS = [
   ['src/budget'],
   ['src/ledger', 'src/events', 'src/pricing'],
   ['src/store'],
-  ['src/audit'],
+  ['src/audit', 'src/report', 'src/forecast'],
   ['src/store/counting'],
-  ['src/store/memory', 'src/store/sqlite', 'src/store/redis'],
+  ['src/store/memory', 'src/store/sqlite', 'src/store/redis', 'src/store/postgres'],
   ['src/outage'],
+  ['src/limits'],
   ['src/tracker'],
   ['src/decision', 'src/stripe'],
   ['src/stream'],
   ['src/session'],
   ['src/config.ts', 'src/policies-in-force.ts', 'src/prices'],
   ['src/bursar.ts'],
-  ['src/integrations'],
+  ['src/integrations', 'src/simulate'],
   ['src/index.ts'],
-  ['src/testing'],
+  ['src/testing', 'src/cli'],
 ]
 
 const files = [...sources('src'), ...sources('policies')]
@@ -60,7 +61,7 @@ describe('the house', () => {
     ['eventemitter3', /from 'eventemitter3'/, /^src\/events\//],
     ['the catalog of prices', /from '(@pydantic\/genai-prices|(\.\.?\/)+prices\/[^']*)'/, /^src\/prices\//],
     ['the built-in policies', /from '(\.\.\/)+policies\//, /^src\/(bursar|testing\/.*)\.ts$/],
-    ['a node: module at the top of a file', /^(import|export) .*from 'node:/m, /^src\/store\/(sqlite|redis)\//],
+    ['a node: module at the top of a file', /^(import|export) .*from 'node:/m, /^src\/(store\/(sqlite|redis)|cli)\//],
   ])('mentions %s in its own room only', (_what, pattern, room) => {
     const elsewhere = files.filter((file) => pattern.test(read(file)) && !room.test(file))
     expect(elsewhere).toEqual([])

@@ -59,8 +59,8 @@ export class MemoryLedger implements LedgerSink {
     return this.#complete
   }
 
-  append(entry: LedgerEntry): void {
-    this.#notes.put({ number: (this.#written += 1), entry })
+  append(...entries: readonly LedgerEntry[]): void {
+    for (const entry of entries) this.#notes.put({ number: (this.#written += 1), entry })
   }
 
   /** Appends an entry that charges money for no charge of this store's. */

@@ -218,7 +218,7 @@ describe('a call that reports usage', () => {
   it('is charged what the provider says where it says so', async () => {
     const bursar = engine()
     expect((await (await ask(bursar)).settle({ usage: { inputTokens: 10, cost: '0.0123' } })).cost).toBe(0.0123)
-    expect((await entriesOf(bursar.tracker))[0]?.details).toEqual({ priceVersion: 'reported', usage: { inputTokens: 10 } })
+    expect((await entriesOf(bursar.tracker))[0]?.details).toEqual({ action: 'ALLOW', priceVersion: 'reported', usage: { inputTokens: 10 } })
   })
 
   it('is charged what the provider says also where its counts do not add up, which is announced', async () => {
@@ -226,7 +226,7 @@ describe('a call that reports usage', () => {
     const errors = heard(bursar, 'usage-error')
     expect((await (await ask(bursar)).settle({ usage: { inputTokens: 10, cachedInputTokens: 20, cost: '0.0123' } })).cost).toBe(0.0123)
     expect(errors.map(({ error }) => error.message)).toEqual([expect.stringContaining('cachedInputTokens')])
-    expect((await entriesOf(bursar.tracker))[0]?.details).toEqual({ priceVersion: 'reported' })
+    expect((await entriesOf(bursar.tracker))[0]?.details).toEqual({ action: 'ALLOW', priceVersion: 'reported' })
   })
 
   it('is refused where its cost is reported twice and differs; once is enough', async () => {

@@ -130,7 +130,7 @@ describe('what only the provider counts', () => {
     const model = mockModel('large', { generate: answer(usage(100, 10, { cacheWrite: 60, raw })) })
     await generateText({ model: wrapLanguageModel({ model, middleware: budgetMiddleware(bursar, { identity: { userId: 'ada' } }) }), prompt: 'hi' })
     const [entry] = await entriesOf(bursar.tracker)
-    expect(entry?.details).toEqual({ priceVersion: expect.any(String), usage: { inputTokens: 100, cacheWriteTokens: 60, outputTokens: 10, ...counts } })
+    expect(entry?.details).toEqual({ action: 'ALLOW', priceVersion: expect.any(String), usage: { inputTokens: 100, cacheWriteTokens: 60, outputTokens: 10, ...counts } })
   })
 })
 

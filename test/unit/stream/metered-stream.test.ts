@@ -236,7 +236,7 @@ describe('what a stream does not say', () => {
     const stream = meter(await ask(), new Tap<Piece>().give(...pieces).end(), options)
     expect(await drain(stream)).toEqual(pieces)
     expect(await standing()).toEqual({ spent: estimate, held: 0 })
-    expect((await entries())[0]?.details).toEqual({ estimated: true })
+    expect((await entries())[0]?.details).toEqual({ action: 'ALLOW', estimated: true })
     expect(new Set(errors.map(({ id }) => id)).size).toBe(1)
     expect((await stream.settled)?.exact.costMicrocents).toBe(estimate)
   })
