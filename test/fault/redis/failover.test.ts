@@ -3,6 +3,7 @@
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Bursar } from '../../../src/index.js'
+import { expectAgreement } from '../../support/fault/agreement.js'
 import { endedCounters, moneyEntries } from '../../support/fault/evidence.js'
 import { Hammer, hammerBudgets } from '../../support/fault/hammer.js'
 import { bookkeepingErrors, lostAcknowledgements, sum, type Evidence } from '../../support/fault/judge.js'
@@ -82,6 +83,7 @@ async function failover(options: Pick<StoreAddress, 'wait'>): Promise<{ evidence
     await hammer.stop()
     const counters = await endedCounters(store, USERS)
     expect(await new Bursar({ ...hammerBudgets(orders), store }).tracker.audit()).toMatchObject({ status: 'clean', holds: 0 })
+    await expectAgreement(store)
     const evidence = { testimonies: hammer.testimonies(), ledger: await moneyEntries(store), counters, limitMicrocents: LIMIT }
     return { evidence, unavailable: told('unavailable') }
   } finally {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Bursar } from '../../../src/index.js'
 import { teamOf, windowOf } from '../../../src/testing/contract/kit.js'
 import { Hammer, hammerBudgets, type Worker } from '../../support/fault/hammer.js'
+import { expectAgreement } from '../../support/fault/agreement.js'
 import { countersOf, endedCounters, moneyEntries } from '../../support/fault/evidence.js'
 import { bookkeepingErrors, lostAcknowledgements, sum } from '../../support/fault/judge.js'
 import { openStore } from '../../support/fault/open-store.js'
@@ -61,6 +62,7 @@ describe('eight processes at the limits of twenty users, two of them killed', ()
       expect(shared).toEqual({ spent: sum(ledger.filter(({ userId }) => TEAM.userIds.includes(userId))), held: 0 })
       expect(shared.spent).toBeLessThanOrEqual(TEAM.limitMicrocents)
       expect(await new Bursar({ ...hammerBudgets(orders), store }).tracker.audit()).toMatchObject({ status: 'clean', holds: 0 })
+      await expectAgreement(store)
       // At their limits: at some time no further call would have fitted, and only money that was held and not needed came back.
       for (const userId of USERS.slice(10)) expect(counters.get(userId)?.spent, userId).toBeGreaterThan(LIMIT / 2 - LARGEST)
       expect(shared.spent).toBeGreaterThan(TEAM.limitMicrocents / 2)

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Bursar } from '../../../src/index.js'
 import { redisStore } from '../../../src/store/redis/index.js'
 import { userOf, windowOf } from '../../../src/testing/contract/kit.js'
+import { expectAgreement } from '../../support/fault/agreement.js'
 import { countersOf, moneyEntries } from '../../support/fault/evidence.js'
 import { expectExact } from '../../support/fault/exact.js'
 import { openStore, type OpenedStore } from '../../support/fault/open-store.js'
@@ -74,6 +75,7 @@ describe.each(CLIENTS)('a lost reply, seen by a client %s', (_which, options) =>
       return found.held === 0 ? found : undefined
     })
     expect(counters).toEqual({ spent: 7 * CENT, held: 0 })
+    await expectAgreement(direct.store)
   })
 
   it.each(['cut', 'silence'] as const)('of a settle charges exactly once (%s)', async (seenAs) => {
@@ -94,6 +96,7 @@ describe.each(CLIENTS)('a lost reply, seen by a client %s', (_which, options) =>
     expect(again).toMatchObject({ replayed: true, cost: 0.07 })
     expect(await countersOf(direct.store, ann)).toEqual({ spent: 7 * CENT, held: 0 })
     expect((await moneyEntries(direct.store)).filter(({ userId }) => userId === 'ann')).toHaveLength(1)
+    await expectAgreement(direct.store)
   })
 })
 

@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { Bursar, isBursarError, type ScopeTerms, type Store } from '../../../src/index.js'
 import { userOf, windowOf } from '../../../src/testing/contract/kit.js'
+import { expectAgreement } from '../../support/fault/agreement.js'
 import { expectExact } from '../../support/fault/exact.js'
 import { openStore, type OpenedStore } from '../../support/fault/open-store.js'
 import { Traffic } from '../../support/fault/traffic.js'
@@ -100,6 +101,7 @@ describe('a Redis that comes back without its data', () => {
       expect(await store.reserve(request(`new-${index}`))).toMatchObject({ outcome: 'admitted' })
       expect(await store.settle({ id: `new-${index}`, microcents: 10, tokens: 0 })).toMatchObject({ outcome: 'settled', replayed: false })
     }
+    await expectAgreement(stores[0])
   })
 
   it('keeps processes that counted in the lost data apart from those that have begun anew', async () => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { memoryStore, type ScopeTerms, type Store } from '../../../src/index.js'
 import { redisStore } from '../../../src/store/redis/index.js'
 import { DAY, HOUR, MINUTE, teamOf, userOf, windowOf } from '../../../src/testing/contract/kit.js'
+import { expectAgreement } from '../../support/fault/agreement.js'
 import { moneyEntries } from '../../support/fault/evidence.js'
 import { monitorCommands, startRedis, type RedisServer } from '../../support/redis/index.js'
 
@@ -121,6 +122,8 @@ describe('processes with wrong clocks', () => {
 
     const [counted, truth] = [await moneyEntries(processes.get('jumping about') as Store), await moneyEntries(oracle)]
     expect(counted.map(plain)).toEqual(truth.map(plain))
+    await expectAgreement(processes.get('jumping about') as Store)
+    await expectAgreement(oracle)
     for (const { openedAt, at } of counted) if (midnights.some((midnight) => (openedAt as number) < Date.parse(midnight) && at >= Date.parse(midnight))) overMidnight += 1
     expect(overMidnight, 'holds that were open over a midnight').toBeGreaterThan(5)
     // Each day by itself: what the ledger charged to it is within its limit.

@@ -5,6 +5,7 @@ import { StoreUnavailableError } from '../../../src/errors/index.js'
 import type { Reading } from '../../../src/store/index.js'
 import { openDatabase } from '../../../src/store/sqlite/driver.js'
 import { sqliteStore } from '../../../src/store/sqlite/index.js'
+import { expectAgreement } from '../../support/fault/agreement.js'
 import { expectWholeBooks } from '../../support/sqlite/books.js'
 import { temporaryFiles } from '../../support/sqlite/temporary-files.js'
 import { scopesOf } from '../../support/sqlite/writer.js'
@@ -54,6 +55,7 @@ describe('a full disk', () => {
     const entries = []
     for await (const { decisionId } of store.ledger.entries()) entries.push(decisionId)
     expect(entries).toEqual([...witnessed.map(([id]) => id), 'after', 'first'])
+    await expectAgreement(store)
   })
 
   it('loses nothing that was acknowledged where files may not grow', async () => {

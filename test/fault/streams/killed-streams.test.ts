@@ -8,6 +8,7 @@ import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Bursar, memoryStore, type Store } from '../../../src/index.js'
 import { userOf, windowOf } from '../../../src/testing/contract/kit.js'
 import { manualClock } from '../../../src/testing/index.js'
+import { expectAgreement } from '../../support/fault/agreement.js'
 import { countersOf, moneyEntries } from '../../support/fault/evidence.js'
 import { bookkeepingErrors, lostAcknowledgements, sum, type Counters } from '../../support/fault/judge.js'
 import { testimonies, type Testimony } from '../../support/fault/witness-log.js'
@@ -101,6 +102,7 @@ async function judge(store: Store, told: readonly Testimony[], onHoldExpiry: 'ch
   expect(summaries.map(({ held }) => held)).toEqual([0, 0, 0])
   expect(summaries.reduce((all, { exact }) => all + exact.totalMicrocents, 0)).toBe(total)
   expect(await bursar.tracker.audit()).toMatchObject({ status: 'clean', holds: 0 })
+  await expectAgreement(store)
 }
 
 function start(orders: StreamOrders): ChildProcess {

@@ -2,6 +2,7 @@
 
 import { expect } from 'vitest'
 import type { Store } from '../../../src/index.js'
+import { expectAgreement } from './agreement.js'
 import { countersOf, endedCounters, moneyEntries } from './evidence.js'
 import { bookkeepingErrors, lostAcknowledgements, sum } from './judge.js'
 import { everybody, TRAFFIC_LIMIT, TRAFFIC_USERS } from './traffic.js'
@@ -16,4 +17,5 @@ export async function expectExact(store: Store, testimonies: readonly Testimony[
   const settled = testimonies.filter(({ what }) => what === 'settled')
   for (const userId of TRAFFIC_USERS) expect(counters.get(userId)?.spent, userId).toBe(sum(settled.filter((told) => told.userId === userId)))
   expect(await countersOf(store, everybody)).toEqual({ spent: sum(settled), held: 0 })
+  await expectAgreement(store)
 }

@@ -6,6 +6,7 @@ import type { LedgerEntry } from '../../../src/ledger/index.js'
 import type { Reading } from '../../../src/store/index.js'
 import { openDatabase } from '../../../src/store/sqlite/driver.js'
 import { sqliteStore } from '../../../src/store/sqlite/index.js'
+import { expectAgreement } from '../fault/agreement.js'
 import { scopesOf } from './writer.js'
 
 const HOUR_MS = 3_600_000
@@ -33,6 +34,7 @@ export async function expectWholeBooks(path: string, userIds: readonly string[],
       expect(totals[index], userId).toEqual({ spent: sum, held: 0 })
       expect(sum, userId).toBeLessThanOrEqual(limit)
     })
+    await expectAgreement(store)
     return totals.map(({ spent }) => spent)
   } finally {
     await store.close()
