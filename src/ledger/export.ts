@@ -1,47 +1,104 @@
-// Ledger entries as text for other programs: CSV that a spreadsheet may open without running anything, and JSON.
+// Ledger entries as text for other programs: CSV that a spreadsheet may open without running anything, JSON, and JSON lines; and how
+// text becomes a file that is complete or not there.
 
 import { formatUsd } from '../money/index.js'
-import type { LedgerEntry } from './entry.js'
+import { actionOf, callsOf, type LedgerEntry } from './entry.js'
 
 const COLUMNS = [
   'id', 'kind', 'time', 'decisionId', 'tenant', 'userId', 'tier', 'sessionId', 'provider', 'requestedModel', 'model', 'cost', 'tokens',
   'estimatedCost', 'reason', 'metadata', 'priceVersion', 'estimated',
-  'usage', 'labels',
+  'usage', 'labels', 'opened', 'action', 'calls', 'scopes', 'estimatedTokens', 'rungs',
 ] as const // prettier-ignore
 
-type Row = Readonly<Record<(typeof COLUMNS)[number], string | number | undefined>>
+const AMOUNTS: readonly string[] = ['cost', 'estimatedCost']
 
-/** An entry with USD as exact decimal strings and its time in ISO 8601. */
-export function toPublicEntry(entry: LedgerEntry): Omit<LedgerEntry, 'at' | 'microcents' | 'estimatedMicrocents' | 'openedAt'> & Record<string, unknown> {
-  const { at, microcents, estimatedMicrocents, openedAt, ...rest } = entry
+/** How long a piece of text grows before it is written to a file. */
+const WRITTEN_AT_ONCE = 65_536
+
+/** How something long is watched, and given up. */
+export interface Watching {
+  /** Told now and then how many entries or rows have been written, and at the end how many they were. */
+  readonly onProgress?: ((written: number) => void) | undefined
+  /** Ends it: rejects with the signal's reason, and leaves nothing behind. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What is told of progress at least so often: after so many. */
+const TOLD_AFTER = 1_000
+
+/** An entry with USD as exact decimal strings and its times in ISO 8601, the action of its decision, and how many calls it counts as. */
+export function toPublicEntry(entry: LedgerEntry): Omit<LedgerEntry, 'at' | 'microcents' | 'estimatedMicrocents' | 'openedAt' | 'rungs'> & Record<string, unknown> {
+  const { at, microcents, estimatedMicrocents, openedAt, rungs, ...rest } = entry
   return {
     ...rest,
     time: new Date(at).toISOString(),
     cost: formatUsd(microcents),
     estimatedCost: estimatedMicrocents === undefined ? undefined : formatUsd(estimatedMicrocents),
     openedAt: openedAt === undefined ? undefined : new Date(openedAt).toISOString(),
+    action: actionOf(entry),
+    calls: callsOf(entry),
+    rungs: rungs?.map(({ model, microcents: held, tokens }) => ({ model, cost: formatUsd(held), tokens })),
   }
 }
 
 /** Entries as CSV lines (RFC 4180, CRLF), the header first. Text that a spreadsheet would take for a formula is defused. */
 export async function* toCsv(entries: AsyncIterable<LedgerEntry>): AsyncIterable<string> {
-  yield `${COLUMNS.join(',')}\r\n`
+  yield csvLine(COLUMNS)
   for await (const entry of entries) {
-    const { metadata, details } = entry
-    const found = { priceVersion: details?.priceVersion, estimated: details?.estimated && 'true', usage: jsonOf(details?.usage), labels: jsonOf(details?.labels) }
-    const row = { ...toPublicEntry(entry), metadata: jsonOf(metadata), ...found } as unknown as Row
-    yield `${COLUMNS.map((column) => cell(row[column], column === 'cost' || column === 'estimatedCost')).join(',')}\r\n`
+    const { details } = entry
+    const { metadata, scopes, rungs, openedAt, ...rest } = toPublicEntry(entry)
+    const row: Readonly<Record<string, unknown>> = {
+      ...rest,
+      metadata: jsonOf(metadata),
+      priceVersion: details?.priceVersion,
+      estimated: details?.estimated && 'true',
+      usage: jsonOf(details?.usage),
+      labels: jsonOf(details?.labels),
+      opened: openedAt,
+      scopes: jsonOf(scopes),
+      rungs: jsonOf(rungs as object | undefined),
+    }
+    yield csvLine(COLUMNS.map((column) => (AMOUNTS.includes(column) ? amountCell(row[column] as string | undefined) : (row[column] as string | number | undefined))))
   }
 }
 
 /** Entries as one JSON array, written piece by piece. */
-export async function* toJson(entries: AsyncIterable<LedgerEntry>): AsyncIterable<string> {
+export function toJson(entries: AsyncIterable<LedgerEntry>): AsyncIterable<string> {
+  return jsonArray(entries, toPublicEntry)
+}
+
+/** Entries as JSON lines: one object on each, without anything between or after them. */
+export function toJsonLines(entries: AsyncIterable<LedgerEntry>): AsyncIterable<string> {
+  return jsonLines(entries, toPublicEntry)
+}
+
+/** Items as one JSON array, written piece by piece. */
+export async function* jsonArray<Item>(items: AsyncIterable<Item>, publicOf: (item: Item) => object): AsyncIterable<string> {
   let separator = '[\n'
-  for await (const entry of entries) {
-    yield `${separator}${JSON.stringify(toPublicEntry(entry))}`
+  for await (const item of items) {
+    yield `${separator}${JSON.stringify(publicOf(item))}`
     separator = ',\n'
   }
   yield separator === '[\n' ? '[]\n' : '\n]\n'
+}
+
+/** Items as JSON lines. */
+export async function* jsonLines<Item>(items: AsyncIterable<Item>, publicOf: (item: Item) => object): AsyncIterable<string> {
+  for await (const item of items) yield `${JSON.stringify(publicOf(item))}\n`
+}
+
+/** The same items; tells how many have passed, and stops where it is told to, also before the first. */
+export async function* watched<Item>(items: AsyncIterable<Item>, { onProgress, signal }: Watching): AsyncIterable<Item> {
+  signal?.throwIfAborted()
+  let passed = 0
+  for await (const item of items) {
+    signal?.throwIfAborted()
+    yield item
+    passed += 1
+    if (passed % TOLD_AFTER === 0) onProgress?.(passed)
+  }
+  signal?.throwIfAborted()
+  if (passed === 0 || passed % TOLD_AFTER !== 0) onProgress?.(passed)
 }
 
 /** Writes pieces of text to a file: to a neighbour first, then renamed, so that a reader never sees half of it. */
@@ -50,7 +107,14 @@ export async function writeFile(path: string, pieces: AsyncIterable<string>): Pr
   const unfinished = `${path}.${crypto.randomUUID()}.unfinished`
   const file = await open(unfinished, 'w')
   try {
-    for await (const piece of pieces) await file.write(piece)
+    let waiting = ''
+    for await (const piece of pieces) {
+      waiting += piece
+      if (waiting.length < WRITTEN_AT_ONCE) continue
+      await file.writeFile(waiting)
+      waiting = ''
+    }
+    await file.writeFile(waiting)
     await file.close()
     await rename(unfinished, path)
   } catch (error) {
@@ -60,13 +124,32 @@ export async function writeFile(path: string, pieces: AsyncIterable<string>): Pr
   }
 }
 
+/** An amount as a cell: it may be negative, and is no formula. */
+export interface AmountCell {
+  readonly amount: string
+}
+
+/** What a cell can hold; text is defused. */
+export type Cell = string | number | bigint | AmountCell | undefined
+
+/** An exact amount as a cell. */
+export function amountCell(amount: string | undefined): AmountCell | undefined {
+  return amount === undefined ? undefined : { amount }
+}
+
+/** One line of CSV (RFC 4180, CRLF). */
+export function csvLine(cells: readonly Cell[]): string {
+  return `${cells.map(csvCell).join(',')}\r\n`
+}
+
 function jsonOf(value: object | undefined): string | undefined {
   return value && JSON.stringify(value)
 }
 
-function cell(value: string | number | undefined, isAmount: boolean): string {
+function csvCell(value: Cell): string {
   if (value === undefined) return ''
+  if (typeof value === 'object') return value.amount
   // A leading =, +, -, @, tab or return starts a formula (OWASP, CSV injection); an amount of ours may be negative.
-  const text = typeof value === 'string' && !isAmount && /^[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r\n＝＋－＠]/.test(value) ? `'${value}` : String(value)
+  const text = typeof value === 'string' && /^[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r\n＝＋－＠]/.test(value) ? `'${value}` : String(value)
   return /[",\r\n']/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

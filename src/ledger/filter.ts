@@ -127,12 +127,12 @@ export function parseField(name: unknown, what = 'field'): EntryField {
   throw new InvalidRequestError(`${what}: ${JSON.stringify(name)} is no field of an entry. Use ${NAMED_FIELDS.join(', ')}, or a key such as ${KEYED_FIELDS.map((field) => `${field}.name`).join(', ')}.`)
 }
 
-/** A point in time in milliseconds. Throws `InvalidRequestError` for what is none. */
+/** A point in time in whole milliseconds, rounded up: entries are at whole ones, and a bound between two lies above the lower. Throws `InvalidRequestError` for what is none. */
 export function momentOf(value: Moment | undefined, what: string): number | undefined {
   if (value === undefined) return undefined
   const instant = value instanceof Date ? value.getTime() : value
   try {
-    return assertInstant(instant, what)
+    return assertInstant(Math.ceil(instant), what)
   } catch (cause) {
     throw new InvalidRequestError(`${what}: ${String(value)} is no point in time. Give a Date, or milliseconds since the epoch.`, { cause })
   }

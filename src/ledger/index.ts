@@ -21,4 +21,5 @@ export {
 } from './filter.js'
 export { bucketOf, entriesOf, noCursor, pageOf, sumsOf, type EntryPage, type EntrySource, type EntrySum } from './source.js'
 export { MAX_NAMES, OTHERS, RunningTotals, UNKNOWN } from './totals.js'
-export { toCsv, toJson, writeFile } from './export.js'
+export { Anonymiser, anonymiseEntry, parseAnonymised, REDACTED, type AnonymisableField, type AnonymisingOptions } from './anonymise.js'
+export { amountCell, csvLine, jsonArray, jsonLines, toCsv, toJson, toJsonLines, watched, writeFile, type AmountCell, type Cell, type Watching } from './export.js'

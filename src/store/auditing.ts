@@ -21,6 +21,8 @@ export interface EntrySink extends EntrySource {
    * made of them.
    */
   readonly isAnonymised?: boolean | undefined
+  /** True where old entries may go: no audit can be made of what is left. */
+  readonly isBounded?: boolean | undefined
 }
 
 /** The counters of one scope, as an audit sees them. */

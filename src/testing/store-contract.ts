@@ -9,6 +9,7 @@ import { directoryCases } from './contract/directory.js'
 import { holdTableCases } from './contract/hold-table.js'
 import { holdCases } from './contract/holds.js'
 import type { StoreContractCase } from './contract/kit.js'
+import { ledgerCases } from './contract/ledger.js'
 import { lifetimeCases } from './contract/lifetimes.js'
 import { moneyCases } from './contract/money.js'
 import { registryCases } from './contract/registry.js'
@@ -19,4 +20,4 @@ import { windowCases } from './contract/windows.js'
 export type { OpenStore, StoreContractCase } from './contract/kit.js'
 
 /** Every case of the contract. Each opens an empty store of its own, on a clock that the case drives as store time. */
-export const storeContract: readonly StoreContractCase[] = [...admissionCases, ...holdTableCases, ...holdCases, ...windowCases, ...lifetimeCases, ...restartCases, ...restartChargeCases, ...moneyCases, ...detailCases, ...alertCases, ...directoryCases, ...registryCases, ...auditCases]
+export const storeContract: readonly StoreContractCase[] = [...admissionCases, ...holdTableCases, ...holdCases, ...windowCases, ...lifetimeCases, ...restartCases, ...restartChargeCases, ...moneyCases, ...detailCases, ...ledgerCases, ...alertCases, ...directoryCases, ...registryCases, ...auditCases]

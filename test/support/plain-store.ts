@@ -274,8 +274,8 @@ class PlainLedger implements LedgerSink {
     this.#books = books
   }
 
-  append(entry: LedgerEntry): void {
-    this.#notes.push({ after: this.#books.lines.length, entry })
+  append(...entries: readonly LedgerEntry[]): void {
+    for (const entry of entries) this.#notes.push({ after: this.#books.lines.length, entry })
   }
 
   async *entries(): AsyncIterable<LedgerEntry> {

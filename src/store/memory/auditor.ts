@@ -5,7 +5,7 @@ import type { AuditSnapshot, Auditor, CounterCorrection } from '../auditing.js'
 import { correctCounters, countedWindows, openHold } from '../counting/audited.js'
 import { LIFETIME_ENTRIES, LIFETIME_MICROCENTS } from '../counting/cells.js'
 import type { DueQueue } from './due-queue.js'
-import type { MemoryLedger } from './ledger.js'
+import type { StoreLedger } from './ledger.js'
 import type { Scopes } from './scopes.js'
 
 /** The auditor of one store. `advance` ends what is due and gives store time. */
@@ -13,10 +13,10 @@ export class MemoryAuditor implements Auditor {
   readonly #advance: () => number
   readonly #scopes: Scopes
   readonly #due: DueQueue
-  readonly #ledger: MemoryLedger
+  readonly #ledger: StoreLedger
   #repairs = 0
 
-  constructor(advance: () => number, scopes: Scopes, due: DueQueue, ledger: MemoryLedger) {
+  constructor(advance: () => number, scopes: Scopes, due: DueQueue, ledger: StoreLedger) {
     this.#advance = advance
     this.#scopes = scopes
     this.#due = due

@@ -1,9 +1,10 @@
 // The ledger in memory: the newest entries in a ring, and running sums over all that ever were. Entries are kept as references
 // to their charges and written out when somebody reads them.
 
-import { RunningTotals, type ChargedWindow, type CostDetails, type LedgerEntry, type LedgerKind, type LedgerTotals } from '../../ledger/index.js'
-import { READING_SIZE, type LedgerSink } from '../contract.js'
+import { RunningTotals, type ChargedWindow, type Conditions, type CostDetails, type EntryPage, type LedgerEntry, type LedgerKind, type LedgerRung, type LedgerTotals } from '../../ledger/index.js'
+import { modelOf, READING_SIZE, type LedgerSink } from '../contract.js'
 import type { Charge, ChargePool } from './charge.js'
+import { mergedRings, pageOfRings, Ring } from './ring.js'
 
 /** One change of money. A line that falls out of the ring is written over: see {@link Charge} for why. */
 class Line {
@@ -38,10 +39,11 @@ interface Note {
  * A bounded ledger. What carries no money has a ring of its own, so that a flood of denials does not push out what was spent; and
  * so has what audits have appended, which belongs to no charge.
  */
-export class MemoryLedger implements LedgerSink {
+export class StoreLedger implements LedgerSink {
   readonly #lines: Ring<Line>
   readonly #notes: Ring<Note>
   readonly #appended: Ring<Note>
+  readonly #rings: readonly Ring<Line | Note>[]
   readonly #pool: ChargePool
   readonly #totals = new RunningTotals()
   #written = 0
@@ -51,6 +53,7 @@ export class MemoryLedger implements LedgerSink {
     this.#lines = new Ring(capacity)
     this.#notes = new Ring(capacity)
     this.#appended = new Ring(capacity)
+    this.#rings = [this.#lines, this.#notes, this.#appended] as readonly Ring<Line | Note>[]
     this.#pool = pool
   }
 
@@ -101,8 +104,11 @@ export class MemoryLedger implements LedgerSink {
 
   /** The entries that are kept, oldest first. */
   written(): LedgerEntry[] {
-    const kept = [...this.#lines.fromOldest(), ...this.#notes.fromOldest(), ...this.#appended.fromOldest()].sort((a, b) => a.number - b.number)
-    return kept.map((written) => (written instanceof Line ? writtenOut(written) : written.entry))
+    return Array.from(mergedRings(this.#rings), entryOf)
+  }
+
+  page(conditions: Conditions, limit: number, after?: string): EntryPage {
+    return pageOfRings(this.#rings, entryOf, this.#written, conditions, limit, after)
   }
 
   /** The charges behind the kept entries, newest first by their ending: a correction makes an old charge no newer. */
@@ -116,35 +122,8 @@ export class MemoryLedger implements LedgerSink {
   }
 }
 
-/** The newest of what was put in, up to a number (at least 1). */
-class Ring<T> {
-  readonly #capacity: number
-  readonly #kept: T[] = []
-  #oldest = 0
-
-  constructor(capacity: number) {
-    this.#capacity = Math.max(1, capacity)
-  }
-
-  /** What the next one will take the place of, once the ring is full. */
-  get next(): T | undefined {
-    return this.#kept.length < this.#capacity ? undefined : this.#kept[this.#oldest]
-  }
-
-  /** True where it took the place of another. */
-  put(item: T): boolean {
-    if (this.#kept.length < this.#capacity) {
-      this.#kept.push(item)
-      return false
-    }
-    this.#kept[this.#oldest] = item
-    this.#oldest = this.#oldest + 1 === this.#capacity ? 0 : this.#oldest + 1
-    return true
-  }
-
-  fromOldest(): T[] {
-    return [...this.#kept.slice(this.#oldest), ...this.#kept.slice(0, this.#oldest)]
-  }
+function entryOf(written: Line | Note): LedgerEntry {
+  return written instanceof Line ? writtenOut(written) : written.entry
 }
 
 function writtenOut(line: Line): LedgerEntry {
@@ -159,18 +138,25 @@ function writtenOut(line: Line): LedgerEntry {
     userId: facts.user.userId,
     tier: facts.tier,
     sessionId: facts.sessionId,
+    scopes: facts.scopes,
     provider,
     requestedModel: facts.model,
     model,
     microcents,
     tokens,
     estimatedMicrocents: charge.heldMicrocents,
+    estimatedTokens: charge.heldTokens,
+    rungs: rungsOf(charge),
     openedAt: charge.openedAt,
     charged: chargedWindows(line),
     reason,
     details,
     metadata: facts.metadata,
   })
+}
+
+function rungsOf({ rungs, facts }: Charge): LedgerRung[] | undefined {
+  return rungs.length > 1 ? rungs.map(({ microcents, tokens }, rung) => ({ model: modelOf(facts, rung), microcents, tokens })) : undefined
 }
 
 function chargedWindows({ charge, microcentsAt, tokensAt }: Line): ChargedWindow[] {

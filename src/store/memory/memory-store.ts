@@ -42,7 +42,7 @@ import { Charge, ChargePool } from './charge.js'
 import { MemoryDirectory } from './directory.js'
 import { DueQueue } from './due-queue.js'
 import { IdIndex } from './id-index.js'
-import { MemoryLedger } from './ledger.js'
+import { StoreLedger } from './ledger.js'
 import { MemoryRegistry } from './registry.js'
 import { Retention } from './retention.js'
 import { Scopes } from './scopes.js'
@@ -94,7 +94,7 @@ export class MemoryStore implements Store {
   readonly shared = false
   readonly directory = new MemoryDirectory()
   readonly registry = new MemoryRegistry(() => this.#advance())
-  readonly ledger: MemoryLedger
+  readonly ledger: StoreLedger
   readonly auditor: MemoryAuditor
   readonly #clock: Clock
   readonly #scopes = new Scopes()
@@ -111,7 +111,7 @@ export class MemoryStore implements Store {
   constructor(options: MemoryStoreOptions = {}) {
     const { clock = systemClock, ledgerCapacity = 1_000, maxGivenIds = 100_000, maxGeneratedIds = 1_000 } = options
     this.#clock = clock
-    this.ledger = new MemoryLedger(ledgerCapacity, this.#pool)
+    this.ledger = new StoreLedger(ledgerCapacity, this.#pool)
     this.auditor = new MemoryAuditor(() => this.#advance(), this.#scopes, this.#due, this.ledger)
     this.#given = new Retention(GIVEN_IDS_KEPT_MS, maxGivenIds, (ended) => this.#forget(ended))
     this.#generated = new Retention(GENERATED_IDS_KEPT_MS, maxGeneratedIds, (ended) => this.#forget(ended))

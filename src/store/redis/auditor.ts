@@ -34,7 +34,7 @@ export class RedisAuditor implements Auditor {
     this.#connection.keep(reply)
     // Without a sink the ledger was lost with the counters.
     const where = reply.body.u8()
-    const complete = where === WITH_SINK ? this.#connection.hasSink : where === IN_OUTBOX && !this.#connection.isLost
+    const complete = where === WITH_SINK ? this.#ledger.keepsAll : where === IN_OUTBOX && !this.#connection.isLost
     const restarted = reply.body.u8() === 1
     const repairs = reply.body.u56()
     const { now } = reply

@@ -1,10 +1,11 @@
 // One data set with everything that stands on it, and which of them a user, a request or a hold belongs to. With one partition that
 // is never a question; with many, users of one tenant are kept together and tenants apart.
 
-import { sessionOf, type UserRef } from '../../budget/index.js'
+import { limitOf, sessionOf, type UserRef } from '../../budget/index.js'
 import type { ScopeId } from '../../enforcement/index.js'
 import { InvalidConfigError } from '../../errors/index.js'
 import type { LedgerEntry } from '../../ledger/index.js'
+import type { EntrySink } from '../auditing.js'
 import type { ScopeTerms } from '../contract.js'
 import { RedisAuditor } from './auditor.js'
 import { SharedClient } from './client.js'
@@ -76,6 +77,11 @@ export class DataSets {
     if (this.#holds.size > MOST_KNOWN_HOLDS) this.#holds.delete(this.#holds.keys().next().value as string)
   }
 
+  /** The sink of them all. */
+  get sink(): EntrySink | undefined {
+    return this.#options.sink
+  }
+
   all(): readonly DataSet[] {
     return Array.from({ length: this.#isSplit ? PARTITIONS : 1 }, (_, index) => this.#at(index))
   }
@@ -97,7 +103,8 @@ export class DataSets {
     let set = this.#sets[index]
     if (set === undefined) {
       const prefix = this.#options.prefix ?? 'bursar'
-      const isOfThis = ({ tenant, userId }: LedgerEntry): boolean => !this.#isSplit || partitionOf(tenant ?? userId) === index
+      // An entry that no longer says whose it was may be of any of them.
+      const isOfThis = ({ tenant, userId }: LedgerEntry): boolean => !this.#isSplit || (this.sink?.isAnonymised !== true && partitionOf(tenant ?? userId) === index)
       const connection = new Connection(this.#options, this.#client, this.#isSplit ? `{${prefix}:${index}}` : `{${prefix}}`, isOfThis)
       const ledger = new RedisLedger(connection, this.#options.sink)
       set = { connection, directory: new RedisDirectory(connection), ledger, auditor: new RedisAuditor(connection, ledger) }
@@ -113,6 +120,9 @@ function ownerOf(scope: ScopeId): string {
   if (kind === 'user') return tenant ?? id
   const session = sessionOf(scope)
   if (session !== undefined) return tenant ?? session.user.userId
+  // A limit of a tenant, or of users: its scope says whose.
+  const owner = tenant ?? limitOf(scope)?.member
+  if (owner !== undefined) return owner
   throw new InvalidConfigError(`redisStore.partition: 'tenant' keeps tenants apart, and the budget of ${kind} "${id}" is shared by several. Use partition: 'all', or budgets under scopes.tenant.`)
 }
 

@@ -1,8 +1,8 @@
 // What stands in the outbox, as ledger entries and alerts. The layout is that of scripts/endings.lua.
 
 import { parseScopeKey } from '../../budget/index.js'
-import type { ChargedWindow, CostDetails, LedgerEntry, LedgerKind } from '../../ledger/index.js'
-import type { Effect } from '../contract.js'
+import type { ChargedWindow, CostDetails, LedgerEntry, LedgerKind, LedgerRung } from '../../ledger/index.js'
+import { modelOf, type Effect } from '../contract.js'
 import { userOf, unpackHold, type StoredHold } from './holds.js'
 import { Unpacker } from './packing.js'
 import { unpackFacts } from './requests.js'
@@ -41,12 +41,15 @@ export function unpackEntry(item: Buffer, details?: Buffer): LedgerEntry | undef
     userId: facts.user.userId,
     tier: facts.tier,
     sessionId: facts.sessionId,
+    scopes: facts.scopes,
     provider: hold.provider,
     requestedModel: facts.model,
     model: hold.model === '' ? undefined : hold.model,
     microcents,
     tokens,
     estimatedMicrocents: held.microcents,
+    estimatedTokens: held.tokens,
+    rungs: rungsOf(hold),
     openedAt,
     charged: chargedBy(hold, microcentsAt, tokensAt, kind === UNCOUNTED),
     reason: reason === '' ? undefined : reason,
@@ -80,6 +83,10 @@ export function chargedBy({ scopes, placements, openedAt }: StoredHold, microcen
     }
   }
   return charged
+}
+
+function rungsOf({ rungs, facts }: StoredHold): LedgerRung[] | undefined {
+  return rungs.length > 1 ? rungs.map(({ microcents, tokens }, rung) => ({ model: modelOf(facts, rung), microcents, tokens })) : undefined
 }
 
 /** Reads an effect that a script reports: a hold that expired, an alert, or a window that began anew. */

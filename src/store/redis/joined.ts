@@ -2,11 +2,12 @@
 
 import { scopeKey, type UserRef } from '../../budget/index.js'
 import type { ScopeId } from '../../enforcement/index.js'
-import type { LedgerEntry, LedgerTotals, ModelTotals } from '../../ledger/index.js'
+import { pageOf, sumsOf, type Conditions, type EntryField, type EntryPage, type EntrySource, type EntrySum, type LedgerEntry, type LedgerTotals, type ModelTotals } from '../../ledger/index.js'
 import type { Auditor, AuditSnapshot, CounterCorrection } from '../auditing.js'
 import type { LedgerSink, MaybePromise } from '../index.js'
 import type { Directory, DirectoryChange, DirectoryEntry } from '../directory.js'
 import type { DataSet, DataSets } from './data-set.js'
+import { JoinedStreams } from './joined-streams.js'
 
 /** Each user's entry is where the user is counted. */
 export class JoinedDirectory implements Directory {
@@ -37,16 +38,29 @@ export class JoinedLedger implements LedgerSink {
     this.#sets = sets
   }
 
-  append(entry: LedgerEntry): Promise<void> {
-    return this.#sets.ofUser(userOfEntry(entry)).ledger.append(entry)
+  /** All of one call stand in one data set, whoever they are of: only there are they all or none. */
+  async append(...entries: readonly LedgerEntry[]): Promise<void> {
+    const [first] = entries
+    if (first !== undefined) await this.#sets.ofUser(userOfEntry(first)).ledger.append(...entries)
   }
 
   async *entries(): AsyncIterable<LedgerEntry> {
-    const [first] = this.#sets.all()
-    if (first?.connection.hasSink === true) {
-      for (const { ledger } of this.#sets.all()) await ledger.drain()
-      yield* first.ledger.entries()
-    } else yield* merged(this.#sets.all().map(({ ledger }) => ledger.entries()))
+    yield* (await this.#source()).entries()
+  }
+
+  async page(conditions: Conditions, limit: number, after?: string): Promise<EntryPage> {
+    return pageOf(await this.#source(), conditions, limit, after)
+  }
+
+  async sums(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): Promise<readonly EntrySum[]> {
+    return sumsOf(await this.#source(), conditions, by, boundaries)
+  }
+
+  async #source(): Promise<EntrySource> {
+    const sets = this.#sets.all()
+    if (this.#sets.sink === undefined) return new JoinedStreams(sets.map(({ ledger }) => ledger.streams))
+    for (const { connection, ledger } of sets) if (!connection.isLost) await ledger.drain()
+    return this.#sets.sink
   }
 
   async totals(): Promise<LedgerTotals> {
@@ -147,20 +161,4 @@ function add<Sum extends { microcents: number; tokens: number; entries: number }
   to.tokens += from.tokens
   to.entries += from.entries
   return to
-}
-
-async function* merged(ledgers: readonly AsyncIterable<LedgerEntry>[]): AsyncIterable<LedgerEntry> {
-  const iterators = ledgers.map((ledger) => ledger[Symbol.asyncIterator]())
-  const heads = await Promise.all(iterators.map((iterator) => iterator.next()))
-  for (;;) {
-    let earliest = -1
-    heads.forEach((head, index) => {
-      if (head.done === true) return
-      const best = heads[earliest]
-      if (best === undefined || best.done === true || head.value.at < best.value.at) earliest = index
-    })
-    if (earliest < 0) return
-    yield (heads[earliest] as IteratorYieldResult<LedgerEntry>).value
-    heads[earliest] = await (iterators[earliest] as AsyncIterator<LedgerEntry>).next()
-  }
 }

@@ -2,27 +2,20 @@
 // An entry leaves a stream only once the sink has it; what a crash leaves in both, the sink keeps once.
 
 import { StoreUnavailableError } from '../../errors/index.js'
-import { MAX_NAMES, OTHERS, UNKNOWN, type LedgerEntry, type LedgerTotals, type ModelTotals } from '../../ledger/index.js'
+import { MAX_NAMES, OTHERS, pageOf, sumsOf, UNKNOWN, type Conditions, type EntryField, type EntryPage, type EntrySource, type EntrySum, type LedgerEntry, type LedgerTotals, type ModelTotals } from '../../ledger/index.js'
 import type { EntrySink } from '../auditing.js'
-import type { Effect, LedgerSink } from '../contract.js'
+import type { LedgerSink } from '../contract.js'
 import type { Connection } from './connection.js'
-import { packJsonEntry, unpackAlert, unpackEntry } from './entries.js'
+import { packJsonEntry } from './entries.js'
 import { Unpacker } from './packing.js'
+import { Streams } from './streams.js'
 
-const PAGE = 500
 const DRAIN_EVERY_MS = 200
-
-/** One item of a stream. */
-interface Item {
-  readonly id: string
-  readonly entry: LedgerEntry | undefined
-  readonly alert: Extract<Effect, { kind: 'threshold' }> | undefined
-  /** Of a note: the item of the outbox after which it was written. */
-  readonly after: string
-}
 
 /** See the head of this file. */
 export class RedisLedger implements LedgerSink {
+  /** What was not drained yet. */
+  readonly streams: Streams
   readonly #connection: Connection
   readonly #sink: EntrySink | undefined
   #draining: Promise<void> | undefined
@@ -31,37 +24,44 @@ export class RedisLedger implements LedgerSink {
 
   constructor(connection: Connection, sink: EntrySink | undefined) {
     this.#connection = connection
+    this.streams = new Streams(connection)
     this.#sink = sink
   }
 
-  async append(entry: LedgerEntry): Promise<void> {
-    await this.#connection.run('note', (to) => to.bytes(packJsonEntry(entry)))
+  async append(...entries: readonly LedgerEntry[]): Promise<void> {
+    if (entries.length === 0) return
+    const packed = entries.map(packJsonEntry)
+    await this.#connection.run('note', (to) => {
+      to.u32(packed.length)
+      for (const entry of packed) to.sized32(() => to.bytes(entry))
+      return to
+    })
     this.drainSoon()
   }
 
   async *entries(): AsyncIterable<LedgerEntry> {
-    if (this.#sink !== undefined) {
-      // What a lost data set had not drained is lost.
-      if (!this.#connection.isLost) await this.drain()
-      yield* this.#sink.entries()
-      return
-    }
-    yield* this.#inStreams()
+    yield* (await this.#source()).entries()
   }
 
-  /** What stands in the streams, by the time of writing. */
-  async *#inStreams(): AsyncIterable<LedgerEntry> {
-    await this.#connection.fields()
-    const outbox = this.#pages(this.#outbox)
-    const notes = this.#pages(this.#notes)
-    let [first, second] = [await outbox.next(), await notes.next()]
-    while (first.done !== true || second.done !== true) {
-      const takesFirst = second.done === true || (first.done !== true && !isBefore(second.value.after, first.value.id))
-      const { entry } = (takesFirst ? first.value : second.value) as Item
-      if (entry !== undefined) yield entry
-      if (takesFirst) first = await outbox.next()
-      else second = await notes.next()
-    }
+  async page(conditions: Conditions, limit: number, after?: string): Promise<EntryPage> {
+    return pageOf(await this.#source(), conditions, limit, after)
+  }
+
+  async sums(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): Promise<readonly EntrySum[]> {
+    return sumsOf(await this.#source(), conditions, by, boundaries)
+  }
+
+  /** True where there is a sink, and what it keeps of an entry is all that there was to say. */
+  get keepsAll(): boolean {
+    return this.#sink !== undefined && this.#sink.isAnonymised !== true && this.#sink.isBounded !== true
+  }
+
+  /** Where every entry is by now: the sink, or the streams. */
+  async #source(): Promise<EntrySource> {
+    if (this.#sink === undefined) return this.streams
+    // What a lost data set had not drained is lost.
+    if (!this.#connection.isLost) await this.drain()
+    return this.#sink
   }
 
   async totals(): Promise<LedgerTotals> {
@@ -117,54 +117,17 @@ export class RedisLedger implements LedgerSink {
 
   async #drainAll(): Promise<void> {
     if (this.#sink === undefined) return
-    for (const stream of [this.#outbox, this.#notes]) {
-      for (;;) {
-        const items = await this.#page(stream, '-')
-        if (items.length === 0) break
-        try {
-          await this.#sink.write(items.flatMap(({ entry }) => (entry === undefined ? [] : [entry])))
-          const alerts = items.flatMap(({ alert }) => alert ?? [])
-          if (alerts.length > 0) await this.#sink.announce?.(alerts)
-        } catch (cause) {
-          throw new StoreUnavailableError('redis: the sink does not take the ledger entries; they stay in the outbox. See the cause.', { cause })
-        }
-        await this.#connection.command('XDEL', stream, ...items.map(({ id }) => id))
+    for (let items = await this.streams.first(); items.length > 0; items = await this.streams.first()) {
+      try {
+        await this.#sink.write(items.flatMap(({ entry }) => (entry === undefined ? [] : [entry])))
+        const alerts = items.flatMap(({ alert }) => alert ?? [])
+        if (alerts.length > 0) await this.#sink.announce?.(alerts)
+      } catch (cause) {
+        throw new StoreUnavailableError('redis: the sink does not take the ledger entries; they stay in the outbox. See the cause.', { cause })
       }
+      await this.streams.remove(items)
     }
   }
-
-  async *#pages(stream: string): AsyncGenerator<Item> {
-    let from = '-'
-    for (;;) {
-      const items = await this.#page(stream, from)
-      yield* items
-      if (items.length < PAGE) return
-      from = `(${(items.at(-1) as Item).id}`
-    }
-  }
-
-  async #page(stream: string, from: string): Promise<Item[]> {
-    const items = (await this.#connection.command('XRANGE', stream, from, '+', 'COUNT', PAGE)) as [Buffer, Buffer[]][]
-    // Beside what it is, an item of the outbox may have the details of a cost, and a note has its place.
-    return items.map(([id, [, item, , second]]) => {
-      const isNote = stream === this.#notes
-      return { id: id.toString(), entry: unpackEntry(item as Buffer, isNote ? undefined : second), alert: unpackAlert(item as Buffer), after: (isNote && second?.toString()) || '' }
-    })
-  }
-
-  get #outbox(): string {
-    return this.#connection.keys[5] as string
-  }
-
-  get #notes(): string {
-    return this.#connection.keys[6] as string
-  }
-}
-
-function isBefore(a: string, b: string): boolean {
-  const [aTime, aCount] = a.split('-').map(Number) as [number, number]
-  const [bTime, bCount] = b.split('-').map(Number) as [number, number]
-  return aTime < bTime || (aTime === bTime && aCount < bCount)
 }
 
 function namesIn(bytes: Buffer): string[] {

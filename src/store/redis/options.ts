@@ -21,7 +21,10 @@ export interface RedisStoreOptions {
   readonly partition?: 'all' | 'tenant' | undefined
   /** Acknowledge nothing before this many replicas have it; what they do not confirm in time is an unknown outcome. */
   readonly wait?: { readonly replicas: number; readonly timeoutMs: number } | undefined
-  /** Where ledger entries are drained to and kept for good. Without one the outbox keeps the newest `outboxCapacity`. */
+  /**
+   * Where ledger entries are drained to and kept for good. Without one the outbox keeps the newest `outboxCapacity`. With one that is
+   * anonymised or bounded an audit says "incomplete".
+   */
   readonly sink?: EntrySink | undefined
   /** How many ledger entries are kept where there is no sink, about. Default 10,000. */
   readonly outboxCapacity?: number | undefined

@@ -95,12 +95,12 @@ const HAS_MODEL = 4
 
 // s tier | s provider | s user key | B which of them (and the model) there are | s model | the rest as JSON
 function packFacts(to: Packer, facts: ChargeFacts): void {
-  const { user, tier, provider, model, cheaperModels, sessionId, metadata } = facts
+  const { user, tier, provider, model, cheaperModels, sessionId, scopes, metadata } = facts
   to.textZ(withoutZeros(tier ?? '')).textZ(withoutZeros(provider ?? '')).textZ(scopeKey(userScope(user)))
   to.u8((tier === undefined ? 0 : HAS_TIER) + (provider === undefined ? 0 : HAS_PROVIDER) + (model === undefined ? 0 : HAS_MODEL)).textZ(withoutZeros(model ?? ''))
   const isOdd = tier?.includes('\0') === true || provider?.includes('\0') === true || model?.includes('\0') === true
-  if (!isOdd && cheaperModels === undefined && sessionId === undefined && metadata === undefined) return
-  to.text(JSON.stringify({ ...(isOdd && { tier, provider, model }), cheaperModels, sessionId, metadata }))
+  if (!isOdd && cheaperModels === undefined && sessionId === undefined && scopes === undefined && metadata === undefined) return
+  to.text(JSON.stringify({ ...(isOdd && { tier, provider, model }), cheaperModels, sessionId, scopes, metadata }))
 }
 
 /** The facts of a hold, from what {@link packReserve} made of them. `parseUser` reads the key of a user's scope. */

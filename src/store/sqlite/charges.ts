@@ -2,7 +2,7 @@
 // ledger. What never changes of a hold is one piece of JSON, written once.
 
 import type { ScopeId } from '../../enforcement/index.js'
-import type { ChargedWindow } from '../../ledger/index.js'
+import type { ChargedWindow, LedgerRung } from '../../ledger/index.js'
 import type { Amounts } from '../../money/index.js'
 import { modelOf, type ChargeFacts, type HoldState, type ScopeTerms } from '../contract.js'
 import { Charge } from '../counting/charge.js'
@@ -188,18 +188,25 @@ export class ChargeTable {
   /** The charge that an entry ended, also where its id is forgotten. */
   chargeEndedBy(row: EndingRow): StoredCharge {
     const charge = new StoredCharge()
+    const open = row.rungs === null ? undefined : (JSON.parse(row.rungs) as LedgerRung[])
+    const held = { microcents: row.estimated_microcents ?? 0, tokens: row.estimated_tokens ?? 0 }
     const facts: ChargeFacts = {
       user: row.tenant === null ? { userId: row.user_id } : { userId: row.user_id, tenant: row.tenant },
       tier: row.tier ?? undefined,
       provider: row.provider ?? undefined,
       model: row.requested_model ?? undefined,
+      cheaperModels: open?.slice(1).map(({ model }) => model as string),
       sessionId: row.session_id ?? undefined,
+      scopes: row.scopes === null ? undefined : (JSON.parse(row.scopes) as Record<string, string>),
       metadata: row.metadata === null ? undefined : (JSON.parse(row.metadata) as Record<string, unknown>),
     }
-    const rungs = [{ microcents: row.estimated_microcents ?? 0, tokens: 0 }]
+    const rungs = open ?? [held]
     const readings = (JSON.parse(row.charged) as ChargedWindow[]).flatMap(({ startsAt }) => [startsAt, 0, 0, 0])
     const scopes = this.#scopesOf(JSON.parse(row.placed) as Placed[])
     charge.open({ id: row.decision_id, fingerprint: '', idGiven: true, ttlMs: 0, onExpiry: 'release', scopes, rungs, facts }, readings, row.opened_at ?? row.at, 0, false)
+    // Which of the rungs it was is forgotten; what was held for it is not.
+    charge.heldMicrocents = held.microcents
+    charge.heldTokens = held.tokens
     charge.ended(row.kind === 'recorded' ? 'settled' : (row.kind as 'settled'), row.microcents, row.tokens, row.at)
     charge.entry = row.seq
     charge.model = row.model ?? undefined

@@ -1,6 +1,6 @@
 // Ledger entries as rows: one column for each field, the same in a store and in a ledger kept for a store elsewhere.
 
-import type { ChargedWindow, CostDetails, LedgerEntry, LedgerKind } from '../../ledger/index.js'
+import type { ChargedWindow, CostDetails, LedgerEntry, LedgerKind, LedgerRung } from '../../ledger/index.js'
 import type { Connection } from './connection.js'
 import type { SqliteStatement, SqliteValue } from './driver.js'
 
@@ -26,12 +26,19 @@ export interface EntryRow {
   readonly reason: string | null
   readonly metadata: string | null
   readonly details: string | null
+  readonly scopes: string | null
+  readonly estimated_tokens: number | null
+  readonly rungs: string | null
+  readonly calls: number | null
 }
 
 const COLUMNS = [
   'id', 'kind', 'at', 'decision_id', 'tenant', 'user_id', 'tier', 'session_id', 'provider', 'requested_model', 'model', 'microcents', 'tokens',
-  'estimated_microcents', 'opened_at', 'charged', 'reason', 'metadata', 'details', 'placed',
+  'estimated_microcents', 'opened_at', 'charged', 'reason', 'metadata', 'details', 'scopes', 'estimated_tokens', 'rungs', 'calls', 'placed',
 ] // prettier-ignore
+
+/** The columns of an {@link EntryRow}. */
+export const ENTRY_COLUMNS = ['seq', ...COLUMNS.slice(0, -1)].join(', ')
 
 /** How many entries are read at once. */
 const PAGE = 500
@@ -44,10 +51,11 @@ export function entryInsert(connection: Connection, once = false): SqliteStateme
 
 /** The values of an entry in the order of the columns. */
 export function valuesOf(entry: LedgerEntry): SqliteValue[] {
-  const { id, kind, at, decisionId, tenant, userId, tier, sessionId, provider, requestedModel, model, microcents, tokens, estimatedMicrocents, openedAt, charged, reason, metadata, details } = entry
+  const { id, kind, at, decisionId, tenant, userId, tier, sessionId, provider, requestedModel, model, microcents, tokens, estimatedMicrocents, openedAt, charged, reason, metadata, details, scopes, estimatedTokens, rungs, calls } = entry
   return [
     id, kind, at, decisionId, tenant ?? null, userId, tier ?? null, sessionId ?? null, provider ?? null, requestedModel ?? null, model ?? null,
-    microcents, tokens, estimatedMicrocents ?? null, openedAt ?? null, JSON.stringify(charged), reason ?? null, jsonOf(metadata), jsonOf(details), null,
+    microcents, tokens, estimatedMicrocents ?? null, openedAt ?? null, JSON.stringify(charged), reason ?? null, jsonOf(metadata), jsonOf(details),
+    jsonOf(scopes), estimatedTokens ?? null, jsonOf(rungs), calls ?? null, null,
   ] // prettier-ignore
 }
 
@@ -67,15 +75,19 @@ export function entryOf(row: EntryRow): LedgerEntry {
     userId: row.user_id,
     tier: row.tier ?? undefined,
     sessionId: row.session_id ?? undefined,
+    scopes: row.scopes === null ? undefined : (JSON.parse(row.scopes) as Record<string, string>),
     provider: row.provider ?? undefined,
     requestedModel: row.requested_model ?? undefined,
     model: row.model ?? undefined,
     microcents: row.microcents,
     tokens: row.tokens,
     estimatedMicrocents: row.estimated_microcents ?? undefined,
+    estimatedTokens: row.estimated_tokens ?? undefined,
+    rungs: row.rungs === null ? undefined : (JSON.parse(row.rungs) as LedgerRung[]),
     openedAt: row.opened_at ?? undefined,
     charged: JSON.parse(row.charged) as ChargedWindow[],
     reason: row.reason ?? undefined,
+    calls: row.calls ?? undefined,
     details: row.details === null ? undefined : (JSON.parse(row.details) as CostDetails),
     metadata: row.metadata === null ? undefined : (JSON.parse(row.metadata) as Record<string, unknown>),
   })
@@ -90,7 +102,7 @@ export class EntryReader {
   constructor(connection: Connection) {
     this.#connection = connection
     this.#last = connection.prepare('SELECT coalesce(max(seq), 0) AS seq FROM entry')
-    this.#page = connection.prepare(`SELECT seq, ${COLUMNS.slice(0, -1).join(', ')} FROM entry WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ${PAGE}`)
+    this.#page = connection.prepare(`SELECT ${ENTRY_COLUMNS} FROM entry WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ${PAGE}`)
   }
 
   /** The number of the last entry. */

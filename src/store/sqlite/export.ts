@@ -3,20 +3,21 @@
 import { existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { InvalidConfigError } from '../../errors/index.js'
-import type { LedgerEntry } from '../../ledger/index.js'
+import { actionOf, type LedgerEntry } from '../../ledger/index.js'
 import { formatUsd } from '../../money/index.js'
 import { Connection } from './connection.js'
 import type { SqliteValue } from './driver.js'
 import { jsonOf } from './entries.js'
 
-/** USD as exact decimals beside the integers, times in ISO 8601, `charged`, `metadata`, `usage` and `labels` as JSON, `estimated` 1 or NULL. */
+/** USD as exact decimals beside the integers, times in ISO 8601, `charged`, `metadata`, `usage`, `labels`, `scopes` and `rungs` as JSON, `estimated` 1 or NULL. */
 const TABLE = `
   CREATE TABLE entry (
     id TEXT NOT NULL, kind TEXT NOT NULL, time TEXT NOT NULL, decision_id TEXT NOT NULL, tenant TEXT, user_id TEXT NOT NULL, tier TEXT, session_id TEXT,
     provider TEXT, requested_model TEXT, model TEXT, cost_usd TEXT NOT NULL, microcents INTEGER NOT NULL, tokens INTEGER NOT NULL,
     estimated_usd TEXT, estimated_microcents INTEGER, opened TEXT, charged TEXT NOT NULL, reason TEXT, metadata TEXT,
-    price_version TEXT, estimated INTEGER, usage TEXT, labels TEXT)`
-const COLUMN_COUNT = 24
+    price_version TEXT, estimated INTEGER, usage TEXT, labels TEXT,
+    scopes TEXT, estimated_tokens INTEGER, rungs TEXT, calls INTEGER, action TEXT)`
+const COLUMN_COUNT = 29
 /** How many entries are written in one transaction. */
 const BATCH = 1_000
 
@@ -70,5 +71,6 @@ function readable(entry: LedgerEntry): SqliteValue[] {
     estimatedMicrocents === undefined ? null : formatUsd(estimatedMicrocents), estimatedMicrocents ?? null, openedAt === undefined ? null : new Date(openedAt).toISOString(),
     JSON.stringify(entry.charged), entry.reason ?? null, jsonOf(entry.metadata),
     details?.priceVersion ?? null, details?.estimated === true ? 1 : null, jsonOf(details?.usage), jsonOf(details?.labels),
+    jsonOf(entry.scopes), entry.estimatedTokens ?? null, jsonOf(entry.rungs), entry.calls ?? null, actionOf(entry) ?? null,
   ] // prettier-ignore
 }

@@ -1,14 +1,15 @@
 // The ledger of a store: entries as rows, written in the transaction that changes the money, and running sums that are brought up to
 // date every so often, so that neither a request nor a summary pays for all that ever was.
 
-import { MAX_NAMES, OTHERS, UNKNOWN, type CostDetails, type LedgerEntry, type LedgerKind, type LedgerTotals, type ModelTotals } from '../../ledger/index.js'
-import { READING_SIZE, type LedgerSink, type ScopeTerms, type WindowTerms } from '../contract.js'
+import { MAX_NAMES, OTHERS, UNKNOWN, type Conditions, type CostDetails, type EntryField, type EntryPage, type EntrySum, type LedgerEntry, type LedgerKind, type LedgerRung, type LedgerTotals, type ModelTotals } from '../../ledger/index.js'
+import { modelOf, READING_SIZE, type LedgerSink, type ScopeTerms, type WindowTerms } from '../contract.js'
 import type { ChargeLedger } from '../counting/life.js'
 import type { ChargeTable, StoredCharge } from './charges.js'
 import type { Connection } from './connection.js'
 import { perform, type SqliteStatement } from './driver.js'
 import type { EndingTable } from './endings.js'
 import { entryInsert, EntryReader, jsonOf, valuesOf } from './entries.js'
+import { EntryQueries } from './queries.js'
 
 /** How many entries may stand outside the sums, and outside the index of endings. */
 const MOST_UNSUMMED = 4_096
@@ -28,6 +29,7 @@ export class StoreLedger implements LedgerSink, ChargeLedger {
   readonly #charges: ChargeTable
   readonly #endings: EndingTable
   readonly #reader: EntryReader
+  readonly #queries: EntryQueries
   readonly #insert: SqliteStatement
   readonly #sums: SqliteStatement
   readonly #addSum: SqliteStatement
@@ -41,20 +43,26 @@ export class StoreLedger implements LedgerSink, ChargeLedger {
     this.#charges = charges
     this.#endings = endings
     this.#reader = new EntryReader(connection)
+    this.#queries = new EntryQueries(connection)
     this.#insert = entryInsert(connection)
     this.#sums = connection.prepare('SELECT dimension, name, microcents, tokens, entries FROM sum ORDER BY rowid')
     this.#addSum = connection.prepare('INSERT INTO sum (dimension, name, microcents, tokens, entries) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET microcents = microcents + excluded.microcents, tokens = tokens + excluded.tokens, entries = entries + excluded.entries')
+    // What moves spend from one client to another (it says its calls) was summed when it was charged.
     this.#tails = Object.entries(DIMENSIONS).map(([dimension, column]) =>
       connection.prepare(`
         SELECT '${dimension}' AS dimension, coalesce(${column}, '${UNKNOWN}') AS name, total(microcents) AS microcents, total(tokens) AS tokens, count(*) AS entries
-        FROM entry WHERE seq > ? AND seq <= ? AND kind IN ('settled', 'expired', 'recorded', 'corrected') GROUP BY 2 ORDER BY min(seq)`),
+        FROM entry WHERE seq > ? AND seq <= ? AND kind IN ('settled', 'expired', 'recorded', 'corrected') AND calls IS NULL GROUP BY 2 ORDER BY min(seq)`),
     )
     this.#summed = connection.prepare('SELECT summed FROM head')
     this.#setSummed = connection.prepare('UPDATE head SET summed = ?')
   }
 
-  append(entry: LedgerEntry): void {
-    this.#connection.once(() => this.#insert.run(...valuesOf(entry)))
+  append(...entries: readonly LedgerEntry[]): void {
+    const write = (): void => {
+      for (const entry of entries) perform(this.#insert, ...valuesOf(entry))
+    }
+    if (entries.length > 1) this.#connection.write(write)
+    else this.#connection.once(write)
   }
 
   /** The same within a transaction. */
@@ -64,6 +72,14 @@ export class StoreLedger implements LedgerSink, ChargeLedger {
 
   entries(until?: number): AsyncIterable<LedgerEntry> {
     return this.#reader.entries(until)
+  }
+
+  page(conditions: Conditions, limit: number, after?: string): EntryPage {
+    return this.#queries.page(conditions, limit, after)
+  }
+
+  sums(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): readonly EntrySum[] {
+    return this.#queries.sums(conditions, by, boundaries)
   }
 
   totals(): LedgerTotals {
@@ -94,13 +110,14 @@ export class StoreLedger implements LedgerSink, ChargeLedger {
   }
 
   write(kind: LedgerKind, charge: StoredCharge, at: number, microcents: number, tokens: number, details?: CostDetails, reason?: string, microcentsAt = at, tokensAt = at): void {
-    const { id, facts, heldMicrocents, openedAt, model, provider } = charge
-    const { user, tier, sessionId, model: requestedModel, metadata } = facts
+    const { id, facts, heldMicrocents, heldTokens, openedAt, model, provider } = charge
+    const { user, tier, sessionId, scopes, model: requestedModel, metadata } = facts
     const isCorrection = kind === 'corrected'
     const number = isCorrection ? `:${(charge.corrections += 1)}` : ''
     const { lastInsertRowid } = this.#insert.run(
       `${id}:${kind}${number}`, kind, at, id, user.tenant ?? null, user.userId, tier ?? null, sessionId ?? null, provider ?? null, requestedModel ?? null, model ?? null,
-      microcents, tokens, heldMicrocents, openedAt, chargedJson(charge, microcentsAt, tokensAt), reason ?? null, jsonOf(metadata), jsonOf(details), isCorrection ? null : this.#charges.placedOf(charge),
+      microcents, tokens, heldMicrocents, openedAt, chargedJson(charge, microcentsAt, tokensAt), reason ?? null, jsonOf(metadata), jsonOf(details),
+      jsonOf(scopes), heldTokens, jsonOf(rungsOf(charge)), null, isCorrection ? null : this.#charges.placedOf(charge),
     ) // prettier-ignore
     this.#last = Number(lastInsertRowid)
     if (!isCorrection) charge.entry = this.#last
@@ -148,6 +165,11 @@ class Sums {
     const by = (dimension: string): ReadonlyMap<string, ModelTotals> => this.#sums.get(dimension) as ReadonlyMap<string, ModelTotals>
     return { ...all, byModel: by('model'), byProvider: by('provider'), byTier: by('tier') }
   }
+}
+
+/** What was held, or would have been, on each model that was open to a request; of one alone the entry's own columns say it. */
+function rungsOf({ rungs, facts }: StoredCharge): LedgerRung[] | undefined {
+  return rungs.length > 1 ? rungs.map(({ microcents, tokens }, rung) => ({ model: modelOf(facts, rung), microcents, tokens })) : undefined
 }
 
 /** What of an entry's JSON is the same for all requests with these windows: by window, what stands before the instant. */

@@ -39,6 +39,13 @@ const ENTRY = `
 /** How the cost of an entry was found: JSON. */
 const ENTRY_DETAILS = 'ALTER TABLE entry ADD COLUMN details TEXT;'
 
+/** What the request named and could have run on: `scopes` and `rungs` are JSON. `calls`: NULL where it follows from the kind. */
+const ENTRY_REQUEST = `
+  ALTER TABLE entry ADD COLUMN scopes TEXT;
+  ALTER TABLE entry ADD COLUMN estimated_tokens INTEGER;
+  ALTER TABLE entry ADD COLUMN rungs TEXT;
+  ALTER TABLE entry ADD COLUMN calls INTEGER;`
+
 /** The file of a store. */
 export const STORE_FILE: FileKind = {
   what: 'a bursar store',
@@ -85,6 +92,8 @@ export const STORE_FILE: FileKind = {
     -- Whose model has answered; NULL: the provider of the entry.
     ALTER TABLE amended ADD COLUMN provider TEXT;
     `,
+    // No index for who reads: every request would pay for it.
+    ENTRY_REQUEST,
   ],
 }
 
@@ -92,7 +101,11 @@ export const STORE_FILE: FileKind = {
 export const LEDGER_FILE: FileKind = {
   what: 'a bursar ledger',
   applicationId: 0x6275726c,
-  migrations: [`CREATE TABLE entry (${ENTRY}); CREATE UNIQUE INDEX entry_once ON entry (id, at, coalesce(opened_at, 0));`, ENTRY_DETAILS],
+  migrations: [
+    `CREATE TABLE entry (${ENTRY}); CREATE UNIQUE INDEX entry_once ON entry (id, at, coalesce(opened_at, 0));`,
+    ENTRY_DETAILS,
+    `${ENTRY_REQUEST} CREATE INDEX entry_at ON entry (at);`,
+  ],
 }
 
 /**

@@ -1,16 +1,19 @@
 // A ledger in a file of its own: where entries are kept for good whose money is counted elsewhere.
 
-import type { LedgerEntry } from '../../ledger/index.js'
+import type { Conditions, EntryField, EntryPage, EntrySum, LedgerEntry } from '../../ledger/index.js'
 import type { EntrySink } from '../auditing.js'
 import { Connection } from './connection.js'
 import { perform, type SqliteStatement } from './driver.js'
 import { entryInsert, EntryReader, valuesOf } from './entries.js'
 import { LEDGER_FILE, migrate } from './migrations.js'
 import { connectionOptions, type SqliteFile } from './options.js'
+import { EntryQueries } from './queries.js'
 
 /** A ledger that can be closed. */
 export interface SqliteLedger extends EntrySink {
   write(entries: readonly LedgerEntry[]): void
+  page(conditions: Conditions, limit: number, after?: string): EntryPage
+  sums(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): readonly EntrySum[]
   /** Closes the file; a database that was given stays open. */
   close(): void
 }
@@ -27,11 +30,13 @@ class LedgerFile implements SqliteLedger {
   readonly #connection: Connection
   readonly #insert: SqliteStatement
   readonly #reader: EntryReader
+  readonly #queries: EntryQueries
 
   constructor(connection: Connection) {
     this.#connection = connection
     this.#insert = entryInsert(connection, true)
     this.#reader = new EntryReader(connection)
+    this.#queries = new EntryQueries(connection)
   }
 
   write(entries: readonly LedgerEntry[]): void {
@@ -43,6 +48,14 @@ class LedgerFile implements SqliteLedger {
 
   entries(): AsyncIterable<LedgerEntry> {
     return this.#reader.entries()
+  }
+
+  page(conditions: Conditions, limit: number, after?: string): EntryPage {
+    return this.#queries.page(conditions, limit, after)
+  }
+
+  sums(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): readonly EntrySum[] {
+    return this.#queries.sums(conditions, by, boundaries)
   }
 
   close(): void {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from '@photostructure/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { Bursar, CostTracker } from '../../../src/index.js'
+import { Bursar, CostTracker, memoryStore } from '../../../src/index.js'
 import { toCsv, toJson, writeFile as writePieces, type LedgerEntry } from '../../../src/ledger/index.js'
 import { manualClock } from '../../../src/testing/index.js'
 import { allowedOf } from '../setting.js'
@@ -67,7 +67,7 @@ describe('exportToCsv', () => {
     await bursar.tracker.exportToCsv(path)
     const [header, ...rows] = parseCsv(await readFile(path, 'utf8'))
     expect(rows.map((row) => Object.fromEntries(row.map((cell, index) => [header?.[index], cell])))).toEqual([
-      { id: 'd:settled', kind: 'settled', time: '2026-01-15T12:00:00.000Z', decisionId: 'd', tenant: 't', userId: 'u', tier: 'free', sessionId: '', provider: 'p', requestedModel: 'm', model: 'm', cost: '0.00000003', tokens: '0', estimatedCost: '0.50', reason: '', metadata: '{"a":[1,"x"]}', priceVersion: '', estimated: '', usage: '', labels: '' },
+      { id: 'd:settled', kind: 'settled', time: '2026-01-15T12:00:00.000Z', decisionId: 'd', tenant: 't', userId: 'u', tier: 'free', sessionId: '', provider: 'p', requestedModel: 'm', model: 'm', cost: '0.00000003', tokens: '0', estimatedCost: '0.50', reason: '', metadata: '{"a":[1,"x"]}', priceVersion: '', estimated: '', usage: '', labels: '', opened: '2026-01-15T12:00:00.000Z', action: 'ALLOW', calls: '1', scopes: '', estimatedTokens: '0', rungs: '' },
       expect.objectContaining({ id: 'd:corrected:1', kind: 'corrected', cost: '-0.00000001', reason: 'half of it' }),
     ])
     expect(await readdir(folder)).toEqual(['entries.csv'])
@@ -109,6 +109,15 @@ describe('exportToCsv', () => {
     for (const row of [found, given]) for (const cell of row) expect(cell).not.toMatch(/^[=+\-@\t\r]/)
   })
 
+  it('writes scopes, models that were open, what the decision was, and how many calls it is, after the columns of before', async () => {
+    const entry = { scopes: { team: '=x' }, rungs: [{ model: 'a', microcents: 2, tokens: 1 }], estimatedTokens: 3, openedAt: 0, details: { action: 'DEGRADE' as const } }
+    const [header = [], full = [], denied = []] = parseCsv(await written(toCsv(each(entry, { kind: 'denied' }))))
+    expect(header.slice(0, 20)).toEqual(['id', 'kind', 'time', 'decisionId', 'tenant', 'userId', 'tier', 'sessionId', 'provider', 'requestedModel', 'model', 'cost', 'tokens', 'estimatedCost', 'reason', 'metadata', 'priceVersion', 'estimated', 'usage', 'labels'])
+    expect(header.slice(20)).toEqual(['opened', 'action', 'calls', 'scopes', 'estimatedTokens', 'rungs'])
+    expect(full.slice(20)).toEqual(['1970-01-01T00:00:00.000Z', 'DEGRADE', '1', '{"team":"=x"}', '3', '[{"model":"a","cost":"0.00000002","tokens":1}]'])
+    expect(denied.slice(20)).toEqual(['', 'BLOCK', '0', '', '', ''])
+  })
+
   it('writes the header alone where nothing was charged', async () => {
     await tracking().exportToCsv(join(folder, 'none.csv'))
     expect(parseCsv(await readFile(join(folder, 'none.csv'), 'utf8'))).toHaveLength(1)
@@ -133,6 +142,56 @@ describe('an export to JSON', () => {
     const details = { priceVersion: '=v', estimated: true as const, usage: { inputTokens: 3 }, labels: { '=1+1': 1 } }
     const [found, given] = JSON.parse(await written(toJson(each({ details }, {})))) as { details?: unknown }[]
     expect([found?.details, given?.details]).toEqual([details, undefined])
+  })
+})
+
+describe('an export to JSON lines', () => {
+  it('has one object on each line, and nothing where there is nothing', async () => {
+    const tracker = tracking()
+    const path = join(folder, 'entries.jsonl')
+    await tracker.exportToJsonLines(path)
+    expect(await readFile(path, 'utf8')).toBe('')
+    await tracker.addCost({ userId: 'u', cost: '0.10', metadata: { note: 'two\nlines' } })
+    await tracker.addCost({ userId: 'v', cost: 1 })
+    await tracker.exportToJsonLines(path)
+    const lines = (await readFile(path, 'utf8')).split('\n')
+    expect(lines.pop()).toBe('')
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([{ userId: 'u', cost: '0.10', metadata: { note: 'two\nlines' } }, { userId: 'v', cost: '1.00' }])
+  })
+})
+
+describe('an export of some entries', () => {
+  it.each(['exportToCsv', 'exportToJson', 'exportToJsonLines'] as const)('%s writes those that match, and says how many at the end', async (method) => {
+    const tracker = tracking()
+    for (const userId of ['u', 'v', 'u']) await tracker.addCost({ userId, cost: 1 })
+    const path = join(folder, 'some')
+    const told: number[] = []
+    await tracker[method](path, { filter: { where: { userId: 'u' } }, onProgress: (written) => told.push(written) })
+    const text = await readFile(path, 'utf8')
+    expect([text.match(/recorded/g)?.length, text.includes(',v,') || text.includes('"v"')]).toEqual([4, false])
+    expect(told).toEqual([2])
+  })
+
+  it('refuses a filter or an option that is none, and writes nothing', async () => {
+    const tracker = tracking()
+    await expect(tracker.exportToCsv(join(folder, 'x'), { filter: { where: { colour: 'red' } as never } })).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
+    await expect(tracker.exportToCsv(join(folder, 'x'), { from: 0 } as never)).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  it('tells of progress on the way, and is given up when the signal says so, without a trace', async () => {
+    const clock = manualClock()
+    const tracker = new CostTracker({ tiers: { free: { daily: 10 } }, defaultTier: 'free', clock, store: memoryStore({ clock, ledgerCapacity: 2_500 }) })
+    for (let index = 0; index < 2_500; index += 1) await tracker.addCost({ userId: 'u', cost: 0.001 })
+    const told: number[] = []
+    await tracker.exportToJson(join(folder, 'all'), { onProgress: (written) => told.push(written) })
+    expect(told).toEqual([1_000, 2_000, 2_500])
+    const ended = new AbortController()
+    const reason = new Error('enough')
+    const exported = tracker.exportToCsv(join(folder, 'half'), { signal: ended.signal, onProgress: () => ended.abort(reason) })
+    await expect(exported).rejects.toBe(reason)
+    await expect(tracker.exportToSqlite(join(folder, 'none'), { signal: ended.signal })).rejects.toBe(reason)
+    expect(await readdir(folder)).toEqual(['all'])
   })
 })
 

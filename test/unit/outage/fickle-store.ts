@@ -3,6 +3,7 @@
 
 import { vi } from 'vitest'
 import { Bursar, memoryStore, StoreResetError, type BursarConfig, type Store } from '../../../src/index.js'
+import { pageOf, sumsOf } from '../../../src/ledger/index.js'
 import { manualClock } from '../../../src/testing/index.js'
 import { START } from '../setting.js'
 
@@ -34,9 +35,11 @@ export class FickleStore {
           return { get: this.#does('directory', get, isSynchronous), change: this.#does('directory', change, isSynchronous) }
         }
         if (name === 'ledger') {
-          const append: Store['ledger']['append'] = (entry) => this.inner.ledger.append(entry)
+          const append: Store['ledger']['append'] = (...entries) => this.inner.ledger.append(...entries)
+          const page: Store['ledger']['page'] = (...asked) => pageOf(this.inner.ledger, ...asked)
+          const sums: Store['ledger']['sums'] = (...asked) => sumsOf(this.inner.ledger, ...asked)
           const totals: Store['ledger']['totals'] = () => this.inner.ledger.totals()
-          return { append: this.#does('ledger', append, isSynchronous), entries: () => this.inner.ledger.entries(), totals: this.#does('ledger', totals, isSynchronous) }
+          return { append: this.#does('ledger', append, isSynchronous), entries: () => this.inner.ledger.entries(), totals: this.#does('ledger', totals, isSynchronous), page, sums }
         }
         if (name === 'registry') {
           const get: Store['registry']['get'] = (kind, key) => this.inner.registry.get(kind, key)

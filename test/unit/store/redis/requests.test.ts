@@ -32,15 +32,17 @@ const facts: fc.Arbitrary<ChargeFacts> = fc
     model: maybe(word),
     cheaper: maybe(fc.array(word, { maxLength: 3 })),
     sessionId: maybe(name),
+    scopes: maybe(fc.dictionary(word.filter((key) => key !== '__proto__'), name, { maxKeys: 2, noNullPrototype: true })),
     metadata: maybe(fc.dictionary(word.filter((key) => key !== '__proto__'), word, { maxKeys: 3, noNullPrototype: true })),
   })
-  .map(({ userId, tenant, tier, provider, model, cheaper, sessionId, metadata }) => ({
+  .map(({ userId, tenant, tier, provider, model, cheaper, sessionId, scopes, metadata }) => ({
     user: tenant === undefined ? { userId } : { userId, tenant },
     tier,
     provider,
     model,
     ...(cheaper !== undefined && { cheaperModels: cheaper }),
     ...(sessionId !== undefined && { sessionId }),
+    ...(scopes !== undefined && { scopes }),
     ...(metadata !== undefined && { metadata }),
   }))
 const limit = fc.oneof(fc.constantFrom(null, MAX_AMOUNT, MAX_AMOUNT - 1), fc.integer({ min: 1, max: MAX_AMOUNT }))
@@ -111,12 +113,15 @@ describe('a request', () => {
           userId: given.user.userId,
           tier: given.tier,
           sessionId: given.sessionId,
+          scopes: given.scopes,
           provider: given.provider,
           requestedModel: given.model,
           model: model ?? (first.rung === 0 ? given.model : given.cheaperModels?.[first.rung - 1]),
           microcents,
           tokens,
           estimatedMicrocents: rungs[first.rung]?.microcents,
+          estimatedTokens: rungs[first.rung]?.tokens,
+          rungs: rungs.length === 1 ? undefined : rungs.map((held, rung) => ({ model: rung === 0 ? given.model : given.cheaperModels?.[rung - 1], ...held })),
           openedAt: START,
           charged: expect.anything(),
           reason: undefined,

@@ -3,6 +3,7 @@
 
 import { afterEach, describe, expect, it } from 'vitest'
 import type { Billing } from '../../../../src/budget/index.js'
+import type { LedgerEntry } from '../../../../src/ledger/index.js'
 import type { Reading, Registry, Store } from '../../../../src/store/index.js'
 import { Connection } from '../../../../src/store/sqlite/connection.js'
 import { openDatabase, type SqliteDatabase } from '../../../../src/store/sqlite/driver.js'
@@ -53,7 +54,9 @@ describe('a file of the first version', () => {
     await spend(before, 'spent', 30)
     await before.reserve(reserveOf('open', 20))
     await before.directory.change({ userId: 'bob' }, { tier: 'pro', overrides: { 'daily/usd': { limit: 5, until: null } } })
-    const expected = [counted(before), await before.directory.get({ userId: 'bob' }), await allOf(before.ledger.entries()), await allOf(before.users())]
+    // What was held of tokens was not written then.
+    const entries = (await allOf<LedgerEntry>(before.ledger.entries())).map((entry) => ({ ...entry, estimatedTokens: undefined }))
+    const expected = [counted(before), await before.directory.get({ userId: 'bob' }), entries, await allOf(before.users())]
     await before.close()
 
     const old = earlier(path)

@@ -30,10 +30,14 @@ const full: LedgerEntry = {
   microcents: -123_456_789,
   tokens: 7,
   estimatedMicrocents: Number.MAX_SAFE_INTEGER,
+  estimatedTokens: 12,
+  scopes: { team: 'search', apiKey: '=1+1' },
+  rungs: [{ model: 'large', microcents: Number.MAX_SAFE_INTEGER, tokens: 12 }, { microcents: 3, tokens: 0 }],
+  calls: -1,
   openedAt: AT - 1_000,
   charged: [{ scope: { kind: 'user', id: 'ann', tenant: 'acme' }, window: 'daily/usd', startsAt: AT }],
   reason: 'a "quoted" reason; DROP TABLE entry',
-  details: { priceVersion: '2026-01-15', estimated: true, usage: { inputTokens: 3 }, labels: { '=1+1': 2, "O'Hara\0": 1 } },
+  details: { priceVersion: '2026-01-15', estimated: true, usage: { inputTokens: 3 }, labels: { '=1+1': 2, "O'Hara\0": 1 }, action: 'DEGRADE' },
   metadata: { nested: [1, { two: null }], text: '🙂 \n' },
 }
 
@@ -76,11 +80,13 @@ describe('exportToSqlite', () => {
         requested_model: 'large', model: 'small', cost_usd: '-1.23456789', microcents: -123_456_789, tokens: 7, estimated_usd: '90071992.54740991', estimated_microcents: Number.MAX_SAFE_INTEGER,
         opened: '2026-01-15T11:59:59.000Z', charged: JSON.stringify(full.charged), reason: full.reason, metadata: JSON.stringify(full.metadata),
         price_version: '2026-01-15', estimated: 1, usage: '{"inputTokens":3}', labels: JSON.stringify(full.details?.labels),
+        scopes: '{"team":"search","apiKey":"=1+1"}', estimated_tokens: 12, rungs: JSON.stringify(full.rungs), calls: -1, action: 'DEGRADE',
       },
       {
         id: 'p', kind: 'settled', time: '2026-01-15T12:00:00.000Z', decision_id: 'p', tenant: null, user_id: 'ann', tier: null, session_id: null, provider: null,
         requested_model: null, model: null, cost_usd: '0.00000005', microcents: 5, tokens: 0, estimated_usd: null, estimated_microcents: null,
         opened: null, charged: '[]', reason: null, metadata: null, price_version: null, estimated: null, usage: null, labels: null,
+        scopes: null, estimated_tokens: null, rungs: null, calls: null, action: null,
       },
     ]) // prettier-ignore
     expect(readdirSync(dirname(path))).toEqual(['export.db'])
