@@ -13,9 +13,9 @@ const NO_LIVES: ReadonlyMap<string, Span> = new Map()
  * Asks a plan for endings. It knows none of a scope, or of a window of a user's own, that it does not have; and where some tier
  * follows the subscription, none of a user's months: any of them may be such a one, or the rest of one after a change of tier, and
  * end by a period that nobody remembers. A window that was begun anew ends where the calendar says of the instant at which
- * it began.
+ * it began. `limitWindows` knows those of limits that were made at run time.
  */
-export function endingsOf(plan: BudgetPlan, lives: ReadonlyMap<string, Span> = NO_LIVES): EndingOf {
+export function endingsOf(plan: BudgetPlan, lives: ReadonlyMap<string, Span> = NO_LIVES, limitWindows: (scope: ScopeId) => readonly BudgetWindow[] = () => []): EndingOf {
   const own = [...plan.budgets()].filter(({ kind }) => kind === 'user')
   const followsSubscription = own.some(({ tier }) => plan.followsSubscription(tier))
   const ofUsers = windowsByName([plan.userBudget(undefined).windows, ...own.map(({ budget }) => budget.windows)], (window) => !(followsSubscription && window.period === 'monthly'))
@@ -26,7 +26,7 @@ export function endingsOf(plan: BudgetPlan, lives: ReadonlyMap<string, Span> = N
       const life = lives.get(scopeKey(scope))
       return life?.startsAt === startsAt ? life.endsAt : undefined
     }
-    if (scope.kind !== 'user') return earliestEnd(sharedWindows(plan, scope).filter((each) => each.window === window), startsAt)
+    if (scope.kind !== 'user') return earliestEnd((scope.kind === 'limit' ? limitWindows(scope) : sharedWindows(plan, scope)).filter((each) => each.window === window), startsAt)
     const name = `${window} ${startsAt}`
     if (!known.has(name)) known.set(name, earliestEnd(ofUsers.get(window) ?? [], startsAt))
     return known.get(name)

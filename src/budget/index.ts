@@ -6,6 +6,7 @@ export {
   calendarFields,
   countSchema,
   idSchema,
+  limitBudgetSchema,
   isId,
   overrideSchema,
   policyConfigSchema,
@@ -15,12 +16,14 @@ export {
   type AmountConfig,
   type BudgetConfig,
   type CalendarConfig,
+  type LimitBudget,
   type MonthlyAmountConfig,
   type PolicyConfig,
   type ScopeGroups,
   type TierBudgetConfig,
   type WindowLimits,
 } from './schema.js'
-export { assertId, parseScopeKey, parseUserKey, scopeKey, sessionOf, sessionScope, toUserRef, userScope, type UserArgument, type UserRef } from './scope.js'
+export { limitBudget } from './limit.js'
+export { assertId, limitOf, limitScope, parseScopeKey, parseUserKey, scopeKey, sessionOf, sessionScope, toUserRef, userScope, type UserArgument, type UserRef } from './scope.js'
 export { sessionBudget, type SessionCaps } from './session.js'
-export { canonicalPeriod, periodOf, periodsOf, type BudgetWindow, type WindowPeriod } from './window.js'
+export { calendarOf, canonicalPeriod, periodOf, periodsOf, type BudgetWindow, type WindowPeriod } from './window.js'

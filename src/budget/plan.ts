@@ -15,6 +15,8 @@ export interface CompiledBudget {
   /** The path in the configuration, for error messages. */
   readonly path: string
   readonly policies: BudgetConfig['policies']
+  /** Set for a budget that was made at run time: see {@link limitBudget}. `onlyAlerts`: nothing of it refuses a request. */
+  readonly limit?: { readonly onlyAlerts: boolean } | undefined
 }
 
 /** One scope that a request counts in. */
@@ -62,8 +64,10 @@ export function overrideKey(period: string, unit: Unit, ends: boolean): string {
 
 const ENDS = ' (ends)'
 const WILDCARD = '*'
+/** Of an id that only a limit speaks of: the limit has a scope of its own. */
+const NO_BUDGET: CompiledBudget = Object.freeze({ windows: Object.freeze([]), path: 'a scope that is known by its limits', policies: undefined })
 const NONE: readonly PlannedScope[] = Object.freeze([])
-const RESERVED_GROUPS = ['user', 'global', 'session']
+const RESERVED_GROUPS = ['user', 'global', 'session', 'limit']
 
 /** The compiled configuration. Throws `InvalidConfigError` and `InvalidAmountError` with the path of what is wrong. */
 export class BudgetPlan {
@@ -151,26 +155,41 @@ export class BudgetPlan {
     return { path: `the overrides of a user of tier ${tier ?? '(none)'}`, policies: undefined, windows }
   }
 
-  /** The shared scopes that a request of a spender of this tier counts in. Throws `UnknownScopeError` for an id that its group lacks. */
-  sharedScopes(spender: Spender, tier: string | undefined): readonly PlannedScope[] {
+  /** The configured groups of shared budgets. */
+  get groups(): readonly string[] {
+    return [...this.#groups.keys()]
+  }
+
+  /** The shared scopes that the configuration names one by one: `global`, and each id of a group (all but `'*'`). */
+  namedScopes(): readonly PlannedScope[] {
+    const named = [...this.#groups].flatMap(([kind, group]) => [...group].filter(([id]) => id !== WILDCARD).map(([id, budget]) => planned({ kind, id }, budget)))
+    return this.#global === undefined ? named : [this.#global, ...named]
+  }
+
+  /**
+   * The shared scopes that a request of a spender of this tier counts in. Throws `UnknownScopeError` for an id that its group lacks,
+   * unless `isKnown` knows it from elsewhere.
+   */
+  sharedScopes(spender: Spender, tier: string | undefined, isKnown?: (kind: string, id: string) => boolean): readonly PlannedScope[] {
     if (this.#global === undefined && this.#groups.size === 0 && spender.scopes === undefined) return NONE
     const found: PlannedScope[] = this.#global === undefined ? [] : [this.#global]
     const { tenant } = spender.user
-    if (tenant !== undefined && this.#groups.has('tenant')) found.push(this.#named('tenant', tenant))
+    if (tenant !== undefined && this.#groups.has('tenant')) found.push(this.#named('tenant', tenant, isKnown))
     const pool = tier === undefined ? undefined : this.#groups.get('tier')?.get(tier)
     if (tier !== undefined && pool !== undefined) found.push(planned({ kind: 'tier', id: tier }, pool))
     for (const [kind, id] of Object.entries(spender.scopes ?? {})) {
       if (id === undefined) continue
       if (kind === 'tenant' || kind === 'tier') throw new UnknownScopeError(`scopes.${kind}: is not named here. Give the request's ${kind === 'tenant' ? 'tenant' : 'userTier'}.`)
-      found.push(this.#named(kind, id))
+      found.push(this.#named(kind, id, isKnown))
     }
     return found.filter((scope) => scope.budget.windows.length > 0)
   }
 
-  #named(kind: string, id: string): PlannedScope {
+  #named(kind: string, id: string, isKnown?: (kind: string, id: string) => boolean): PlannedScope {
     const group = this.#groups.get(kind)
     if (group === undefined) throw new UnknownScopeError(`scopes.${kind}: no such group is configured. Add scopes.${kind} to the configuration, or leave it out of the request.`)
     const budget = group.get(id) ?? group.get(WILDCARD)
+    if (budget === undefined && isKnown?.(kind, id) === true) return planned({ kind, id }, NO_BUDGET)
     if (budget === undefined) {
       const where = kind === 'tenant' ? 'tenant' : `scopes.${kind}`
       throw new UnknownScopeError(`${where}: "${id}" has no entry in the configuration's scopes.${kind}. Add one, or '*' for all others ('*': {} is without a limit).`)

@@ -52,6 +52,9 @@ export interface BudgetConfig extends WindowLimits, CalendarConfig {
   readonly policies?: readonly (ThresholdPolicy<string> | PolicyConfig)[] | undefined
 }
 
+/** What a limit that is made at run time allows: as a {@link BudgetConfig}, but it says itself how it is judged. */
+export type LimitBudget = WindowLimits & CalendarConfig
+
 /** The limits of a tier's users. */
 export interface TierBudgetConfig extends BudgetConfig {
   readonly monthly?: MonthlyAmountConfig | undefined
@@ -128,6 +131,9 @@ export const budgetConfigSchema = z.strictObject({
   ...calendarShape,
   policies: z.array(z.union([policyConfigSchema, z.custom<ThresholdPolicy<string>>(isThresholdPolicy, 'must be a policy made of thresholds')])).optional(),
 })
+
+/** The schema of a {@link LimitBudget}. */
+export const limitBudgetSchema = budgetConfigSchema.omit({ policies: true })
 
 /** The schema of a {@link TierBudgetConfig}. */
 export const tierBudgetConfigSchema = budgetConfigSchema.extend({ monthly: monthlyAmountSchema.optional() })

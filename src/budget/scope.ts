@@ -5,6 +5,7 @@ import type { ScopeId } from '../enforcement/index.js'
 import { idSchema } from './schema.js'
 
 const SESSION = 'session'
+const LIMIT = 'limit'
 
 /** A user is a user id within a tenant: the same id in two tenants is two users. */
 export interface UserRef {
@@ -50,6 +51,34 @@ export function sessionOf({ kind, id, tenant }: ScopeId): { readonly user: UserR
   const idAt = id.indexOf('/') + 1
   const userId = unescaped(id.slice(0, idAt - 1))
   return { user: tenant === undefined ? { userId } : { userId, tenant }, sessionId: id.slice(idAt) }
+}
+
+/**
+ * The scope of a limit that was made at run time: its id, and the member that it counts apart, where it counts each apart or is one
+ * user's. `generation`: how often a limit of that id was made: what was counted for a removed one is not the next one's.
+ */
+export function limitScope({ limitId, generation = 1, member, tenant }: LimitScope): ScopeId {
+  const name = `${/[/%#]/.test(limitId) ? encodeURIComponent(limitId) : limitId}${generation === 1 ? '' : `#${generation}`}`
+  const id = member === undefined ? name : `${name}/${member}`
+  return tenant === undefined ? { kind: LIMIT, id } : { kind: LIMIT, id, tenant }
+}
+
+/** What a limit's scope stands for. */
+export interface LimitScope {
+  readonly limitId: string
+  readonly generation?: number | undefined
+  /** The id of the user, tenant, tier or group member. */
+  readonly member?: string | undefined
+  /** The tenant that it is, or that its user is of. */
+  readonly tenant?: string | undefined
+}
+
+/** The limit whose scope this is; `undefined` for another kind of scope. */
+export function limitOf({ kind, id, tenant }: ScopeId): Required<LimitScope> | undefined {
+  if (kind !== LIMIT) return undefined
+  const slash = id.indexOf('/')
+  const [name = '', generation] = (slash < 0 ? id : id.slice(0, slash)).split('#')
+  return { limitId: unescaped(name), generation: generation === undefined ? 1 : Number(generation), member: slash < 0 ? undefined : id.slice(slash + 1), tenant }
 }
 
 /** The key of a scope: kind, tenant and id, with the first two escaped so that no two scopes meet. */

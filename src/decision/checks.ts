@@ -8,6 +8,7 @@ import { failureError, isPromise, type Admitted, type Failure, type MaybePromise
 import { assertRuns, MOST_ATTEMPTS, newId, restless, withoutRequestWindows, type Account, type Foundation, type KnownSession } from '../tracker/index.js'
 import { Assessment } from './assessment.js'
 import { AllowedDecision, DeniedDecision, type Decision, type Endings } from './decision.js'
+import type { DecisionLog } from './decision-log.js'
 import type { DenialCode, Offers } from './denial.js'
 import type { BursarEvents } from './events.js'
 import { assertStoreFailed } from './failing.js'
@@ -35,6 +36,7 @@ export interface ChecksOptions {
   readonly onHoldExpiry: 'charge' | 'release'
   readonly onStoreError: OnStoreError
   readonly offers: Offers
+  readonly log: DecisionLog
 }
 
 /** Decides requests, one after another or many at once. */
@@ -126,6 +128,8 @@ export class Checks {
     }
     if (reply.outcome !== 'admitted' && reply.outcome !== 'refused') throw failureError(reply, question.id, 'reserve')
     this.#foundation.effects.announce(reply.effects)
+    const again = this.#withOtherLimits(question, reply, signal)
+    if (again !== undefined) return again
     if (reply.outcome === 'refused') {
       signal?.throwIfAborted()
       if (question.account.sessions !== undefined) return this.#refusedInSession(question, reply, signal)
@@ -142,6 +146,23 @@ export class Checks {
         throw error
       })
     }
+  }
+
+  /**
+   * The store's clock rules when a limit begins and ends: where its reply shows that others applied than it was asked with, a refusal is
+   * asked again, and so is what was admitted, once it is withdrawn. An admission whose id was given stands: its repeats must find it.
+   * Nothing where it was asked with the right ones.
+   */
+  #withOtherLimits(question: Question, reply: Admitted | Refused, signal: AbortSignal | undefined): MaybePromise<Decision> | undefined {
+    const { id, request, account, attempt, hasFreshCaps } = question
+    if (account.limits === undefined || (reply.outcome === 'admitted' && reply.replay !== undefined)) return undefined
+    if (!this.#foundation.accounts.hasOtherLimits(request, account, reply.now)) return undefined
+    if (reply.outcome === 'admitted' && request.given.idempotencyKey !== undefined) return undefined
+    const ask = (): MaybePromise<Decision> => {
+      if (attempt === MOST_ATTEMPTS) throw restless(request)
+      return this.decide(request, signal, attempt + 1, hasFreshCaps)
+    }
+    return reply.outcome === 'refused' ? ask() : this.#withdraw(id).then(ask)
   }
 
   /** What this process has heard of a cap may be less than it is by now: nobody is refused by it before it was looked up. */
@@ -195,6 +216,8 @@ export class Checks {
   #allowed(assessment: Assessment, action: 'ALLOW' | 'WARN' | 'DEGRADE', expiresAt: number, ended: AllowedDecision['ended'], endings: Endings): AllowedDecision {
     assessment.action = action
     const decision = new AllowedDecision(assessment, action, assessment.rung, expiresAt, ended, endings)
+    const { log } = this.#options
+    if (action === 'DEGRADE' || log.keepsAll) log.keep(assessment, action)
     this.#announce(decision)
     return decision
   }
@@ -204,6 +227,7 @@ export class Checks {
     const code = known ?? assessment.code()
     const decision = new DeniedDecision(assessment, code, () => assessment.denial(code, this.#options.offers, storeWasReset))
     this.#noteDenial(decision, assessment)
+    this.#options.log.keep(assessment, 'BLOCK', code, storeWasReset)
     this.#announce(decision)
     return decision
   }

@@ -22,11 +22,11 @@ export interface Refused {
 
 /** The refusal of a window. */
 export function refusalText({ refusal, rung, fromPct, withoutCheaper, isOpenEnded }: Refused): string {
-  const { scope, terms, spent, held, endsAt, ceiling } = refusal
+  const { scope, title, terms, spent, held, endsAt, ceiling } = refusal
   const { unit, period, limit } = terms
   const session = sessionOf(scope)
   const amount = amountIn(unit, rung.amounts)
-  const which = session === undefined ? `The ${period} budget of ${describeScope(scope)}` : `The cap of session ${session.sessionId}`
+  const which = session === undefined ? `The ${period} budget of ${title ?? describeScope(scope)}` : `The cap of session ${session.sessionId}`
   const asked = unit === 'requests' ? '' : ` and this request would add ${describeAmount(unit, amount)}`
   const sentences = [`${which} is ${describeAmount(unit, limit ?? terms.block.max)}; ${describeAmount(unit, spent + held)} is used${asked}.`]
   if (withoutCheaper !== undefined) sentences.push(`From ${fromPct ?? 100} % of it on a cheaper model is asked for, and the ladder has none for ${withoutCheaper} (onNoCheaperModel).`)

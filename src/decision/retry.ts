@@ -9,6 +9,8 @@ import type { Account, JudgedScope, JudgedWindow } from '../tracker/index.js'
 /** A window that refuses a request. */
 export interface Refusal {
   readonly scope: JudgedScope['scope']
+  /** What it is called in a sentence, where not by its kind and id. */
+  readonly title: string | undefined
   readonly terms: JudgedWindow
   readonly endsAt: number
   readonly spent: number
@@ -29,7 +31,8 @@ export interface RefusedReadings {
 export function refusalsOf(account: Account, { readings, freeing }: RefusedReadings, amounts: Amounts, degradeBlocks: boolean): Refusal[] {
   const refusals: Refusal[] = []
   let index = 0
-  for (const { scope, windows } of account.scopes) {
+  for (const judged of account.scopes) {
+    const { scope, windows } = judged
     for (const terms of windows) {
       const at = index * READING_SIZE
       const endsAt = readings[at + 1] as number
@@ -39,7 +42,7 @@ export function refusalsOf(account: Account, { readings, freeing }: RefusedReadi
       const amount = amountIn(terms.unit, amounts)
       if (hits(ceiling, spent + held, amount)) {
         const fitsAt = terms.source.kind === 'calendar' ? fitsNext(ceiling, amount, endsWithItsScope(scope) ? NEVER : endsAt) : fitsWhenFreed(ceiling, amount, spent + held, freeing.get(index) ?? [])
-        refusals.push({ scope, terms, endsAt, spent, held, ceiling, fitsAt })
+        refusals.push({ scope, title: judged.title, terms, endsAt, spent, held, ceiling, fitsAt })
       }
       index += 1
     }

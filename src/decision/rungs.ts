@@ -3,6 +3,7 @@
 
 import type { EnforcementCallbacks, Policy, Verdict } from '../enforcement/index.js'
 import { InvalidRequestError, MissingEstimateError } from '../errors/index.js'
+import { modelVerdict } from '../limits/index.js'
 import { describeAmount, parseCount, parseUsd, type Amounts, type Usd } from '../money/index.js'
 import { mostOutput, type Ladder, type Price } from '../pricing/index.js'
 import { assertInstant, type Clock } from '../time/index.js'
@@ -76,7 +77,7 @@ export function prepareRungs(request: ParsedRequest, account: Account, policies:
     }
     degradeBlocks = sources.blocksWithoutCheaper && name === undefined
   }
-  const refused = policies.length === 0 && request.caps === undefined ? undefined : rungs.map(({ verdicts }) => verdicts.some(isBlock))
+  const refused = policies.length === 0 && request.caps === undefined && account.models === undefined ? undefined : rungs.map(({ verdicts }) => verdicts.some(isBlock))
   return { rungs, refused, degrade, degradeBlocks }
 }
 
@@ -88,11 +89,18 @@ function askRequestPolicies(
   model: string | undefined,
   amounts: Amounts,
 ): readonly Verdict[] {
-  const beyond = request.caps === undefined ? undefined : capVerdict(request.caps, amounts)
-  if (policies.length === 0) return beyond === undefined ? NO_VERDICTS : [beyond]
+  const beyond = ownVerdicts(request, account, model, amounts)
+  if (policies.length === 0) return beyond
   const context = requestContext(request, account, model, [], amounts, clock())
   const said = policies.map((policy) => callbacks.ask(policy, context))
-  return beyond === undefined ? said : [...said, beyond]
+  return beyond.length === 0 ? said : [...said, ...beyond]
+}
+
+/** What no policy says: the tenant's models, and the request's own caps. */
+function ownVerdicts(request: ParsedRequest, { models }: Account, model: string | undefined, amounts: Amounts): readonly Verdict[] {
+  if (models === undefined && request.caps === undefined) return NO_VERDICTS
+  const said = [models && modelVerdict(models, model, request.user.tenant), request.caps && capVerdict(request.caps, amounts)]
+  return said.filter((verdict) => verdict !== undefined)
 }
 
 /** What the request's own caps say of a rung. */

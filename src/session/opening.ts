@@ -5,10 +5,11 @@ import { z } from 'zod'
 import { countSchema, idSchema, usdSchema, type SessionCaps, type UserRef } from '../budget/index.js'
 import type { Identity } from '../decision/index.js'
 import { InvalidRequestError, StoreUnavailableError, UnknownSessionError } from '../errors/index.js'
-import { describeAmount, parseCount, parseUsd, type Unit } from '../money/index.js'
+import { describeAmount, parseCount, parseUsd, toUsd, type Unit } from '../money/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
 import { assertRuns, durationSchema, parseStrictly, withPlainMetadata, type Foundation, type KnownSession } from '../tracker/index.js'
 import { unlessStoreAway } from './away.js'
+import { noteSession } from './noting.js'
 import { readFigures, Session, type NestedSessionConfig, type SessionEngine } from './session.js'
 
 /** What `bursar.session()` takes. */
@@ -90,12 +91,12 @@ async function opened(engine: SessionEngine, user: UserRef, identity: Identity, 
   const { foundation } = engine
   const now = await storeTime(foundation, user, identity)
   for (const parent of parents) assertRuns(parent, now)
-  const chain = await found(foundation, user, wanted, parents, now, ttlMs, isNested)
+  const chain = await found(foundation, user, wanted, parents, now, ttlMs, isNested, (session) => noteSession(engine, user, session.id, 'session opened', openedWith(session)))
   return new Session(engine, chain[0] as KnownSession, identity, await readFigures(foundation, chain))
 }
 
 /** The session that is wanted, the one of that id or a new one, and those around it. `now`: store time. */
-async function found({ accounts: { sessions } }: Foundation, user: UserRef, { id, caps }: Wanted, parents: readonly KnownSession[], now: number, ttlMs: number, isNested: boolean): Promise<readonly KnownSession[]> {
+async function found({ accounts: { sessions } }: Foundation, user: UserRef, { id, caps }: Wanted, parents: readonly KnownSession[], now: number, ttlMs: number, isNested: boolean, note: (opened: KnownSession) => Promise<void>): Promise<readonly KnownSession[]> {
   const [nearest] = parents
   for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
     const known = id === undefined ? undefined : await sessions.read(user, id)
@@ -112,9 +113,16 @@ async function found({ accounts: { sessions } }: Foundation, user: UserRef, { id
     // A nested one ends with the one around it.
     const life = { startsAt: now, endsAt: nearest?.life.endsAt ?? now + ttlMs }
     const opened = await sessions.open({ user, id: id ?? crypto.randomUUID(), caps, parents: parents.map((parent) => parent.id), life }, now)
-    if (opened !== undefined) return [opened, ...parents]
+    if (opened === undefined) continue
+    await note(opened)
+    return [opened, ...parents]
   }
   throw new StoreUnavailableError(`id: session "${id}" came and went at each of ${MOST_ATTEMPTS} attempts. Try again.`, { asked: false })
+}
+
+function openedWith({ caps, parents, life }: KnownSession): Readonly<Record<string, unknown>> {
+  const { microcents, tokens } = caps
+  return { ...(microcents !== null && { maxCost: toUsd(microcents) }), ...(tokens !== null && { maxTokens: tokens }), parents, startsAt: life.startsAt, endsAt: life.endsAt }
 }
 
 /** The store's clock rules when windows begin. Throws for a tier or a scope that is not there, before anything is written. */

@@ -10,6 +10,7 @@ import type { MeteredStream, StreamCall, StreamOptions } from '../stream/index.j
 import { assertRuns, windowViews, type Foundation, type KnownSession, type NamedScopes } from '../tracker/index.js'
 import { unlessStoreAway } from './away.js'
 import { figuresOf, usdOrNull, type Figures } from './figures.js'
+import { noteSession } from './noting.js'
 
 /** A question of a session: whose it is, is known. */
 export type SessionRequest<Tier extends string = string, Group extends string = string> = Omit<CheckRequest<Tier, Group>, 'userId' | 'tenant' | 'sessionId'>
@@ -200,6 +201,7 @@ export class Session<Tier extends string = string, Group extends string = never>
     return unlessStoreAway(unit === 'usd' ? 'raiseCostCap()' : 'raiseTokenCap()', async () => {
       const now = await this.#look()
       await this.#sessions.raise(this.#user, this.id, unit, amount, now)
+      await noteSession(this.#engine, this.#user, this.id, 'session raised', unit === 'usd' ? { maxCost: toUsd(amount) } : { maxTokens: amount })
       await this.#look()
     })
   }

@@ -70,6 +70,8 @@ export interface UserBilling {
 /** What became of an update: `written` is false where it came too late. */
 export interface BillingWritten {
   readonly written: boolean
+  /** False where all that was found was known before. */
+  readonly changed: boolean
   readonly before: DirectoryEntry
   readonly after: DirectoryEntry
 }
@@ -118,7 +120,13 @@ export async function writeBilling({ store, clock }: Foundation, user: UserRef, 
   const billing: Billing = { ...defined(said), changedAt: isSame ? known.billing.changedAt : clock(), reason: isSame ? known.billing.reason : said.reason }
   const { before, after } = await store.directory.change(user, { tier, billing, replaces })
   const stored = before.billing?.fence ?? 0
-  return { written: billing.fence >= stored && (replaces === undefined || replaces === stored), before, after }
+  const written = billing.fence >= stored && (replaces === undefined || replaces === stored)
+  return { written, changed: written && !isSame, before, after }
+}
+
+/** What `setUserBilling` was given, as plain data: instants in ms since the epoch. Nothing for what is none. */
+export function plainBilling(update: BillingUpdate): Readonly<Record<string, unknown>> {
+  return defined(updateSchema.parse(update))
 }
 
 /** What a directory entry says of a user's payments at `now`. */

@@ -1,11 +1,12 @@
 // What a tracker and an engine stand on together: one store, one plan, one clock, one hub of events.
 
 import { BudgetPlan } from '../budget/index.js'
-import type { Logger } from '../enforcement/index.js'
+import type { Logger, ThresholdPolicy } from '../enforcement/index.js'
 import { InvalidConfigError, isBursarError } from '../errors/index.js'
 import { EventHub, type TrackerEvents } from '../events/index.js'
+import { LimitFinder, limitRecords } from '../limits/index.js'
 import { OutageGuard, type SettleQueueConfig } from '../outage/index.js'
-import { isPromise, type Reading, type Store } from '../store/index.js'
+import { isPromise, type MaybePromise, type Reading, type Store } from '../store/index.js'
 import { memoryStore } from '../store/memory/index.js'
 import { parseDuration, systemClock, type Clock } from '../time/index.js'
 import { Accounts } from './accounts.js'
@@ -20,6 +21,8 @@ export interface Foundation {
   readonly store: Store
   /** The same store, where it is shared and may be away. */
   readonly guard: OutageGuard | undefined
+  /** The store keeps tenants apart: no budget can be shared by several of them. */
+  readonly keepsTenantsApart: boolean
   readonly clock: Clock
   readonly accounts: Accounts
   readonly hub: EventHub<TrackerEvents>
@@ -48,12 +51,16 @@ export function layFoundation(config: BudgetsConfig, judges: () => Judges, away:
   const timeoutMs = parseDuration(config.storeTimeout ?? DEFAULT_STORE_TIMEOUT, 'config.storeTimeout')
   if (timeoutMs > MAX_TIMER_MS) throw new InvalidConfigError(`config.storeTimeout: ${timeoutMs} ms is more than a timer takes. Give at most 24 days; a second is usual.`)
   const given = config.store ?? defaultStore(clock, warn)
-  if (given.keepsTenantsApart === true) assertNoneShared(plan)
+  const keepsTenantsApart = given.keepsTenantsApart === true
+  if (keepsTenantsApart) assertNoneShared(plan)
   const hub = new EventHub<TrackerEvents>(warn)
   const effects = new EffectAnnouncer(hub, warn)
-  const accountsOn = ({ directory, registry }: Store): Accounts => new Accounts(plan, directory, new Sessions(registry, clock), clock, judges)
+  const accountsOn = (store: Store): Accounts => {
+    const limits = new LimitFinder(limitRecords(store), clock, () => judges().strict)
+    return new Accounts(plan, store.directory, new Sessions(store.registry, clock), limits, clock, judges)
+  }
   const accounts = accountsOn(given)
-  if (!given.shared) return following({ plan, store: given, guard: undefined, clock, accounts, hub, effects, warn })
+  if (!given.shared) return following({ plan, store: given, guard: undefined, keepsTenantsApart, clock, accounts, hub, effects, warn })
   // Only now, when nothing can fail any more: a configuration that cannot work must leave no file locked.
   const guard = new OutageGuard(given, {
     ...away,
@@ -64,36 +71,45 @@ export function layFoundation(config: BudgetsConfig, judges: () => Judges, away:
     onRecovered: (operation) => hub.emit('store-recovered', { operation }),
     onEffects: (brought) => effects.announce(brought),
   })
-  return following({ plan, store: guard, guard, clock, accounts: accountsOn(guard), hub, effects, warn })
+  return following({ plan, store: guard, guard, keepsTenantsApart, clock, accounts: accountsOn(guard), hub, effects, warn })
 }
 
-/** What is remembered of sessions ends with the data set, and they end by store time. */
+/** What is remembered of sessions and limits ends with the data set, and they end by store time. */
 function following(foundation: Foundation): Foundation {
   const { accounts, store, guard, hub, effects } = foundation
   const timeOf = ({ now, effects: brought }: Reading): number => {
     effects.announce(brought)
     return now
   }
-  accounts.sessions.judgeBy(() => {
+  const storeTime = (): MaybePromise<number> => {
     const reading = store.read([])
     return isPromise(reading) ? reading.then(timeOf) : timeOf(reading)
-  })
+  }
+  accounts.sessions.judgeBy(storeTime)
+  accounts.limits.judgeBy(storeTime)
   if (guard === undefined) return foundation
   hub.on('store-error', ({ error }) => {
-    if (isBursarError(error) && error.code === 'STORE_RESET') accounts.sessions.forget()
+    if (!isBursarError(error) || error.code !== 'STORE_RESET') return
+    accounts.sessions.forget()
+    accounts.limits.forget()
   })
   return foundation
 }
 
-/** The judges of a tracker that stands alone: nothing is refused, thresholds are only announced. */
+/** The judges of a tracker that stands alone: nothing is refused, thresholds are only announced, those of limits too. */
 export function noJudges(alertThresholds: readonly number[] = DEFAULT_ALERTS): Judges {
-  return { own: [], shared: () => [], strict: undefined, alertThresholds }
+  return { own: [], shared: ({ limit, policies }) => (limit === undefined ? [] : ((policies ?? []) as readonly ThresholdPolicy<string>[])), strict: undefined, alertThresholds }
+}
+
+/** False for a kind of scope that several tenants may share. */
+export function isOfOneTenant(kind: string): boolean {
+  return kind === 'user' || kind === 'tenant'
 }
 
 /** Where a store keeps tenants apart, none of its parts could count a budget that several of them share. */
 function assertNoneShared(plan: BudgetPlan): void {
   for (const { kind, budget } of plan.budgets()) {
-    if (kind === 'user' || kind === 'tenant') continue
+    if (isOfOneTenant(kind)) continue
     throw new InvalidConfigError(`config.${kind === 'global' ? 'global' : budget.path}: is shared by several tenants, and the store keeps tenants apart (partition: 'tenant'). Use partition: 'all', or give tenants budgets under scopes.tenant.`)
   }
 }

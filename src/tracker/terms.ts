@@ -71,12 +71,18 @@ export class TermsBook {
     return terms
   }
 
-  /** A window that a repeat was placed in: as it stands among the present ones, or under the limit that it had then. */
-  judgedAgain({ window, unit, limit }: Pick<WindowTerms, 'window' | 'unit' | 'limit'>, present: readonly JudgedWindow[], isUsers: boolean, tier: string | undefined): JudgedWindow {
+  /**
+   * A window that a repeat was placed in: as it stands among the present ones, or under the limit that it had then. `known`: who judges
+   * it, where nobody has to be found.
+   */
+  judgedAgain({ window, unit, limit }: Pick<WindowTerms, 'window' | 'unit' | 'limit'>, present: readonly JudgedWindow[], isUsers: boolean, tier: string | undefined, known?: readonly ThresholdPolicy<string>[]): JudgedWindow {
     const same = present.find((each) => each.window === window)
     if (same !== undefined && same.limit === limit) return same
     const rule = periodOf(window)
     const placed = { window, unit, limit, period: rule.period, source: same?.source ?? rule.source }
+    // Those of requests have judges of their own, which are not always strict: a limit may only alert.
+    const own = known ?? (unit === 'requests' && same !== undefined && same.limit !== null ? same.judges : undefined)
+    if (own !== undefined) return this.#judgedBy(placed, own, tier, undefined)
     const others = present.find((each) => each.limit !== null && each.limit !== 0 && each.unit !== 'requests')?.judges
     const judges = this.#isAlwaysStrict(placed) ? [this.judges.strict as ThresholdPolicy<string>] : isUsers ? this.judges.own : (others ?? [this.judges.strict].filter((each) => each !== undefined))
     return this.#judgedBy(placed, judges, tier, undefined)
@@ -114,7 +120,7 @@ export class TermsBook {
   }
 
   #judgesOf(window: BudgetWindow, budget: CompiledBudget, isUsers: boolean): readonly ThresholdPolicy<string>[] {
-    if (this.#isAlwaysStrict(window)) return [this.judges.strict as ThresholdPolicy<string>]
+    if (budget.limit?.onlyAlerts !== true && this.#isAlwaysStrict(window)) return [this.judges.strict as ThresholdPolicy<string>]
     return isUsers ? this.judges.own : this.judges.shared(budget)
   }
 

@@ -170,7 +170,7 @@ describe('a connection that fails', () => {
     const { fickle, said, ask } = engine()
     fickle.mood = 'refuses'
     for (let call = 0; call < 10; call += 1) expect(deniedOf(await ask()).code).toBe('store-unavailable')
-    expect(said).toEqual(['error directory: directory: the memory store failed (directory: connection refused). Whether it took effect is unknown: repeat it with the same id.'])
+    expect(said).toEqual(['error registry: registry: the memory store failed (registry: connection refused). Whether it took effect is unknown: repeat it with the same id.'])
   })
 })
 
@@ -202,7 +202,7 @@ describe('the circuit', () => {
       expect(fickle.probes - seen).toBeLessThanOrEqual(1)
       seen = fickle.probes
     }
-    expect(fickle.count('reserve') + fickle.count('directory')).toBe(1)
+    expect(fickle.count('reserve') + fickle.count('directory') + fickle.count('registry')).toBe(1)
     const gaps = at.slice(1).map((tick, index) => (tick - (at[index] as number)) * 100)
     // Each probe hangs for a second; the waits between them grow to five.
     expect(Math.max(...gaps)).toBeLessThanOrEqual(6_100)

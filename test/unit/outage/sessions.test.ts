@@ -36,7 +36,7 @@ describe('while the store is away', () => {
     const { bursar } = engine()
     const session = await bursar.session({ userId: 'ada', id: 's', maxCost: 1 })
     deniedOf(await session.check({ estimatedCost: 2 }))
-    expect((await entriesOf(bursar.tracker)).map(({ kind, sessionId }) => [kind, sessionId])).toEqual([['denied', 's']])
+    expect((await entriesOf(bursar.tracker)).map(({ kind, sessionId }) => [kind, sessionId])).toEqual([['configured', 's'], ['denied', 's']])
   })
 
   it('one that is known is refused under block, and let through under allow, where it is counted later', async () => {
