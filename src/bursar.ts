@@ -2,12 +2,14 @@
 // knows the built-in policies, for its default and for configurations that name them.
 
 import { gracefulDegradation, pastDueDegradation, strictBudgetEnforcement, tierBasedEnforcement } from '../policies/index.js'
+import { assertId } from './budget/index.js'
 import { bursarConfig, type BursarConfig } from './config.js'
 import {
   assertEventName,
   assertMayCall,
   checkAndCall,
   Checks,
+  DecisionLog,
   Holds,
   Identities,
   OutcomeReader,
@@ -21,6 +23,7 @@ import {
   type CheckOptions,
   type CheckRequest,
   type Decision,
+  type Explanation,
   type GuardedCall,
   type GuardedOutcome,
   type IdentifiedRequest,
@@ -29,7 +32,7 @@ import {
   type Settlement,
 } from './decision/index.js'
 import { EnforcementCallbacks, frozenCopy, type Policy } from './enforcement/index.js'
-import { ClosedError, InvalidRequestError } from './errors/index.js'
+import { ClosedError, InvalidRequestError, UnknownDecisionError } from './errors/index.js'
 import type { EventHub } from './events/index.js'
 import { parseCount } from './money/index.js'
 import { PoliciesInForce } from './policies-in-force.js'
@@ -37,9 +40,10 @@ import { Ladder, PriceBook, tokensAtMost, type Price } from './pricing/index.js'
 import { openSession, type OpeningEngine, type Session, type SessionConfig } from './session/index.js'
 import { assertReader, openStream, type MeteredStream, type StreamCall, type StreamOptions } from './stream/index.js'
 import { assertInstant, parseDuration, systemClock, type Duration } from './time/index.js'
-import { assertKnownFields, checkConfig, CostTracker, layFoundation, type BudgetsConfig, type Foundation } from './tracker/index.js'
+import { assertKnownFields, checkConfig, CostTracker, layFoundation, type BudgetsConfig, type Limits, type Foundation } from './tracker/index.js'
 
 const DEFAULT_HOLD_TTL = '10m'
+const DEFAULT_STORE_TIMEOUT = '1s'
 const NO_OPTIONS: CheckOptions = Object.freeze({})
 const NAMED_POLICIES = { strict: strictBudgetEnforcement, graceful: gracefulDegradation, 'tier-based': tierBasedEnforcement, 'past-due': pastDueDegradation }
 
@@ -62,6 +66,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   readonly #holds: Holds
   readonly #checks: Checks
   readonly #failures: StoreFailures
+  readonly #log: DecisionLog
   readonly #identities = new Identities<Tier, Group>()
   #hasBadTokenizer = false
   #closed = false
@@ -88,7 +93,10 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     this.#failures = new StoreFailures(this.#foundation)
     this.#holds = new Holds(this.#foundation, this.#events, holdTtlMs, new OutcomeReader(tariff, clock), this.#failures)
     const rungSources = { ladder: this.ladder, estimate, tariff, callbacks: this.callbacks, blocksWithoutCheaper: plain.onNoCheaperModel !== 'allow', clock }
-    this.#checks = new Checks(this.#foundation, () => inForce.current, rungSources, this.#holds, this.#failures, { holdTtlMs, onHoldExpiry: plain.onHoldExpiry ?? 'charge', onStoreError, offers: plain })
+    const { store, guard } = this.#foundation
+    this.#log = new DecisionLog(plain.decisionLog ?? {}, guard && store.registry, (error) => this.#failures.failed('registry', error))
+    const checksOptions = { holdTtlMs, onHoldExpiry: plain.onHoldExpiry ?? ('charge' as const), onStoreError, offers: plain, log: this.#log }
+    this.#checks = new Checks(this.#foundation, () => inForce.current, rungSources, this.#holds, this.#failures, checksOptions)
     this.tracker = new CostTracker<Tier, Group>(config, this.#foundation)
   }
 
@@ -163,6 +171,11 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     return this.#identities.run(identity, fn)
   }
 
+  /** Budgets that are made, changed and removed at run time, and what is set for tenants: those of the tracker. */
+  get limits(): Limits {
+    return this.tracker.limits
+  }
+
   /** The identity that {@link runAs} has given to the running code, if any has. */
   get identity(): Identity<Tier, Group> | undefined {
     return this.#identities.current
@@ -179,6 +192,22 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
       this.#hasBadTokenizer = true
       return tokensAtMost(text)
     }
+  }
+
+  /**
+   * All that a decision was made from, as JSON data: the windows with their sums, the rungs that were tried, every verdict, and what would
+   * have fitted. Of what is kept (option `decisionLog`: what was degraded or blocked, by default): by this process, or, where the
+   * store is shared, by another one, a moment later. Of an id that was given several times, the last that was kept. Rejects with
+   * `UnknownDecisionError` for what is not kept, and `StoreUnavailableError` where only the store could tell.
+   */
+  async explain(decisionId: string): Promise<Explanation> {
+    assertId(decisionId, 'decisionId')
+    const remembered = this.#log.remembered(decisionId)
+    if (remembered !== undefined) return remembered
+    this.#assertOpen()
+    const stored = await this.#log.stored(decisionId)
+    if (stored === undefined) throw new UnknownDecisionError(decisionId, this.#log.whyUnknown())
+    return stored
   }
 
   /** Settles a decision by its id: for the process that did not make it. See `AllowedDecision.settle`. */
@@ -224,6 +253,8 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    const writing = this.#log.close(parseDuration(this.#config.storeTimeout ?? DEFAULT_STORE_TIMEOUT, 'config.storeTimeout'))
+    if (writing !== undefined) await writing
     this.#failures.close()
     await this.#foundation.store.close()
   }

@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { idSchema, policyConfigSchema, type PolicyConfig } from './budget/index.js'
-import type { Estimate, IdentifiedRequest } from './decision/index.js'
+import type { DecisionLogConfig, Estimate, IdentifiedRequest } from './decision/index.js'
 import type { Combine, EnforcementAction, Policy } from './enforcement/index.js'
 import { PriceBook, pricesConfigSchema, type LadderConfig, type ModelPrice, type PricesConfig } from './pricing/index.js'
 import type { Duration } from './time/index.js'
@@ -59,6 +59,12 @@ export interface BursarConfig<Tier extends string = string, Group extends string
   readonly localShare?: number | undefined
   /** Where settles and releases wait while a shared store is away. Default: up to 10,000 in memory. */
   readonly settleQueue?: SettleQueueConfig | undefined
+  /**
+   * Which decisions {@link Bursar.explain} can explain: `keep` is `'notable'` (default: DEGRADE and BLOCK), `'all'` or `'none'`; of
+   * these the newest `max` (default 1,000) in this process, and, for a shared store, as many places there, so that another process can explain
+   * them for 30 days. A request's `query` and `metadata` are not kept.
+   */
+  readonly decisionLog?: DecisionLogConfig | undefined
   /** Shown in denials. */
   readonly upgradeUrl?: string | undefined
   /**
@@ -99,6 +105,7 @@ export const bursarConfig = z.strictObject({
   onStoreError: z.enum(['block', 'allow', 'local']).optional(),
   localShare: z.number().refine((share) => share > 0 && share <= 1, 'must be above 0 and at most 1: all shares together at most 1').optional(),
   settleQueue: z.strictObject({ path: z.string().min(1).optional(), max: z.int().min(1).optional() }).optional(),
+  decisionLog: z.strictObject({ keep: z.enum(['notable', 'all', 'none']).optional(), max: z.int().min(1).max(1_000_000).optional() }).optional(),
   upgradeUrl: z.string().optional(),
   suggestUpgrade: fn<(tier: string) => string | undefined>('a function that gives what to offer to a user of a tier').optional(),
 }).refine((config) => config.onStoreError !== 'local' || config.localShare !== undefined, {

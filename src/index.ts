@@ -1,30 +1,41 @@
 // The public door: what an application imports from 'bursar'. Named exports only.
 
 export { Bursar } from './bursar.js'
-export type { AmountConfig, BudgetConfig, CalendarConfig, MonthlyAmountConfig, PolicyConfig, ScopeGroups, TierBudgetConfig, UserArgument, UserRef, WindowLimits } from './budget/index.js'
+export type { AmountConfig, BudgetConfig, CalendarConfig, LimitBudget, MonthlyAmountConfig, PolicyConfig, ScopeGroups, TierBudgetConfig, UserArgument, UserRef, WindowLimits } from './budget/index.js'
 export { bursarConfig, defineConfig, type BursarConfig, type Enrich, type Tokenizer } from './config.js'
 export {
   BudgetExceededError,
+  explainText,
   SessionBudgetExceeded,
   UncountedCostError,
   type AllowedDecision,
+  type Arithmetic,
   type BursarEvents,
   type CallOptions,
   type CheckOptions,
   type CheckRequest,
   type Decision,
+  type DecisionLogConfig,
   type DeniedDecision,
   type Denial,
   type DenialCode,
   type EnforcedBy,
   type Estimate,
+  type ExplainedCeiling,
+  type ExplainedRung,
+  type ExplainedVerdict,
+  type ExplainedWindow,
+  type Explanation,
   type GuardedCall,
   type GuardedOutcome,
   type IdentifiedRequest,
   type Identity,
+  type Objection,
   type Outcome,
   type RungView,
   type Settlement,
+  type ThresholdKind,
+  type WouldHaveFitted,
 } from './decision/index.js'
 export {
   completeContext,
@@ -55,7 +66,28 @@ export {
 export * from './errors/index.js'
 export type { AuditDifference, AuditOptions, AuditReport } from './audit/index.js'
 export type { ThresholdEvent, TrackerEvents } from './events/index.js'
-export type { CostDetails, LedgerEntry, LedgerKind } from './ledger/index.js'
+export type { EnoughData, Forecast, ForecastBase, ForecastWindow, NotEnoughData, Projection } from './forecast/index.js'
+export {
+  type AmountRange,
+  type AnonymisableField,
+  type AnonymisingOptions,
+  type Bound,
+  type BoundedField,
+  type ChargedWindow,
+  type Conditions,
+  type CostDetails,
+  type EntryField,
+  type EntryFilter,
+  type EntryPage,
+  type EntrySource,
+  type EntrySum,
+  type FieldCondition,
+  type LedgerEntry,
+  type LedgerKind,
+  type LedgerRung,
+  type Moment,
+  type Watching,
+} from './ledger/index.js'
 export { formatUsd, MICROCENTS_PER_USD, parseUsd, toUsd, type Amounts, type Unit, type Usd } from './money/index.js'
 export {
   anthropicUsage,
@@ -86,18 +118,50 @@ export {
   type UsageDetails,
   type UsageType,
 } from './pricing/index.js'
+export {
+  Report,
+  Reports,
+  type BillingOptions,
+  type BillingRow,
+  type ClientModel,
+  type ClientRow,
+  type ReportFormat,
+  type ReportOptions,
+  type ReportRow,
+  type ReportsOptions,
+  type ReportSums,
+  type SummaryOptions,
+  type TimedReportOptions,
+  type TimeUnit,
+  type TopSpendersOptions,
+  type WriteReportOptions,
+} from './report/index.js'
+export type { Limit, LimitPatch, LimitState, LimitTarget, NewLimit, Tenant, TenantSettings } from './limits/index.js'
 export type { SettleQueueConfig } from './outage/index.js'
 export type * from './store/auditing.js'
 export type * from './store/contract.js'
 export type * from './store/directory.js'
 export type * from './store/registry.js'
+export { anonymised } from './store/anonymised.js'
 export type { MaybePromise } from './store/maybe-promise.js'
-export { memoryStore, type MemoryStoreOptions } from './store/memory/index.js'
+export { memoryLedger, memoryStore, type MemoryLedger, type MemoryLedgerOptions, type MemoryStoreOptions } from './store/memory/index.js'
 export { anthropicReader, openaiReader, type MeteredStream, type StreamCall, type StreamOptions, type StreamReader, type StreamReading } from './stream/index.js'
 export type { NestedSessionConfig, Session, SessionConfig, SessionRequest, SessionSummary } from './session/index.js'
 export { systemClock, type Clock, type Duration } from './time/index.js'
 export {
   CostTracker,
+  LedgerBook,
+  Limits,
+  type LimitFilter,
+  type LimitWindow,
+  type ProgressOptions,
+  type ScopeWindow,
+  type Tenants,
+  type Triggered,
+  type Assigned,
+  type AssignOptions,
+  type ExportOptions,
+  type QueryOptions,
   type BillingUpdate,
   type BudgetOverride,
   type ContextRequest,
@@ -106,6 +170,8 @@ export {
   type CostSum,
   type CostTrackerConfig,
   type CountedCost,
+  type ForecastOptions,
+  type ForecastSubject,
   type PeriodCost,
   type RefundEntry,
   type RefundedCost,

@@ -1,7 +1,7 @@
 // One request between the store's reply and the decision: which action it comes to, and everything that may be asked about it
 // later. Works on what was read; asks no store.
 
-import { combineVerdicts, describeScope, hits, mostSevere, percentOf, type EnforcementAction, type EnforcementContext, type Verdict } from '../enforcement/index.js'
+import { combineVerdicts, describeScope, hits, isThresholdPolicy, mostSevere, percentOf, type EnforcementAction, type EnforcementContext, type Verdict } from '../enforcement/index.js'
 import { amountIn, toPublic, toUsd } from '../money/index.js'
 import type { Placement } from '../outage/index.js'
 import type { PriceQuery } from '../pricing/index.js'
@@ -10,6 +10,7 @@ import { NEVER } from '../time/index.js'
 import { largestFitting, namedScopes, windowViews, type JudgedScope, type JudgedWindow } from '../tracker/index.js'
 import { DENIAL_STATUS, errorWord, offerFor, type Denial, type DenialCode, type Offers } from './denial.js'
 import type { Basis, EnforcedBy } from './decision.js'
+import { explanationOf, type Explanation } from './explanation.js'
 import { chargeFacts, type Question } from './question.js'
 import { requestContext } from './request-context.js'
 import { fittingText, refusalText } from './refusal-text.js'
@@ -167,6 +168,25 @@ export class Assessment implements Basis {
       largestFittingCost: largest === null ? null : toUsd(largest),
       ...(fittingOutput !== undefined && { largestFittingOutput: fittingOutput }),
     })
+  }
+
+  /**
+   * The same, to be kept for as long as somebody may ask: without what the application has attached to its request, which may be large.
+   * Functions are asked before, where they have not been: what they would say later is another matter.
+   */
+  toKeep(): Assessment {
+    const { request, policies } = this.#question
+    if (policies.some((policy) => !isThresholdPolicy(policy))) this.verdicts()
+    const { query: _query, metadata: _metadata, ...given } = request.given
+    const kept = new Assessment({ ...this.#question, request: { ...request, given, facts: undefined } }, this.#answer, this.enforcedBy)
+    kept.#verdicts = this.#verdicts
+    return kept
+  }
+
+  /** All that it was decided by, as plain data. `code`: why it was refused; `storeWasReset` as for a denial. */
+  explain(action: EnforcementAction, code: DenialCode | undefined, storeWasReset: boolean): Explanation {
+    const denial = code === undefined ? undefined : this.denial(code, {}, storeWasReset)
+    return explanationOf({ question: this.#question, answer: this.#answer, rung: this.#rung, enforcedBy: this.enforcedBy, action, verdicts: this.verdicts(), denial })
   }
 
   #refusalText(refusal: Refusal, rung: Rung, fromPct: number | undefined): string {

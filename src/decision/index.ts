@@ -2,6 +2,19 @@ export { Checks } from './checks.js'
 export { UncountedCostError } from './uncounted-cost.js'
 export { AllowedDecision, DeniedDecision, type Decision, type EnforcedBy, type Outcome, type RungView, type Settlement } from './decision.js'
 export type { Denial, DenialCode } from './denial.js'
+export { DecisionLog, type DecisionLogConfig } from './decision-log.js'
+export type {
+  Arithmetic,
+  ExplainedCeiling,
+  ExplainedRung,
+  ExplainedVerdict,
+  ExplainedWindow,
+  Explanation,
+  Objection,
+  ThresholdKind,
+  WouldHaveFitted,
+} from './explanation.js'
+export { explainText } from './explanation-text.js'
 export { BudgetExceededError, SessionBudgetExceeded } from './exceeded.js'
 export { assertEventName, type BursarEvents } from './events.js'
 export { Holds } from './holds.js'

@@ -5,16 +5,22 @@ import { audit, endingsOf, type AuditOptions, type AuditReport } from '../audit/
 import { assertId, canonicalPeriod, overrideKey, periodsOf, toUserRef, type Override, type Spender, type UserArgument, type UserRef, type WindowLimits } from '../budget/index.js'
 import { hits, type EnforcementContext } from '../enforcement/index.js'
 import type { EventHub, TrackerEvents } from '../events/index.js'
+import type { Forecast } from '../forecast/index.js'
 import { InvalidRequestError, UnknownTierError } from '../errors/index.js'
-import { toCsv, toJson, writeFile, type LedgerEntry } from '../ledger/index.js'
+import type { EntryFilter, LedgerEntry } from '../ledger/index.js'
 import { parseCount, parseUsd, toUsd, UNITS, type Amounts, type Usd } from '../money/index.js'
+import { Reports } from '../report/index.js'
 import { failureError, type Failure, type MaybePromise, type Recorded, type Registry } from '../store/index.js'
 import type { Clock } from '../time/index.js'
 import type { Account } from './accounts.js'
-import { restartWindows, userBilling, writeBilling, type BillingUpdate, type Instant, type UserBilling } from './billing.js'
+import { plainBilling, restartWindows, userBilling, writeBilling, type BillingUpdate, type Instant, type UserBilling } from './billing.js'
 import { checkTrackerConfig, type BudgetsConfig } from './config.js'
+import { entriesFor, exportEntries, type ExportOptions } from './exports.js'
 import { layFoundation, noJudges, type Foundation } from './foundation.js'
+import { forecastFor, type ForecastOptions, type ForecastSubject } from './forecast.js'
 import { fingerprintOf, newId } from './ids.js'
+import { LedgerBook } from './ledger-book.js'
+import { Limits } from './limits.js'
 import {
   assertKnownFields,
   namedScopes,
@@ -58,6 +64,12 @@ export interface RefundedCost {
  * `InvalidRequestError`, `InvalidAmountError`, `UnknownTierError` or `UnknownScopeError` before anything changes.
  */
 export class CostTracker<Tier extends string = string, Group extends string = string> {
+  /** The ledger page by page, and spend of nobody's assigned to a client. */
+  readonly ledger: LedgerBook
+  /** Where the money went: summaries, clients, days, top spenders, billing. Time is cut by the configuration's zone and start of week. */
+  readonly reports: Reports
+  /** Budgets that are made, changed and removed at run time, and what is set for tenants. */
+  readonly limits: Limits
   readonly #foundation: Foundation
 
   /** Throws `InvalidConfigError` or `InvalidAmountError` with the path of what is wrong. `foundation` is for Bursar, which brings its own. */
@@ -65,6 +77,10 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     if (foundation === undefined) checkTrackerConfig(config)
     const judges = noJudges(config.alertThresholds)
     this.#foundation = foundation ?? layFoundation(config as BudgetsConfig, () => judges)
+    const { store, clock } = this.#foundation
+    this.limits = new Limits(this.#foundation)
+    this.ledger = new LedgerBook(store.ledger)
+    this.reports = new Reports(store.ledger, { timeZone: config.timeZone, weekStartsOn: config.weekStartsOn, clock })
   }
 
   /** The events of windows, thresholds and tiers. A listener that throws or rejects changes nothing. */
@@ -172,7 +188,7 @@ export class CostTracker<Tier extends string = string, Group extends string = st
    */
   async canAfford(user: UserArgument, cost: Usd, tier?: Tier): Promise<boolean> {
     const amounts = { microcents: parseUsd(cost, 'cost', 'round-up'), tokens: 0 }
-    const { scopes } = await this.#account(toUserRef(user), tier)
+    const scopes = (await this.#account(toUserRef(user), tier)).scopes.filter(({ onlyAlerts }) => !onlyAlerts)
     const { readings, effects } = await this.#foundation.store.read(scopes)
     this.#foundation.effects.announce(effects)
     const terms = scopes.flatMap(({ windows }) => windows)
@@ -228,7 +244,8 @@ export class CostTracker<Tier extends string = string, Group extends string = st
   async setUserBilling(user: UserArgument, update: BillingUpdate<Tier>): Promise<boolean> {
     const ref = toUserRef(user)
     if (update?.tier != null) this.#knownTier(update.tier)
-    const { written, before, after } = await writeBilling(this.#foundation, ref, update)
+    const { written, changed, before, after } = await writeBilling(this.#foundation, ref, update)
+    if (changed) await this.#configured(ref, 'billing', plainBilling(update))
     if (written) await this.#tierChanged(ref, before.tier, after.tier, update.reason)
     return written
   }
@@ -253,6 +270,15 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     return restarted
   }
 
+  /**
+   * How fast a budget burns, when it will be empty and what its window comes to, by the last 28 days of the ledger (`lookback`): of a user,
+   * or of `{ scope: { kind, id } }`. `enough: false` where there is too little to go by. Rejects with `InvalidRequestError` for a period
+   * or scope that is none, and `UnknownScopeError` or `UnknownTierError` for one that the configuration lacks.
+   */
+  forecast(subject: ForecastSubject, options: ForecastOptions = {}): Promise<Forecast> {
+    return forecastFor(this.#foundation, subject, options)
+  }
+
   /** Sums over everything that was ever charged, by model, provider and tier. */
   async getSummary(): Promise<Summary> {
     return summaryOf(await this.#foundation.store.ledger.totals())
@@ -266,9 +292,9 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     }
   }
 
-  /** The ledger entries that are still kept, oldest first. */
-  entries(): AsyncIterable<LedgerEntry> {
-    return this.#foundation.store.ledger.entries()
+  /** The ledger entries that are still kept, oldest first, or those that match. Throws `InvalidRequestError` at once for a filter that is none. */
+  entries(filter?: EntryFilter): AsyncIterable<LedgerEntry> {
+    return entriesFor(this.#foundation.store.ledger, filter)
   }
 
   /**
@@ -281,29 +307,33 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     assertKnownFields(options, ['repair'], 'options')
     const { store, plan, accounts } = this.#foundation
     try {
-      return await audit(store, options, newId, endingsOf(plan, await accounts.sessions.lives()))
+      return await audit(store, options, newId, endingsOf(plan, await accounts.sessions.lives(), await accounts.limits.windows()))
     } finally {
       if (options.repair !== undefined) accounts.sessions.forget()
     }
   }
 
-  /** Writes the kept entries as CSV (RFC 4180); text that a spreadsheet would run as a formula is defused. */
-  async exportToCsv(path: string): Promise<void> {
-    await writeFile(path, toCsv(this.entries()))
+  /** Writes the kept entries, or those that match, as CSV (RFC 4180); text that a spreadsheet would run as a formula is defused. A file is complete or not there. */
+  async exportToCsv(path: string, options: ExportOptions = {}): Promise<void> {
+    await exportEntries(this.#foundation.store.ledger, 'csv', path, options)
   }
 
-  /** Writes the kept entries as a JSON array. */
-  async exportToJson(path: string): Promise<void> {
-    await writeFile(path, toJson(this.entries()))
+  /** The same as a JSON array. */
+  async exportToJson(path: string, options: ExportOptions = {}): Promise<void> {
+    await exportEntries(this.#foundation.store.ledger, 'json', path, options)
+  }
+
+  /** The same as JSON lines: one object on each. */
+  async exportToJsonLines(path: string, options: ExportOptions = {}): Promise<void> {
+    await exportEntries(this.#foundation.store.ledger, 'jsonl', path, options)
   }
 
   /**
-   * Writes the kept entries as an SQLite file for other programs: the table `entry`, USD as exact decimal text, times in ISO 8601. A
+   * The same as an SQLite file: the table `entry`, USD as exact decimal text, times in ISO 8601. A
    * file that is there is replaced. Needs Node 22.13 or later, or the package @photostructure/sqlite.
    */
-  async exportToSqlite(path: string): Promise<void> {
-    const { exportToSqlite } = await import('../store/sqlite/index.js')
-    await exportToSqlite(path, this.entries())
+  async exportToSqlite(path: string, options: ExportOptions = {}): Promise<void> {
+    await exportEntries(this.#foundation.store.ledger, 'sqlite', path, options)
   }
 
   #account(user: UserRef, tier: string | undefined, scopes?: Spender['scopes']): MaybePromise<Account> {

@@ -21,7 +21,7 @@ describe('addCost', () => {
     const { periodCosts } = await tracker.getUserSummary('u', 'free')
     expect(Object.keys(periodCosts)).toEqual(['daily', 'weekly', 'monthly'])
     expect(Object.values(periodCosts).map(({ cost }) => cost)).toEqual([0.03, 0.03, 0.03])
-    expect((await entriesOf(tracker))[0]).toMatchObject({ kind: 'recorded', at: START, userId: 'u', tier: 'free', sessionId: 's', provider: 'openai', requestedModel: 'gpt-4o', model: 'gpt-4o', microcents: 3_000_000, tokens: 15, metadata: { k: 1 } })
+    expect((await entriesOf(tracker)).at(-1)).toMatchObject({ kind: 'recorded', at: START, userId: 'u', tier: 'free', sessionId: 's', provider: 'openai', requestedModel: 'gpt-4o', model: 'gpt-4o', microcents: 3_000_000, tokens: 15, metadata: { k: 1 } })
   })
 
   it('refuses a session that is none of the user’s, and counts nothing', async () => {
