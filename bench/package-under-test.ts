@@ -24,3 +24,18 @@ export async function loadPackage(directory: string): Promise<PackageUnderTest> 
 export async function loadRedisStore(directory: string): Promise<Pick<typeof import('../src/store/redis/index.js'), 'redisStore'>> {
   return (await import(pathToFileURL(join(resolve(directory), 'src/store/redis/index.js')).href)) as typeof import('../src/store/redis/index.js')
 }
+
+/** The ledgers of a build, and what reads them. */
+export async function loadLedgers(directory: string): Promise<
+  Pick<typeof import('../src/store/sqlite/index.js'), 'sqliteLedger' | 'exportToSqlite'> &
+    Pick<typeof import('../src/store/postgres/index.js'), 'postgresLedger'> &
+    Pick<typeof import('../src/ledger/index.js'), 'toCsv' | 'toJsonLines' | 'writeFile'> &
+    Pick<typeof import('../src/report/index.js'), 'Reports'>
+> {
+  const at = (file: string) => pathToFileURL(join(resolve(directory), file)).href
+  const sqlite = (await import(at('src/store/sqlite/index.js'))) as typeof import('../src/store/sqlite/index.js')
+  const { postgresLedger } = (await import(at('src/store/postgres/index.js'))) as typeof import('../src/store/postgres/index.js')
+  const ledger = (await import(at('src/ledger/index.js'))) as typeof import('../src/ledger/index.js')
+  const { Reports } = (await import(at('src/report/index.js'))) as typeof import('../src/report/index.js')
+  return { ...sqlite, ...ledger, postgresLedger, Reports }
+}

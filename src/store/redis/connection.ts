@@ -208,7 +208,9 @@ export class Connection {
 
   /** A data set that would begin while the sink already has entries stands in the place of one that was lost. */
   async #standsForALostOne(client: RedisClient): Promise<boolean> {
-    return this.hasSink && Number(await client.call('HEXISTS', this.keys[0] as string, 'm')) === 0 && (await this.#sinkHasEntries())
+    const isThere = async (): Promise<boolean> => Number(await client.call('HEXISTS', this.keys[0] as string, 'm')) === 1
+    // Asked again: another process may have begun it meanwhile, and the sink's entries are its own.
+    return this.hasSink && !(await isThere()) && (await this.#sinkHasEntries()) && !(await isThere())
   }
 
   async #sinkHasEntries(): Promise<boolean> {
