@@ -109,6 +109,13 @@ describe('examples', () => {
       /^ {3}9 {4}90 % {2}WARN/,
       /^ {2}11 {3}110 % {2}WARN/,
     ],
+    simulate: [
+      /^sample of 4,000 requests \(seed 3\): 4,000 requests of 100 users, 2026-01-05/,
+      /^ +log +today +cheaper models first +twice as much$/,
+      /^Blocked +0 \(0 %\) +1,016 \(25\.4 %\) +644 \(16\.1 %\) +662 \(16\.6 %\)$/,
+      /^Spent +\$18\.51 +\$11\.31 +\$11\.11 +\$14\.03$/,
+      /^\$0\.75 is the smallest limit at which at most 1 % of users of tier free are ever blocked\.$/,
+    ],
     'with-ai-sdk': [
       /^gpt-4o-2024-08-06: ".+…" \(spent \$0\.\d+\)$/,
       /^gpt-4o-mini-2024-07-18: ".+…" \(spent \$0\.\d+\)$/,
@@ -142,7 +149,7 @@ describe('examples', () => {
     ],
   }
 
-  test.each(['agent-session', 'own-prices', 'stream', 'with-ai-sdk', 'with-anthropic', 'with-hono', 'with-openai'])('%s can be read at a glance', (name) => {
+  test.each(['agent-session', 'own-prices', 'simulate', 'stream', 'with-ai-sdk', 'with-anthropic', 'with-hono', 'with-openai'])('%s can be read at a glance', (name) => {
     expect(readFileSync(`${root}/examples/${name}.ts`, 'utf8').trimEnd().split('\n').length).toBeLessThanOrEqual(40)
   })
 
