@@ -68,7 +68,7 @@ describe('the house', () => {
   })
 
   it('opens every file with what the room decides', () => {
-    const headless = files.filter((file) => !/^\/\/ \S/.test(read(file)) && !/(^|\/)index\.ts$/.test(file) && !file.startsWith('policies/'))
+    const headless = files.filter((file) => !/^(#!.*\n)?\/\/ \S/.test(read(file)) && !/(^|\/)index\.ts$/.test(file) && !file.startsWith('policies/'))
     expect(headless).toEqual([])
   })
 

@@ -1,0 +1,101 @@
+// What is known of a user's budget, gathered for people and for programs.
+
+import type { Overrides, UserRef } from '../budget/index.js'
+import type { WindowView } from '../enforcement/index.js'
+import type { Forecast } from '../forecast/index.js'
+import { formatUsd, type Unit } from '../money/index.js'
+import type { UserBilling } from '../tracker/index.js'
+import { toJson } from './amounts.js'
+import type { Engine } from './engine.js'
+
+/** A limit of the user's own. */
+export interface OwnLimit {
+  readonly period: string
+  readonly unit: Unit
+  readonly limit: number | null
+  readonly until: number | null
+}
+
+/** A user's budget. */
+export interface BudgetView {
+  readonly user: UserRef
+  readonly tier: string | undefined
+  readonly totalMicrocents: number
+  readonly totalEntries: number
+  readonly windows: readonly WindowView[]
+  readonly overrides: readonly OwnLimit[]
+  readonly billing: UserBilling | undefined
+  /** Of the windows of the user that limit money, or else of the month. */
+  readonly forecasts: readonly Forecast[]
+  /** The same for programs. */
+  readonly json: object
+}
+
+/** Asks for a user's windows and those of the scopes that they share, for their totals, limits of their own and standing. */
+export async function budgetOf({ tracker }: Engine, user: UserRef, tier: string | undefined, overrides: readonly OwnLimit[]): Promise<BudgetView> {
+  const context = await tracker.context({ ...user, userTier: tier, estimatedCost: 0, estimatedTokens: 0 })
+  const { totalEntries, exact } = await tracker.getUserSummary(user, tier)
+  const billing = await tracker.getUserBilling(user)
+  const own = context.windows.filter(({ scope, unit, limit, period }) => scope.kind === 'user' && unit === 'usd' && limit !== null && period !== 'total')
+  const forecasts: Forecast[] = []
+  for (const period of own.length === 0 ? ['monthly'] : own.map((window) => window.period)) forecasts.push(await tracker.forecast(user, { period }))
+  const view = { user, tier: context.userTier, totalMicrocents: exact.totalMicrocents, totalEntries, windows: context.windows, overrides, billing, forecasts }
+  return { ...view, json: jsonOf(view) }
+}
+
+/** The overrides of a directory entry that count, or will. */
+export function overridesOf(overrides: Overrides | undefined, now: number): readonly OwnLimit[] {
+  return Object.entries(overrides ?? {}).flatMap(([key, { limit, until }]) => {
+    const [, period, unit] = /^(.+)\/(usd|tokens|requests)(?: \(ends\))?$/.exec(key) ?? []
+    return period === undefined || (until !== null && until <= now) ? [] : [{ period, unit: unit as Unit, limit, until }]
+  })
+}
+
+function jsonOf(view: Omit<BudgetView, 'json'>): object {
+  const { user, tier, totalMicrocents, totalEntries, windows, overrides, billing, forecasts } = view
+  return {
+    userId: user.userId,
+    tenant: user.tenant ?? null,
+    tier: tier ?? null,
+    standing: billing?.standing ?? null,
+    totalCost: formatUsd(totalMicrocents),
+    totalEntries,
+    windows: windows.map(({ scope, period, unit, exact, usedPct, exceeded, startsAt, resetsAt }) => ({
+      scope: { kind: scope.kind, id: scope.id, ...(scope.tenant !== undefined && { tenant: scope.tenant }) },
+      period,
+      unit,
+      spent: toJson(exact.spent, unit),
+      held: toJson(exact.held, unit),
+      limit: toJson(exact.limit, unit),
+      remaining: toJson(remainingOf(exact), unit),
+      usedPct,
+      exceeded,
+      startsAt: startsAt.toISOString(),
+      resetsAt: resetsAt?.toISOString() ?? null,
+    })),
+    overrides: overrides.map(({ period, unit, limit, until }) => ({ period, unit, limit: toJson(limit, unit), until: until === null ? null : new Date(until).toISOString() })),
+    billing: billing === undefined ? null : { standing: billing.standing, subscription: billing.subscription ?? null, period: billing.period === undefined ? null : { startsAt: billing.period.startsAt.toISOString(), endsAt: billing.period.endsAt.toISOString() }, endsAt: billing.endsAt?.toISOString() ?? null, reason: billing.reason, changedAt: billing.changedAt.toISOString() },
+    forecasts: forecasts.map(forecastJson),
+  }
+}
+
+/** limit − spent − held in integers, never below 0; null without a limit. */
+export function remainingOf({ limit, spent, held }: WindowView['exact']): number | null {
+  return limit === null ? null : Math.max(0, limit - spent - held)
+}
+
+function forecastJson(forecast: Forecast): object {
+  const { period, unit, step, steps } = forecast
+  if (!forecast.enough) return { period, unit, enough: false, reason: forecast.reason, message: forecast.message, step, steps }
+  const { burnRate, runway, projection } = forecast
+  return {
+    period,
+    unit,
+    enough: true,
+    step,
+    steps,
+    burnRatePerDay: toJson(burnRate.exact.perDay, unit),
+    emptyAt: runway?.emptyAt.toISOString() ?? null,
+    projection: projection && { at: projection.at.toISOString(), low: toJson(projection.exact.low, unit), expected: toJson(projection.exact.expected, unit), high: toJson(projection.exact.high, unit) },
+  }
+}

@@ -1,0 +1,139 @@
+// The configuration file: which one, what stands in it, and that all of it is right before anything is opened. What it means is the
+// engine's to say.
+
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { describeIssues } from '../budget/index.js'
+import { bursarConfig, type BursarConfig } from '../config.js'
+import { InvalidConfigError, isBursarError } from '../errors/index.js'
+import type { Store } from '../store/index.js'
+import type { ClosableSink } from './places.js'
+import type { Run } from './run.js'
+import { mapperOf } from './stripe-sync.js'
+
+/** What a configuration says. */
+export interface Configuration {
+  /** The path of the file; absent where there is none. */
+  readonly file: string | undefined
+  /** Where relative paths in it begin. */
+  readonly folder: string
+  /** What a `Bursar` takes, without its store. */
+  readonly config: Omit<BursarConfig, 'store'>
+  /** An address, or a store that the module has made. */
+  readonly store: string | Store | undefined
+  readonly ledger: string | ClosableSink | undefined
+  /** Options of a `StripeTierSync`, or one that the module has made. */
+  readonly stripe: unknown
+}
+
+/** Looked for in the folder where the command was started, and in no other. */
+const NAMES = ['bursar.config.mjs', 'bursar.config.js', 'bursar.config.json']
+/** What JSON says for the price book that bursar brings along. */
+const CATALOG = 'catalog'
+const VARIABLE = /\$\{([^}]*)\}/g
+
+/**
+ * Reads the configuration: `--config`, else the one in this folder, else an empty one. Throws `InvalidConfigError` for a file that is not
+ * there or cannot be read, for two of them, and for what is wrong in it, with its path.
+ */
+export async function readConfiguration(run: Run): Promise<Configuration> {
+  const file = fileOf(run)
+  if (file === undefined) return { file, folder: run.io.cwd, config: {}, store: undefined, ledger: undefined, stripe: undefined }
+  return configurationOf(file.endsWith('.json') ? readJson(file, run) : await readModule(file, run), file)
+}
+
+/** Reads a file as a candidate of a simulation: what a `Bursar` takes; where a store is named, it is left out. */
+export async function readCandidate(path: string, field: string, run: Run): Promise<BursarConfig> {
+  const file = run.path(path, field)
+  if (!existsSync(file)) throw new InvalidConfigError(`${field}: there is no file ${file}. Give the path of a configuration (.json, .mjs or .js).`)
+  const { config, store, ledger } = await configurationOf(file.endsWith('.json') ? readJson(file, run) : await readModule(file, run), file)
+  // A module may have opened them; nobody else will close them.
+  if (typeof store === 'object') run.closeLater(() => store.close())
+  if (typeof ledger === 'object') run.closeLater(() => ledger.close?.())
+  return config
+}
+
+function fileOf(run: Run): string | undefined {
+  const { config } = run.common
+  if (config !== undefined) {
+    const file = run.path(config, '--config')
+    if (!existsSync(file)) throw new InvalidConfigError(`--config: there is no file ${file}. Give the path of a bursar.config.mjs, .js or .json.`)
+    if (!/\.(json|mjs|js)$/.test(file)) throw new InvalidConfigError(`--config: ${file} is neither .json nor .mjs nor .js. Give one of these.`)
+    return file
+  }
+  const found = NAMES.filter((name) => existsSync(join(run.io.cwd, name)))
+  if (found.length > 1) throw new InvalidConfigError(`${found.join(' and ')}: are both in ${run.io.cwd}. Keep one of them, or say which with --config.`)
+  return found[0] === undefined ? undefined : join(run.io.cwd, found[0])
+}
+
+async function configurationOf(written: unknown, file: string): Promise<Configuration> {
+  if (typeof written !== 'object' || written === null || Array.isArray(written)) {
+    throw new InvalidConfigError(`${file}: says ${written === null ? 'null' : Array.isArray(written) ? 'a list' : `a ${typeof written}`}, and no configuration. Give an object with tiers, store, ….`)
+  }
+  const { store, ledger, stripe, ...config } = written as Record<string, unknown>
+  if (config['prices'] === CATALOG) config['prices'] = (await import('../prices/index.js')).priceBook()
+  const parsed = bursarConfig.safeParse(config)
+  if (!parsed.success) throw new InvalidConfigError(`${file}: ${describeIssues(parsed.error, 'config')}`)
+  if (store !== undefined && typeof store !== 'string') {
+    const made = bursarConfig.safeParse({ store })
+    if (!made.success) throw new InvalidConfigError(`${file}: ${describeIssues(made.error, 'config')}`)
+  }
+  if (ledger !== undefined && typeof ledger !== 'string' && typeof (ledger as ClosableSink | null)?.entries !== 'function') {
+    throw new InvalidConfigError(`${file}: config.ledger: is no ledger. Give 'sqlite:./ledger.db', 'postgres://…', or one that was made, such as sqliteLedger({ path }).`)
+  }
+  // Tiers that Stripe sells say what they allow: they need not be written twice.
+  const mapper = mapperOf(stripe)
+  const tiers = mapper !== undefined && config['tiers'] === undefined && config['userBudgets'] === undefined ? { tiers: mapper.tiers } : {}
+  return { file, folder: dirname(file), config: { ...(config as BursarConfig), ...tiers }, store: store as string | Store | undefined, ledger: ledger as string | ClosableSink | undefined, stripe }
+}
+
+async function readModule(file: string, run: Run): Promise<unknown> {
+  let exported: unknown
+  try {
+    exported = ((await import(pathToFileURL(file).href)) as { readonly default?: unknown }).default
+    if (typeof exported === 'function') exported = await (exported as () => unknown)()
+  } catch (cause) {
+    if (isBursarError(cause)) throw cause
+    throw new InvalidConfigError(`${file}: cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  }
+  if (exported === undefined) throw new InvalidConfigError(`${file}: has no default export, or one that gives nothing. Write: export default { tiers: { … }, store: … }.`)
+  rememberSecrets(exported, run)
+  return exported
+}
+
+function readJson(file: string, run: Run): unknown {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(readFileSync(file, 'utf8').replace(/^\ufeff/, ''))
+  } catch (cause) {
+    // What V8 says quotes the text, in which passwords may stand.
+    const where = /(?:position \d+|line \d+ column \d+|end of JSON input)/i.exec(cause instanceof Error ? cause.message : '')?.[0]
+    throw new InvalidConfigError(`${file}: ${cause instanceof SyntaxError ? `is no JSON${where === undefined ? '' : ` (${where})`}. Correct it, or write a bursar.config.mjs` : `cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown'}). Check that it is a file that you may read`}.`)
+  }
+  const filled = withVariables(parsed, '', file, run)
+  rememberSecrets(filled, run)
+  return filled
+}
+
+/** `${NAME}` in every string is the environment's. A missing variable is an error, and never an empty text. */
+function withVariables(value: unknown, path: string, file: string, run: Run): unknown {
+  const below = (key: string): string => (path === '' ? key : `${path}.${key}`)
+  if (Array.isArray(value)) return value.map((each, index) => withVariables(each, below(String(index)), file, run))
+  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withVariables(each, below(key), file, run)]))
+  if (typeof value !== 'string') return value
+  return value.replace(VARIABLE, (_, name: string) => {
+    const found = Object.hasOwn(run.io.env, name) ? run.io.env[name] : undefined
+    if (found === undefined || found === '') throw new InvalidConfigError(`${file}: ${path}: the environment variable ${JSON.stringify(name)} is ${found === '' ? 'empty' : 'not set'}. Set it, or write the value.`)
+    run.secrets.variable(name, found)
+    return found
+  })
+}
+
+function rememberSecrets(written: unknown, { secrets }: Run): void {
+  if (typeof written !== 'object' || written === null) return
+  const { store, ledger, stripe } = written as Record<string, unknown>
+  for (const address of [store, ledger]) if (typeof address === 'string') secrets.address(address)
+  const secretKey = (stripe as { readonly secretKey?: unknown } | null | undefined)?.secretKey
+  if (typeof secretKey === 'string') secrets.add(secretKey)
+}
