@@ -80,6 +80,7 @@ export async function findLimit(options: FindLimitOptions): Promise<FoundLimit> 
     const known = probes.get(index)
     if (known !== undefined) return known.isEnough
     const { candidates, source } = await simulate({ log, candidates: { probe: withLimit(formatUsd(limitMicrocents)) }, timeZone, tiers, signal, topUsers: 0 })
+    assertAnswered(candidates[0] as ColumnReport)
     const found = probeOf(limitMicrocents, candidates[0] as ColumnReport, source.users, wanted)
     probes.set(index, found)
     onProbe?.(found)
@@ -96,6 +97,13 @@ export async function findLimit(options: FindLimitOptions): Promise<FoundLimit> 
     }
   }
   return answer(enough === undefined ? undefined : least + enough * by, [...probes.values()].sort((a, b) => a.exact.limitMicrocents - b.exact.limitMicrocents), wanted, most)
+}
+
+/** A limit under which every check fails blocks nobody, and lets nobody through either. */
+function assertAnswered({ requests, errors }: ColumnReport): void {
+  const [first] = errors
+  if (first === undefined || errors.reduce((sum, { count }) => sum + count, 0) < requests) return
+  throw new InvalidConfigError(`config: every request of the log is rejected, so no limit can be found. The first: ${first.message}`)
 }
 
 function probeOf(limitMicrocents: number, column: ColumnReport, users: number, { tier, blockedUsersPct, blockedRequestsPct }: LimitTarget): LimitProbe {

@@ -118,6 +118,7 @@ class Replay {
         else await this.#note(call)
       }
       onProgress?.({ requests: this.#requests, at: this.#now })
+      await turn()
     }
     for (let open = this.#open.pop(); open !== undefined; open = this.#open.pop()) await this.#end(open)
     for (const { bursar } of this.#lanes) await bursar.close()
@@ -273,6 +274,11 @@ class Replay {
     if (this.#unknownSessions > 0) rules.push(`${this.#unknownSessions} requests name sessions that the log does not open: they are replayed without their session.`)
     return [...rules, ...this.#lanes.flatMap((lane) => lane.remarks)]
   }
+}
+
+/** A replay in memory waits for nothing: signals, and everything else, are heard in between. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => void (globalThis.setImmediate ?? setTimeout)(resolve))
 }
 
 /** True where a hold ends before something begins: at one instant, the order of the log decides; see compareCalls. */

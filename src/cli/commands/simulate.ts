@@ -7,7 +7,7 @@ import type { BursarConfig } from '../../config.js'
 import { InvalidConfigError, InvalidRequestError } from '../../errors/index.js'
 import { writeFile } from '../../ledger/index.js'
 import { formatUsd } from '../../money/index.js'
-import { findLimit, readLog, renderJson, renderPage, renderTable, sampleLog, simulate, type FoundLimit, type LogPass, type Simulation, type UsageLog } from '../../simulate/index.js'
+import { findLimit, readLog, renderJson, renderPage, renderTable, sampleLog, simulate, type FoundLimit, type Simulation, type UsageLog } from '../../simulate/index.js'
 import { countArgument, pairsArgument, type Act } from '../act.js'
 import { showPct } from '../amounts.js'
 import { readCandidate, readConfiguration, type Configuration } from '../configuration.js'
@@ -82,7 +82,7 @@ async function simulated(run: Run, options: SimulateOptions, source: string | un
   if (options.find !== undefined) targetOf(options)
   const configuration = await readConfiguration(run)
   const candidates = await candidatesOf(options, configuration, run)
-  const log = interruptible(await logOf(options, source, configuration, run))
+  const log = await logOf(options, source, configuration, run)
   if (options.find !== undefined) return find(run, options, log, candidates)
   const simulation = await compare(run, options, log, candidates)
   await run.terminal.print(options.json === true ? `${renderJson(simulation).trimEnd()}\n` : renderTable(simulation))
@@ -182,30 +182,6 @@ function verdictOf({ candidates }: Simulation, { againstLog, failOn = [] }: Simu
   terminal.complain(`${first.name}: ${first.differences.requests} requests came out otherwise than in the log.`)
   for (const { row, userId, what, log, candidate } of first.differences.first) terminal.complain(`  row ${row}, user ${userId}: ${what} ${log} in the log, ${candidate} here`)
   return EXIT.found
-}
-
-/** A replay in memory never waits for anything: signals are heard between two batches of the log. */
-function interruptible(log: UsageLog): UsageLog {
-  const pass = log.pass.bind(log)
-  const paused = async function* <T>(batches: AsyncIterable<T>): AsyncIterable<T> {
-    for await (const batch of batches) {
-      yield batch
-      await new Promise(setImmediate)
-    }
-  }
-  const passWithPauses = (): LogPass => {
-    const inner = pass()
-    return {
-      batches: () => paused(inner.batches()),
-      get skipped() {
-        return inner.skipped
-      },
-      get rules() {
-        return inner.rules
-      },
-    }
-  }
-  return Object.assign(log, { pass: passWithPauses })
 }
 
 async function* pieces(text: string): AsyncIterable<string> {

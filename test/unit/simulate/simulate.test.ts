@@ -73,6 +73,12 @@ describe('simulate', () => {
     expect(candidates[0]).toMatchObject({ requests: 0, spent: 0, byDay: [], byTier: [] })
   })
 
+  it('lets others run in between', async () => {
+    const stop = new AbortController()
+    setImmediate(() => stop.abort(new Error('heard')))
+    await expect(simulate({ log: sampleLog({ requests: 20_000 }), candidates: { one: { ...config(1), onUnpricedModel: { input: 1, output: 1 }, onUnknownTier: 'free' } }, signal: stop.signal })).rejects.toThrow('heard')
+  })
+
   it('stops where its signal says so', async () => {
     const stop = new AbortController()
     await expect(simulate({ log: sampleLog({ requests: 2_000 }), candidates: { one: { ...config(1), onUnpricedModel: { input: 1, output: 1 }, onUnknownTier: 'free' } }, signal: stop.signal, onProgress: () => stop.abort(new Error('enough')) })).rejects.toThrow('enough')
@@ -99,6 +105,12 @@ describe('findLimit', () => {
     expect(none.message).toMatch(/Even \$1\.00 is not enough/)
     await expect(findLimit({ ...options, vary: 'tiers.gold.daily' })).rejects.toThrow(/leads nowhere/)
     await expect(findLimit({ ...options, vary: 'tiers.free.daily', target: {} })).rejects.toThrow(/says nothing/)
+  })
+
+  it('finds none where every request is rejected, and says why', async () => {
+    const without = sampleLog({ requests: 50 })
+    const options = { log: without, config: { tiers: { free: { daily: 1 } }, onUnknownTier: 'free' }, vary: 'tiers.free.daily', low: 1, high: 2, step: 1, target: { blockedUsersPct: 5 } }
+    await expect(findLimit(options)).rejects.toMatchObject({ code: 'INVALID_CONFIG', message: expect.stringMatching(/every request of the log is rejected.*[Pp]rice/) })
   })
 })
 
