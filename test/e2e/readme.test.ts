@@ -27,6 +27,7 @@ const PRINTS: readonly (readonly RegExp[])[] = [
   [/^false$/m, /^0\.6$/m, /^clean$/m],
   [/^pro$/m, /^Pro \(\$29\/mo\)$/m, /^400$/m],
   [/^ada has used 80 % of the monthly budget$/m, /'gpt-4o': \{\s+cost: 15,/],
+  [/refuses: 4\.00 spent \+ 0\.00 held \+ 2\.00 estimate = 6\.00 > 5\.00/, /^\[ 'acme-cap 80 %' \]$/m, /userId: 'ada'.*userId: 'bob'/s],
 ]
 
 describe('the README', () => {
