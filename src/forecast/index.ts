@@ -1,2 +1,2 @@
-export { amountOver, amountOverAtMost, burnRateOf, FEWEST_STEPS, msUntil, type BurnRate, type Rate, type SpendSeries } from './burn-rate.js'
-export { forecastOf, type EnoughData, type Forecast, type ForecastBase, type ForecastInput, type ForecastWindow, type NotEnoughData, type Projection, type WindowNow } from './forecast.js'
+export { FEWEST_STEPS, type SpendSeries } from './burn-rate.js'
+export { forecastOf, type EnoughData, type Forecast, type ForecastBase, type ForecastWindow, type NotEnoughData, type Projection, type WindowNow } from './forecast.js'

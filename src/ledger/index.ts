@@ -2,7 +2,6 @@ export { actionOf, ASSIGNED, callsOf, type ChargedWindow, type CostDetails, type
 export {
   ALL_ENTRIES,
   KEYED_FIELDS,
-  keyed,
   matches,
   momentOf,
   NAMED_FIELDS,
@@ -17,9 +16,8 @@ export {
   type EntryFilter,
   type FieldCondition,
   type Moment,
-  type NamedField,
 } from './filter.js'
 export { bucketOf, entriesOf, noCursor, pageOf, sumsOf, type EntryPage, type EntrySource, type EntrySum } from './source.js'
 export { MAX_NAMES, OTHERS, RunningTotals, UNKNOWN } from './totals.js'
 export { Anonymiser, anonymiseEntry, parseAnonymised, REDACTED, type AnonymisableField, type AnonymisingOptions } from './anonymise.js'
-export { amountCell, csvLine, jsonArray, jsonLines, toCsv, toJson, toJsonLines, watched, writeFile, type AmountCell, type Cell, type Watching } from './export.js'
+export { amountCell, csvLine, jsonArray, jsonLines, toCsv, toJson, toJsonLines, watched, writeFile, type Cell, type Watching } from './export.js'

@@ -3,7 +3,8 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { burnRateOf, forecastOf, type EnoughData, type SpendSeries, type WindowNow } from '../../src/forecast/index.js'
+import { burnRateOf } from '../../src/forecast/burn-rate.js'
+import { forecastOf, type EnoughData, type SpendSeries, type WindowNow } from '../../src/forecast/index.js'
 import { assertProperty } from '../support/property.js'
 
 const DAY = 86_400_000
