@@ -6,7 +6,7 @@ import { defineConfig } from 'bursar'
 import { findLimit, renderPage, renderTable, sampleLog, simulate } from 'bursar/simulate'
 
 // With a log of your own: readLog('calls.csv', { map: { time: 'at', userId: 'user', model: 'model', inputTokens: 'in', outputTokens: 'out' } }).
-// From bursar's own ledger nothing needs to be mapped: readLog(bursar.tracker.entries()).
+// From bursar's own ledger nothing needs to be mapped: readLog(() => bursar.tracker.entries()).
 const log = sampleLog({ requests: 4_000, users: 100, days: 7, seed: 3 })
 
 const today = defineConfig({

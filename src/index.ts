@@ -64,7 +64,7 @@ export {
   type WindowView,
 } from './enforcement/index.js'
 export * from './errors/index.js'
-export type { AuditDifference, AuditOptions, AuditReport } from './audit/index.js'
+export type { AuditDifference, AuditOptions, AuditReport, RestoredRecords } from './audit/index.js'
 export type { ThresholdEvent, TrackerEvents } from './events/index.js'
 export type { EnoughData, Forecast, ForecastBase, ForecastWindow, NotEnoughData, Projection } from './forecast/index.js'
 export {

@@ -4,7 +4,7 @@
 import type { ScopeId } from '../enforcement/index.js'
 import { InvalidConfigError, InvalidRequestError } from '../errors/index.js'
 import { toUsd } from '../money/index.js'
-import type { Auditor, Store } from '../store/index.js'
+import type { Auditor, AuditSnapshot, Store } from '../store/index.js'
 import { FixedDate } from '../time/index.js'
 import type { CountedUnit } from './audit-entry.js'
 import { compare, type Comparison, type Difference, type EndingOf } from './compare.js'
@@ -49,7 +49,22 @@ export interface AuditReport {
   readonly differences: readonly AuditDifference[]
   /** What a repair was made for. */
   readonly repaired: readonly AuditDifference[]
+  /** What a repair of the counters has brought back, or could not, beside them; absent where nothing was missing. */
+  readonly restored?: RestoredRecords | undefined
 }
+
+/** Limits and settings of tenants that the store lacked and the ledger knew. */
+export interface RestoredRecords {
+  /** The ids of the limits that are there again. */
+  readonly limits: readonly string[]
+  /** The tenants whose settings are. */
+  readonly tenants: readonly string[]
+  /** What could not be restored, with the reason. */
+  readonly failed: readonly string[]
+}
+
+/** Brings back records that a store lacks; `undefined` where it lacks none. */
+export type Restoring = (snapshot: AuditSnapshot) => Promise<RestoredRecords | undefined>
 
 /** How often a repair is tried where others repair at the same time. */
 const MOST_PASSES = 5
@@ -60,14 +75,17 @@ export type AuditedStore = Pick<Store, 'name' | 'auditor'>
 /**
  * Compares the counters of a store with its ledger and its open holds; mends one of them if told to, then compares again. Throws
  * `InvalidConfigError` for a store that cannot be audited, and `InvalidRequestError` for a repair that is none and for one from an
- * incomplete ledger: nothing has changed then. Safe while others use the store, or repair it.
+ * incomplete ledger: nothing has changed then. Safe while others use the store, or repair it. `restoring` is called before
+ * counters are repaired, and brings back what they belong to: afterwards `endingOf` may know more.
  */
-export async function audit(store: AuditedStore, { repair }: AuditOptions, newId: () => string, endingOf?: EndingOf): Promise<AuditReport> {
+export async function audit(store: AuditedStore, { repair }: AuditOptions, newId: () => string, endingOf?: EndingOf, restoring?: Restoring): Promise<AuditReport> {
   const { auditor } = store
   if (auditor === undefined) throw new InvalidConfigError(`store: the "${store.name}" store cannot be audited. Use one that has an auditor: memory, SQLite or Redis.`)
   if (repair !== undefined && repair !== 'counters' && repair !== 'ledger') throw new InvalidRequestError(`options.repair: ${JSON.stringify(repair)} is no repair. Give "counters" or "ledger", or leave it out to change nothing.`)
-  const found = await compare(await auditor.snapshot(), endingOf)
-  if (repair === undefined) return reportOf(found, [])
+  const snapshot = await auditor.snapshot()
+  const restored = repair === 'counters' && snapshot.complete ? await restoring?.(snapshot) : undefined
+  const found = await compare(snapshot, endingOf)
+  if (repair === undefined) return reportOf(found, [], undefined)
   if (!found.complete) {
     throw new InvalidRequestError(`options.repair: the ledger of the "${store.name}" store no longer has all entries, so that nothing can be repaired by it. Keep every entry (a larger ledger, or a sink for it), or audit without repair.`)
   }
@@ -80,7 +98,7 @@ export async function audit(store: AuditedStore, { repair }: AuditOptions, newId
     left = await compare(await auditor.snapshot(), endingOf)
   }
   if (repair === 'counters' && left.differences.length === 0) await auditor.repaired?.()
-  return reportOf(left, repaired)
+  return reportOf(left, repaired, restored)
 }
 
 async function mend(auditor: Auditor, repair: 'counters' | 'ledger', { differences, at, repairs }: Comparison, newId: () => string): Promise<void> {
@@ -89,9 +107,10 @@ async function mend(auditor: Auditor, repair: 'counters' | 'ledger', { differenc
   else await auditor.append(entriesFor(differences, at, newId), repairs)
 }
 
-function reportOf({ at, complete, entries, holds, scopes, differences }: Comparison, repaired: readonly Difference[]): AuditReport {
-  const status = !complete ? 'incomplete' : differences.length > 0 ? 'different' : repaired.length > 0 ? 'repaired' : 'clean'
-  return Object.freeze({ status, at: new FixedDate(at), entries, holds, scopes, differences: Object.freeze(differences.map(toPublicDifference)), repaired: Object.freeze(repaired.map(toPublicDifference)) })
+function reportOf({ at, complete, entries, holds, scopes, differences }: Comparison, repaired: readonly Difference[], restored: RestoredRecords | undefined): AuditReport {
+  const isMended = repaired.length > 0 || (restored !== undefined && restored.limits.length + restored.tenants.length > 0)
+  const status = !complete ? 'incomplete' : differences.length > 0 ? 'different' : isMended ? 'repaired' : 'clean'
+  return Object.freeze({ status, at: new FixedDate(at), entries, holds, scopes, differences: Object.freeze(differences.map(toPublicDifference)), repaired: Object.freeze(repaired.map(toPublicDifference)), ...(restored !== undefined && { restored }) })
 }
 
 function toPublicDifference({ scope, window, unit, startsAt, what, counted, expected }: Difference): AuditDifference {

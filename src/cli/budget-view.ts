@@ -4,6 +4,7 @@ import type { Overrides, UserRef } from '../budget/index.js'
 import type { WindowView } from '../enforcement/index.js'
 import type { Forecast } from '../forecast/index.js'
 import { formatUsd, type Unit } from '../money/index.js'
+import type { DirectoryEntry } from '../store/index.js'
 import type { UserBilling } from '../tracker/index.js'
 import { toJson } from './amounts.js'
 import type { Engine } from './engine.js'
@@ -16,10 +17,26 @@ export interface OwnLimit {
   readonly until: number | null
 }
 
+/** Who says of which tier a user is: `--tier`, the directory, what is set for the tenant, or the configuration's `defaultTier`. */
+export type TierSource = 'option' | 'directory' | 'tenant' | 'defaultTier'
+
+/** What else is to be gone by. */
+export interface BudgetAsked {
+  /** As if the user were of this tier. */
+  readonly asTier: string | undefined
+  readonly entry: DirectoryEntry | undefined
+  readonly defaultTier: string | undefined
+  readonly now: number
+  /** False where the ledger, of which they are made, is not there. */
+  readonly forecasts: boolean
+}
+
 /** A user's budget. */
 export interface BudgetView {
   readonly user: UserRef
   readonly tier: string | undefined
+  /** Who says so. */
+  readonly tierFrom: TierSource | undefined
   readonly totalMicrocents: number
   readonly totalEntries: number
   readonly windows: readonly WindowView[]
@@ -32,19 +49,21 @@ export interface BudgetView {
 }
 
 /** Asks for a user's windows and those of the scopes that they share, for their totals, limits of their own and standing. */
-export async function budgetOf({ tracker }: Engine, user: UserRef, tier: string | undefined, overrides: readonly OwnLimit[]): Promise<BudgetView> {
-  const context = await tracker.context({ ...user, userTier: tier, estimatedCost: 0, estimatedTokens: 0 })
-  const { totalEntries, exact } = await tracker.getUserSummary(user, tier)
+export async function budgetOf({ tracker }: Engine, user: UserRef, { asTier, entry, defaultTier, now, forecasts: isForecast }: BudgetAsked): Promise<BudgetView> {
+  const context = await tracker.context({ ...user, userTier: asTier, estimatedCost: 0, estimatedTokens: 0 })
+  const { totalEntries, exact } = await tracker.getUserSummary(user, asTier)
   const billing = await tracker.getUserBilling(user)
   const own = context.windows.filter(({ scope, unit, limit, period }) => scope.kind === 'user' && unit === 'usd' && limit !== null && period !== 'total')
   const forecasts: Forecast[] = []
-  for (const period of own.length === 0 ? ['monthly'] : own.map((window) => window.period)) forecasts.push(await tracker.forecast(user, { period }))
-  const view = { user, tier: context.userTier, totalMicrocents: exact.totalMicrocents, totalEntries, windows: context.windows, overrides, billing, forecasts }
+  if (isForecast) for (const period of own.length === 0 ? ['monthly'] : own.map((window) => window.period)) forecasts.push(await tracker.forecast(user, { period }))
+  const settings = user.tenant === undefined ? undefined : await tracker.limits.tenants.get(user.tenant)
+  const tierFrom: TierSource | undefined = asTier !== undefined ? 'option' : entry?.tier !== undefined ? 'directory' : settings?.tier !== undefined ? 'tenant' : defaultTier !== undefined ? 'defaultTier' : undefined
+  const view = { user, tier: context.userTier, tierFrom, totalMicrocents: exact.totalMicrocents, totalEntries, windows: context.windows, overrides: overridesOf(entry?.overrides, now), billing, forecasts }
   return { ...view, json: jsonOf(view) }
 }
 
 /** The overrides of a directory entry that count, or will. */
-export function overridesOf(overrides: Overrides | undefined, now: number): readonly OwnLimit[] {
+function overridesOf(overrides: Overrides | undefined, now: number): readonly OwnLimit[] {
   return Object.entries(overrides ?? {}).flatMap(([key, { limit, until }]) => {
     const [, period, unit] = /^(.+)\/(usd|tokens|requests)(?: \(ends\))?$/.exec(key) ?? []
     return period === undefined || (until !== null && until <= now) ? [] : [{ period, unit: unit as Unit, limit, until }]
@@ -52,11 +71,12 @@ export function overridesOf(overrides: Overrides | undefined, now: number): read
 }
 
 function jsonOf(view: Omit<BudgetView, 'json'>): object {
-  const { user, tier, totalMicrocents, totalEntries, windows, overrides, billing, forecasts } = view
+  const { user, tier, tierFrom, totalMicrocents, totalEntries, windows, overrides, billing, forecasts } = view
   return {
     userId: user.userId,
     tenant: user.tenant ?? null,
     tier: tier ?? null,
+    tierFrom: tier === undefined ? null : (tierFrom ?? null),
     standing: billing?.standing ?? null,
     totalCost: formatUsd(totalMicrocents),
     totalEntries,

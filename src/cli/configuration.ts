@@ -3,11 +3,12 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { describeIssues } from '../budget/index.js'
 import { bursarConfig, type BursarConfig } from '../config.js'
-import { InvalidConfigError, isBursarError } from '../errors/index.js'
+import { InvalidConfigError } from '../errors/index.js'
+import { PriceBook } from '../pricing/index.js'
 import type { Store } from '../store/index.js'
+import { ConfigurationModule, databaseMade, filesIn, otherCopyFor } from './module.js'
 import type { ClosableSink } from './places.js'
 import type { Run } from './run.js'
 import { mapperOf } from './stripe-sync.js'
@@ -25,33 +26,78 @@ export interface Configuration {
   readonly ledger: string | ClosableSink | undefined
   /** Options of a `StripeTierSync`, or one that the module has made. */
   readonly stripe: unknown
+  /** A database that was not there before the module was run. */
+  readonly madeFile: string | undefined
+}
+
+interface ReadOptions {
+  /** False for commands that can do without the store: a module is asked for what it says beside it. */
+  readonly opensStore?: boolean | undefined
 }
 
 /** Looked for in the folder where the command was started, and in no other. */
-const NAMES = ['bursar.config.mjs', 'bursar.config.js', 'bursar.config.json']
+export const NAMES = ['bursar.config.mjs', 'bursar.config.js', 'bursar.config.mts', 'bursar.config.ts', 'bursar.config.json']
 /** What JSON says for the price book that bursar brings along. */
 const CATALOG = 'catalog'
 const VARIABLE = /\$\{([^}]*)\}/g
 
 /**
- * Reads the configuration: `--config`, else the one in this folder, else an empty one. Throws `InvalidConfigError` for a file that is not
- * there or cannot be read, for two of them, and for what is wrong in it, with its path.
+ * Reads the configuration: `--config`, else the one in this folder, else an empty one. Its time zone is that of the run, where no other is
+ * asked for. Throws `InvalidConfigError` for a file that is not there or cannot be read, for two of them, and for what is wrong in it, with its path.
  */
-export async function readConfiguration(run: Run): Promise<Configuration> {
+export async function readConfiguration(run: Run, options: ReadOptions = {}): Promise<Configuration> {
   const file = fileOf(run)
-  if (file === undefined) return { file, folder: run.io.cwd, config: {}, store: undefined, ledger: undefined, stripe: undefined }
-  return configurationOf(file.endsWith('.json') ? readJson(file, run) : await readModule(file, run), file)
+  if (file === undefined) return { file, folder: run.io.cwd, config: {}, store: undefined, ledger: undefined, stripe: undefined, madeFile: undefined }
+  const configuration = await configurationAt(file, run, options)
+  run.adoptZone(configuration.config.timeZone)
+  return configuration
 }
 
 /** Reads a file as a candidate of a simulation: what a `Bursar` takes; where a store is named, it is left out. */
 export async function readCandidate(path: string, field: string, run: Run): Promise<BursarConfig> {
   const file = run.path(path, field)
   if (!existsSync(file)) throw new InvalidConfigError(`${field}: there is no file ${file}. Give the path of a configuration (.json, .mjs or .js).`)
-  const { config, store, ledger } = await configurationOf(file.endsWith('.json') ? readJson(file, run) : await readModule(file, run), file)
-  // A module may have opened them; nobody else will close them.
+  const configuration = await configurationAt(file, run, { opensStore: false })
+  closeUnused(configuration, run)
+  return configuration.config
+}
+
+/** A module may have opened what nobody uses; nobody else will close it. */
+export function closeUnused({ store, ledger }: Configuration, run: Run): void {
   if (typeof store === 'object') run.closeLater(() => store.close())
   if (typeof ledger === 'object') run.closeLater(() => ledger.close?.())
-  return config
+}
+
+async function configurationAt(file: string, run: Run, { opensStore = true }: ReadOptions): Promise<Configuration> {
+  if (file.endsWith('.json')) return configurationOf(readJson(file, run), file)
+  const folders = [run.io.cwd, dirname(file)]
+  const before = filesIn(folders)
+  const module = await ConfigurationModule.load(file)
+  const ask = async (asked: { readonly opensStore: boolean }): Promise<Configuration> => {
+    const written = await module.ask(asked)
+    rememberSecrets(written, run)
+    try {
+      return { ...(await configurationOf(written, file)), madeFile: databaseMade(before, filesIn(folders)) }
+    } catch (error) {
+      closeWritten(written, run)
+      throw error
+    }
+  }
+  const other = otherCopyFor(dirname(file))
+  if (other !== undefined) run.terminal.complain(`${file} imports the bursar in ${other}, and this command is another copy. Run the one that is installed there: npx bursar.`)
+  // At first without a store: of a configuration that is wrong, none is left behind. Nor is one opened in whose place --store names another.
+  const checked = await ask({ opensStore: !module.isFunction && opensStore })
+  const asksAgain = opensStore && module.isFunction && checked.store === undefined && run.common.store === undefined
+  return asksAgain ? ask({ opensStore: true }) : checked
+}
+
+/** What a wrong configuration has opened already. */
+function closeWritten(written: unknown, run: Run): void {
+  if (typeof written !== 'object' || written === null) return
+  for (const opened of [(written as { store?: unknown }).store, (written as { ledger?: unknown }).ledger]) {
+    const { close } = (typeof opened === 'object' && opened !== null ? opened : {}) as { close?: unknown }
+    if (typeof close === 'function') run.closeLater(() => close.call(opened) as unknown)
+  }
 }
 
 function fileOf(run: Run): string | undefined {
@@ -59,7 +105,7 @@ function fileOf(run: Run): string | undefined {
   if (config !== undefined) {
     const file = run.path(config, '--config')
     if (!existsSync(file)) throw new InvalidConfigError(`--config: there is no file ${file}. Give the path of a bursar.config.mjs, .js or .json.`)
-    if (!/\.(json|mjs|js)$/.test(file)) throw new InvalidConfigError(`--config: ${file} is neither .json nor .mjs nor .js. Give one of these.`)
+    if (!/\.(json|[mc]?[jt]s)$/.test(file)) throw new InvalidConfigError(`--config: ${file} is neither JSON nor a module (.mjs, .js, .mts, .ts). Give one of these.`)
     return file
   }
   const found = NAMES.filter((name) => existsSync(join(run.io.cwd, name)))
@@ -73,6 +119,10 @@ async function configurationOf(written: unknown, file: string): Promise<Configur
   }
   const { store, ledger, stripe, ...config } = written as Record<string, unknown>
   if (config['prices'] === CATALOG) config['prices'] = (await import('../prices/index.js')).priceBook()
+  const { prices } = config
+  if (typeof prices === 'object' && prices?.constructor.name === PriceBook.name && !(prices instanceof PriceBook)) {
+    throw new InvalidConfigError(`${file}: config.prices: was made by another copy of bursar${copyText(file)}. Run the command of that copy, with npx bursar in its folder, or install one copy alone.`)
+  }
   const parsed = bursarConfig.safeParse(config)
   if (!parsed.success) throw new InvalidConfigError(`${file}: ${describeIssues(parsed.error, 'config')}`)
   if (store !== undefined && typeof store !== 'string') {
@@ -85,21 +135,12 @@ async function configurationOf(written: unknown, file: string): Promise<Configur
   // Tiers that Stripe sells say what they allow: they need not be written twice.
   const mapper = mapperOf(stripe)
   const tiers = mapper !== undefined && config['tiers'] === undefined && config['userBudgets'] === undefined ? { tiers: mapper.tiers } : {}
-  return { file, folder: dirname(file), config: { ...(config as BursarConfig), ...tiers }, store: store as string | Store | undefined, ledger: ledger as string | ClosableSink | undefined, stripe }
+  return { file, folder: dirname(file), config: { ...(config as BursarConfig), ...tiers }, store: store as string | Store | undefined, ledger: ledger as string | ClosableSink | undefined, stripe, madeFile: undefined }
 }
 
-async function readModule(file: string, run: Run): Promise<unknown> {
-  let exported: unknown
-  try {
-    exported = ((await import(pathToFileURL(file).href)) as { readonly default?: unknown }).default
-    if (typeof exported === 'function') exported = await (exported as () => unknown)()
-  } catch (cause) {
-    if (isBursarError(cause)) throw cause
-    throw new InvalidConfigError(`${file}: cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
-  }
-  if (exported === undefined) throw new InvalidConfigError(`${file}: has no default export, or one that gives nothing. Write: export default { tiers: { … }, store: … }.`)
-  rememberSecrets(exported, run)
-  return exported
+function copyText(file: string): string {
+  const other = otherCopyFor(dirname(file))
+  return other === undefined ? '' : ` (${other})`
 }
 
 function readJson(file: string, run: Run): unknown {

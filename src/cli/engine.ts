@@ -2,11 +2,12 @@
 // right, and closed when the command is over.
 
 import { Bursar } from '../bursar.js'
-import { InvalidConfigError } from '../errors/index.js'
-import type { EntrySource } from '../ledger/index.js'
+import { InvalidConfigError, isBursarError, StoreUnavailableError } from '../errors/index.js'
+import { ALL_ENTRIES, pageOf, type EntrySource } from '../ledger/index.js'
 import type { Store } from '../store/index.js'
-import type { Configuration } from './configuration.js'
-import { assertThere, openLedger, openStore, parsePlace, type Place } from './places.js'
+import { assertLedgerThere, isEmpty } from './completeness.js'
+import { closeUnused, type Configuration } from './configuration.js'
+import { assertThere, openLedger, openStore, parsePlace, type ClosableSink, type Place } from './places.js'
 import type { Run } from './run.js'
 
 /** An engine whose tiers and groups nobody knows when this is compiled. */
@@ -20,28 +21,66 @@ interface OpenOptions {
   readonly mayCreate?: boolean | undefined
 }
 
-/** Opens the engine and its store. Throws `InvalidConfigError` where no store is configured: this process has nothing to tell of another one's memory. */
+/**
+ * Opens the engine and its store. Throws `InvalidConfigError` where no store is configured: this process has nothing to tell of another one's
+ * memory; and for a command that only reads where the configuration has made the store's file just now. Rejects with `StoreUnavailableError` where the store does not answer.
+ */
 export async function openEngine(configuration: Configuration, run: Run, options: OpenOptions = {}): Promise<{ readonly engine: Engine; readonly store: Store }> {
   const store = await storeOf(configuration, run, options)
-  return { engine: engineOn(configuration, store, run), store }
+  const engine = engineOn(configuration, store, run)
+  await assertAnswers(engine, store, configuration, run)
+  if (options.mayCreate !== true) await warnOfEmpty(store, run)
+  return { engine, store }
 }
 
-/** Opens the ledger that is read: `--ledger`, else the store's, else the configured one. */
+/** Opens the ledger that is read: `--ledger`, else the store's, else the configured one. Rejects where its entries are kept elsewhere, and with what {@link openEngine} rejects with. */
 export async function openSource(configuration: Configuration, run: Run): Promise<EntrySource> {
   const { ledger } = run.common
-  if (ledger !== undefined) {
-    if (run.common.store !== undefined) throw new InvalidConfigError('--ledger: and --store are both given. Give the one that is to be read: a store has its ledger.')
-    return openLedger(placeOf(ledger, '--ledger', 'ledger', run.io.cwd, run, {}), run)
+  if (ledger !== undefined && run.common.store !== undefined) throw new InvalidConfigError('--ledger: and --store are both given. Give the one that is to be read: a store has its ledger.')
+  if (ledger !== undefined || (run.common.store === undefined && configuration.store === undefined && configuration.ledger !== undefined)) {
+    if (typeof configuration.store === 'object') run.closeLater(() => (configuration.store as Store).close())
+    if (ledger !== undefined && typeof configuration.ledger === 'object') run.closeLater(() => (configuration.ledger as ClosableSink).close?.())
+    if (ledger === undefined) return answering(await configuredLedger(configuration, configuration.ledger as NonNullable<Configuration['ledger']>, run, {}), String(configuration.ledger), 'config.ledger')
+    return answering(await openLedger(placeOf(ledger, '--ledger', 'ledger', run.io.cwd, run, {}), run), ledger, '--ledger')
   }
-  if (run.common.store === undefined && configuration.store === undefined && configuration.ledger !== undefined) return configuredLedger(configuration, configuration.ledger, run, {})
   const store = await storeOf(configuration, run, {})
-  if (store.shared) {
-    // The engine gives up on a store that does not answer; its ledger alone would wait for it.
-    await engineOn(configuration, store, run).tracker.getUserTier(NOBODY)
-    return store.ledger
-  }
-  run.closeLater(() => store.close())
+  if (store.shared) await assertAnswers(engineOn(configuration, store, run), store, configuration, run)
+  else run.closeLater(() => store.close())
+  await assertLedgerThere(store)
+  await warnOfEmpty(store, run)
   return store.ledger
+}
+
+/** The engine gives up on a store that does not answer; what is asked beside it would wait. */
+async function assertAnswers(engine: Engine, { name }: Store, { store }: Configuration, { common }: Run): Promise<void> {
+  try {
+    await engine.tracker.getUserTier(NOBODY)
+  } catch (error) {
+    throw isBursarError(error) && name === 'redis' ? unanswered('store', name, common.store ?? store, common.store === undefined ? 'the configuration' : '--store', error) : error
+  }
+}
+
+async function answering(ledger: EntrySource, address: string, field: string): Promise<EntrySource> {
+  if (!address.startsWith('postgres')) return ledger
+  try {
+    await pageOf(ledger, ALL_ENTRIES, 1)
+    return ledger
+  } catch (error) {
+    throw isBursarError(error) ? unanswered('ledger', 'postgres', address, field, error) : error
+  }
+}
+
+function unanswered(what: string, name: string, address: unknown, field: string, error: Error): Error {
+  if (!isBursarError(error) || error.code !== 'STORE_UNAVAILABLE') return error
+  const { host = '' } = typeof address === 'string' && URL.canParse(address) ? new URL(address) : {}
+  // Why, and not what became of a request: this was none.
+  const why = error.message.replace(/ ?(?:Whether it took effect is unknown.*|Nothing was changed\.)$/s, '').replace(/^\w+: /, '').replace(/\.$/, '')
+  const remedy = why.includes('. ') ? '' : ` Start it, or correct ${field}.`
+  return new StoreUnavailableError(`${what}: ${name}${host === '' ? '' : ` at ${host}`} does not answer: ${why}.${remedy}`, { cause: error })
+}
+
+async function warnOfEmpty(store: Store, run: Run): Promise<void> {
+  if (await isEmpty({ ledger: store.ledger, users: () => store.users() })) run.terminal.complain(`The ${store.name} store is empty: nothing was ever counted in it. Is it the one that the application uses?`)
 }
 
 /** An engine on a store, closed with it when the command is over. */
@@ -64,11 +103,17 @@ async function storeOf(configuration: Configuration, run: Run, options: OpenOpti
   const { folder } = configuration
   const { common } = run
   const given = common.store ?? configuration.store
+  // In its place stands another.
+  if (common.store !== undefined) closeUnused(configuration, run)
   if (given === undefined) {
     const where = configuration.file === undefined ? `there is no configuration in ${folder}` : `${configuration.file} names none, and the memory of another process cannot be read`
-    throw new InvalidConfigError(`store: ${where}. Give --store sqlite:./bursar.db (or redis://…), or name it in the configuration; "bursar init" writes one.`)
+    throw new InvalidConfigError(`store: ${where}. Give --store sqlite:./bursar.db (or redis://…), or name it in the configuration; "npx bursar init" writes one.`)
   }
   if (typeof given !== 'string') {
+    if (configuration.madeFile !== undefined && options.mayCreate !== true) {
+      run.closeLater(() => given.close())
+      throw new InvalidConfigError(`store: ${configuration.madeFile} was not there, and the configuration has made it just now: an empty store would answer every question with nothing. Remove it, and write a path that does not depend on where the command is started: sqliteStore({ path: fileURLToPath(new URL('./bursar.db', import.meta.url)) }); or let the application make the file first.`)
+    }
     if (configuration.ledger !== undefined || common.ledger !== undefined) {
       run.closeLater(() => given.close())
       throw new InvalidConfigError(`${common.ledger === undefined ? 'config.ledger' : '--ledger'}: the store was made by the configuration, and has its ledger. Give the ledger to the store as its sink.`)

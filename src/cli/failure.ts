@@ -2,6 +2,7 @@
 
 import { CommanderError } from 'commander'
 import { isBursarError, type BursarErrorCode } from '../errors/index.js'
+import { inOptions } from './option-words.js'
 import { visible } from './visible.js'
 
 /** The exit codes: see `bursar help`. */
@@ -28,5 +29,24 @@ export function exitCodeOf(error: unknown): number {
 export function describeFailure(error: unknown): string {
   if (error instanceof CommanderError) return visible(`${error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' ').replace(/\.?$/, '.')} See bursar help.`)
   const message = error instanceof Error ? error.message || error.name : String(error)
-  return visible(message.split('\n', 1)[0] as string)
+  const [line] = message.split('\n', 1) as [string]
+  return visible(isBursarError(error) ? inOptions(line) : (fileFailure(error) ?? line))
+}
+
+/** Why the system refuses a file. */
+const FILE_FAILURES: Readonly<Record<string, string>> = {
+  ENOENT: 'is not there. Make its folder, or give another path',
+  EACCES: 'may not be used: permission is denied. Give another path, or ask for permission',
+  EPERM: 'may not be used: it is not permitted. Give another path, or ask for permission',
+  EROFS: 'is on a file system that cannot be written. Give another path',
+  EISDIR: 'is a folder. Give the path of a file in it',
+  ENOTDIR: 'leads through something that is no folder. Give another path',
+  ENOSPC: 'has no space left on its device. Make space, or give another path',
+}
+
+function fileFailure(error: unknown): string | undefined {
+  const { code, path } = (error ?? {}) as NodeJS.ErrnoException
+  const why = code === undefined || !Object.hasOwn(FILE_FAILURES, code) ? undefined : FILE_FAILURES[code]
+  // What is written first stands beside the file, under a name that nobody gave.
+  return why === undefined || path === undefined ? undefined : `${path.replace(/\.[0-9a-f-]{36}\.unfinished$/, '')}: ${why} (${code}).`
 }

@@ -36,8 +36,12 @@ export function addPeriod(command: Command): Command {
 
 /** Adds the options that choose entries by their period and their fields. */
 export function addFields(command: Command): Command {
-  addPeriod(command)
-  for (const name of Object.keys(FIELDS)) command.option(`--${name} <${name}>`, `only of this ${name}; may be given again, for one of several`, collected)
+  return addValues(addPeriod(command), Object.keys(FIELDS))
+}
+
+/** Adds options that choose entries by some of their fields, and `--where`. */
+export function addValues(command: Command, names: readonly string[]): Command {
+  for (const name of names) command.option(`--${name} <${name}>`, `only of this ${name}; may be given again, for one of several`, collected)
   return command.option('--where <field=value>', "only with this value, such as metadata.project=search; 'tenant=' for entries without one; may be given again", pairsArgument)
 }
 

@@ -1,10 +1,13 @@
 // Limits and their windows, for people and for programs.
 
+import type { AmountConfig } from '../budget/index.js'
 import type { Limit } from '../limits/index.js'
+import { formatUsd, parseUsd } from '../money/index.js'
 import type { LimitWindow, Triggered } from '../tracker/index.js'
 import { show, showPct, toJson } from './amounts.js'
 import { limitsText } from './limits-text.js'
 import type { Run } from './run.js'
+import { scopeText } from './scope-text.js'
 import { listOf } from './table.js'
 import { showTime } from './times.js'
 
@@ -17,7 +20,7 @@ export async function printLimits({ terminal, zone }: Run, limits: readonly Limi
     [{ head: 'id' }, { head: 'scope' }, { head: 'allows' }, { head: 'mode' }, { head: 'state' }, { head: `from (${zone})` }, { head: `until (${zone})` }, { head: 'description' }],
     limits.map(({ id, scope, budget, mode, state, from, until, description }) => [
       id,
-      targetText(scope),
+      scopeText(scope),
       limitsText(budget).join(', '),
       mode,
       state,
@@ -35,7 +38,7 @@ export async function printLimit({ terminal, zone }: Run, limit: Limit): Promise
   await terminal.print(
     listOf([
       ['id', id],
-      ['scope', targetText(scope)],
+      ['scope', scopeText(scope)],
       ['allows', limitsText(budget).join(', ')],
       ['mode', mode],
       ['state', state],
@@ -48,22 +51,23 @@ export async function printLimit({ terminal, zone }: Run, limit: Limit): Promise
   )
 }
 
-/** Prints windows, one a line. */
-export async function printWindows({ terminal, zone }: Run, windows: readonly ShownWindow[]): Promise<void> {
+/** Prints windows, one a line; `limits` say whom they cover. */
+export async function printWindows({ terminal, zone }: Run, windows: readonly ShownWindow[], limits: readonly Limit[]): Promise<void> {
+  const targets = new Map(limits.map(({ id, scope }) => [id, scope]))
   const triggered = windows.some((window) => 'thresholdPct' in window)
   await terminal.table(
     [{ head: 'limit' }, { head: 'scope' }, { head: 'window' }, { head: 'spent', number: true }, { head: 'held', number: true }, { head: 'limit', number: true }, { head: 'used', number: true }, ...(triggered ? [{ head: 'threshold', number: true }] : []), { head: `resets (${zone})` }],
     windows.map((window) => {
       const { limitId, period, unit, exact, usedPct, resetsAt } = window
       const reached = 'thresholdPct' in window ? [`${window.thresholdPct} %`] : []
-      return [limitId ?? 'configured', whose(window), unit === 'usd' ? period : `${period}/${unit}`, show(exact.spent, unit), show(exact.held, unit), show(exact.limit, unit), showPct(usedPct), ...reached, resetsAt === null ? 'never' : showTime(resetsAt.getTime(), zone)]
+      return [limitId ?? 'configured', whose(window, limitId === undefined ? undefined : targets.get(limitId)), unit === 'usd' ? period : `${period}/${unit}`, show(exact.spent, unit), show(exact.held, unit), show(exact.limit, unit), showPct(usedPct), ...reached, resetsAt === null ? 'never' : showTime(resetsAt.getTime(), zone)]
     }),
   )
 }
 
-/** A limit for programs: times in ISO 8601, and the budget as it was given. */
+/** A limit for programs: times in ISO 8601, and money as exact decimal strings. */
 export function limitJson({ id, scope, budget, mode, state, from, until, thresholds, description, createdAt, version }: Limit): object {
-  return { id, scope, budget, mode, state, from: from?.toISOString() ?? null, until: until?.toISOString() ?? null, thresholds, description, createdAt: createdAt.toISOString(), version }
+  return { id, scope, budget: budgetJson(budget), mode, state, from: from?.toISOString() ?? null, until: until?.toISOString() ?? null, thresholds, description, createdAt: createdAt.toISOString(), version }
 }
 
 /** A window for programs: money as exact decimal strings. */
@@ -86,12 +90,22 @@ export function windowJson(window: ShownWindow): object {
   }
 }
 
-function targetText({ kind, id, tenant }: Limit['scope']): string {
-  const name = kind === 'global' ? 'global' : id === '*' ? `each ${kind}` : `${kind} ${id}`
-  return tenant === undefined ? name : `${name} (${tenant})`
+/** Of a limit for each one apart it is the member; of any other, whom it covers. */
+function whose({ limitId, member, tenant, scope }: ShownWindow, target: Limit['scope'] | undefined): string {
+  if (limitId === undefined) return scopeText(scope)
+  if (target === undefined) return member ?? 'all'
+  if (member === undefined) return scopeText(target)
+  return scopeText({ kind: target.kind, id: member, tenant: target.kind === 'user' ? tenant : undefined })
 }
 
-function whose({ limitId, member, tenant, scope }: ShownWindow): string {
-  const name = limitId !== undefined ? (member ?? 'all') : scope.kind === 'global' ? 'global' : `${scope.kind} ${scope.id}`
-  return tenant === undefined || tenant === member ? name : `${name} (${tenant})`
+/** A budget with an object of units for each window, money as exact decimal strings: one shape, however it was written. */
+function budgetJson({ daily, weekly, monthly, total, rolling, ...calendar }: Limit['budget']): object {
+  const named = Object.entries({ daily, weekly, monthly, total }).flatMap(([period, amount]) => (amount === undefined ? [] : [[period, amountJson(amount)] as const]))
+  const lengths = Object.entries(rolling ?? {}).map(([length, amount]) => [length, amountJson(amount as AmountConfig)] as const)
+  return { ...Object.fromEntries(named), ...(lengths.length > 0 && { rolling: Object.fromEntries(lengths) }), ...calendar }
+}
+
+function amountJson(amount: AmountConfig): object {
+  const { usd, ...counts } = typeof amount === 'object' ? amount : { usd: amount }
+  return { ...(usd !== undefined && { usd: formatUsd(parseUsd(usd, 'budget', 'refuse')) }), ...counts }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The process around a command: its streams, its signals and its exit code. Everything else is below.
 
-import { Interrupted } from './failure.js'
+import { EXIT, Interrupted } from './failure.js'
 import { OutputClosed, type Io } from './io.js'
 import { runCommand } from './program.js'
 import { systemClock } from '../time/index.js'
@@ -21,4 +21,16 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => stopping.abort(erro
 process.stderr.on('error', () => {})
 
 const io: Io = { stdout: process.stdout, stderr: process.stderr, clock: systemClock, env: process.env, cwd: process.cwd(), signal: stopping.signal }
-process.exitCode = await runCommand(process.argv.slice(2), io)
+let hasEnded = false
+void runCommand(process.argv.slice(2), io).then((code) => {
+  process.exitCode = code
+  hasEnded = true
+})
+
+// Nothing is left that could go on, and the command has not ended.
+process.on('beforeExit', () => {
+  if (hasEnded) return
+  hasEnded = true
+  process.exitCode = EXIT.failed
+  process.stderr.write('bursar: waits for something that never comes. Is there a promise in the configuration that nobody keeps?\n')
+})

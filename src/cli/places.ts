@@ -3,7 +3,7 @@
 
 import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { InvalidConfigError } from '../errors/index.js'
+import { InvalidConfigError, isBursarError } from '../errors/index.js'
 import type { EntrySink, Store } from '../store/index.js'
 import type { Run } from './run.js'
 
@@ -12,6 +12,10 @@ export type Place = { readonly kind: 'sqlite'; readonly path: string } | { reado
 
 /** A sink that may have to be closed. */
 export type ClosableSink = EntrySink & { close?(): unknown }
+
+/** What SQLite files of ours say that they are: their `application_id`. */
+const STORE_FILE = 0x62757273
+const LEDGER_FILE = 0x6275726c
 
 const REMEDY = {
   store: "Give 'sqlite:./bursar.db', 'redis://host:6379' or 'rediss://…'.",
@@ -50,24 +54,38 @@ export function assertThere(place: Place, field: string, mayCreate: boolean): vo
 export async function openStore(place: Place, sink?: EntrySink): Promise<Store> {
   if (place.kind === 'sqlite') {
     const { sqliteStore } = await import('../store/sqlite/index.js')
-    return sqliteStore({ path: place.path })
+    try {
+      return sqliteStore({ path: place.path })
+    } catch (cause) {
+      if (isOf(cause, LEDGER_FILE)) throw new InvalidConfigError(`store: ${place.path} is a bursar ledger, which counts no money. Read it with --ledger sqlite:${place.path}.`, { cause })
+      throw cause
+    }
   }
   const { redisStore } = await import('../store/redis/index.js')
   return redisStore({ url: place.url, sink })
 }
 
-/** Opens a ledger, and closes it when the command is over. */
-export async function openLedger(place: Place, run: Run): Promise<ClosableSink> {
-  const sink = await sinkAt(place)
+/** Opens a ledger, and closes it when the command is over. `field` is where its address was given. */
+export async function openLedger(place: Place, run: Run, field = '--ledger'): Promise<ClosableSink> {
+  const sink = await sinkAt(place, field)
   run.closeLater(() => sink.close?.())
   return sink
 }
 
-async function sinkAt(place: Place): Promise<ClosableSink> {
-  if (place.kind === 'sqlite') {
-    const { sqliteLedger } = await import('../store/sqlite/index.js')
-    return sqliteLedger({ path: place.path })
+async function sinkAt(place: Place, field: string): Promise<ClosableSink> {
+  if (place.kind !== 'sqlite') {
+    const { postgresLedger } = await import('../store/postgres/index.js')
+    return postgresLedger({ url: place.url })
   }
-  const { postgresLedger } = await import('../store/postgres/index.js')
-  return postgresLedger({ url: place.url })
+  const { sqliteLedger } = await import('../store/sqlite/index.js')
+  try {
+    return sqliteLedger({ path: place.path })
+  } catch (cause) {
+    if (isOf(cause, STORE_FILE)) throw new InvalidConfigError(`${field}: ${place.path} is a bursar store, which has a ledger. ${field === 'log' ? 'Leave the log out, and use' : 'Use'} --store sqlite:${place.path}.`, { cause })
+    throw cause
+  }
+}
+
+function isOf(cause: unknown, applicationId: number): boolean {
+  return isBursarError(cause) && cause.message.includes(`application_id ${applicationId}`)
 }

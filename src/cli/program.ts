@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import type { Act } from './act.js'
+import { addAssign } from './commands/assign.js'
 import { addAudit } from './commands/audit.js'
 import { addBudget } from './commands/budget.js'
 import { addExplain } from './commands/explain.js'
@@ -21,13 +22,13 @@ import { Terminal } from './terminal.js'
 
 const HELP = `
 Configuration: --config, else bursar.config.mjs, .js or .json in this folder (no other is looked in).
-Data goes to stdout, everything else to stderr. Times are in UTC, or in --zone.
+Data goes to stdout, everything else to stderr. Times are in the configuration's zone (else UTC), or in --zone.
 
 Exit codes:
   0    done
   1    failed: a store that is away, a file that cannot be written, an id that is not there
   2    wrong usage or configuration: nothing was changed
-  3    found: an audit's differences that are left, or what --fail-on asks for
+  3    found: an audit's differences that are left or entries that are missing, or what --fail-on asks for
   130  interrupted (Ctrl-C)
 `
 
@@ -84,7 +85,7 @@ function programOf(act: Act, printHelp: (text: string) => unknown): Command {
     .option('--config <path>', 'the configuration file')
     .option('--store <address>', "the store: 'sqlite:./bursar.db', 'redis://…' or 'rediss://…'")
     .option('--ledger <address>', "a ledger to read by itself, or of a Redis store: 'sqlite:./ledger.db' or 'postgres://…'")
-    .option('--zone <zone>', 'the time zone of times that are shown and read, such as Europe/Berlin (default: UTC)')
+    .option('--zone <zone>', 'the time zone of times that are shown and read, such as Europe/Berlin (default: that of the configuration, else UTC)')
     .option('--quiet', 'no messages and no progress, errors apart')
     .option('--debug', 'errors with their stack')
     .addHelpText('after', HELP)
@@ -92,7 +93,7 @@ function programOf(act: Act, printHelp: (text: string) => unknown): Command {
     .configureHelp({ showGlobalOptions: true })
   // Before the commands: they inherit it.
   program.exitOverride().configureOutput({ writeOut: printHelp, writeErr: () => {}, outputError: () => {} })
-  for (const add of [addInit, addBudget, addUsage, addReport, addExport, addLimits, addExplain, addSimulate, addAudit, addStripe]) add(program, act)
+  for (const add of [addInit, addBudget, addUsage, addReport, addExport, addAssign, addLimits, addExplain, addSimulate, addAudit, addStripe]) add(program, act)
   return program
 }
 

@@ -45,12 +45,12 @@ export const CLIENTS_PAGE: Page<ClientRow> = {
   sumsOf: ({ calls, exact }) => ({ calls, ...exact }),
 }
 
-/** What to invoice. */
-export const BILLING_PAGE: Page<BillingRow> = {
-  columns: [{ head: 'date' }, { head: 'client' }, { head: 'service' }, { head: 'model' }, ...SUMS, { head: 'project' }],
+/** What to invoice, by days of `zone`. */
+export const billingPage = (zone: string): Page<BillingRow> => ({
+  columns: [{ head: `date (${zone})` }, { head: 'client' }, { head: 'service' }, { head: 'model' }, ...SUMS, { head: 'project' }],
   linesOf: (row) => [[row.date, row.client, row.service, row.model, ...sumCells(row), row.project]],
   sumsOf: ({ calls, exact }) => ({ calls, ...exact }),
-}
+})
 
 /** One more line: the sum of all. */
 export function totalLine<Row>(page: Page<Row>, rows: readonly Row[]): readonly (string | undefined)[] {

@@ -24,8 +24,7 @@ export class Run {
   readonly terminal: Terminal
   readonly secrets: Secrets
   readonly common: CommonOptions
-  /** The time zone in which times are shown and read. */
-  readonly zone: string
+  #zone: string
   readonly #closers: (() => unknown)[] = []
 
   /** Throws `InvalidConfigError` for a zone that there is not. */
@@ -34,7 +33,17 @@ export class Run {
     this.terminal = terminal
     this.secrets = secrets
     this.common = common
-    this.zone = assertTimeZone(common.zone ?? 'UTC', '--zone')
+    this.#zone = assertTimeZone(common.zone ?? 'UTC', '--zone')
+  }
+
+  /** The time zone in which times are shown and read: `--zone`, else that of the configuration once it was read, else UTC. */
+  get zone(): string {
+    return this.#zone
+  }
+
+  /** Takes the zone of a configuration, where no other was asked for. */
+  adoptZone(zone: string | undefined): void {
+    if (zone !== undefined && this.common.zone === undefined) this.#zone = zone
   }
 
   /** This moment, in ms since the epoch. */

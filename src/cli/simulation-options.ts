@@ -3,7 +3,7 @@
 import { InvalidArgumentError } from 'commander'
 import { InvalidRequestError } from '../errors/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
-import type { ColumnMap, ColumnReport, LimitTarget, ReadLogOptions, SampleOptions, SpreadOptions, Weights } from '../simulate/index.js'
+import type { ColumnMap, ColumnReport, Field, LimitTarget, ReadLogOptions, SampleOptions, SpreadOptions, Weights } from '../simulate/index.js'
 
 /** The options as they were written. */
 export interface SimulateOptions {
@@ -47,8 +47,20 @@ export interface Bound {
   readonly pct: number
 }
 
+/** Percentages have up to six decimals. */
+const PCT_SCALE = 1_000_000n
+
 /** How many requests a sample has that is asked for without a number. */
 export const SAMPLE_REQUESTS = 10_000
+
+/** All of them: one that is missing here does not compile. */
+const FIELDS: Readonly<Record<Field, true>> = {
+  time: true, endedAt: true, durationMs: true, durationSeconds: true, userId: true, tenant: true, tier: true, model: true, provider: true, sessionId: true, action: true,
+  inputTokens: true, outputTokens: true, maxOutputTokens: true, cost: true, estimatedCost: true,
+} // prettier-ignore
+
+/** What a column can stand for, in words. */
+export const MAPPED = `Fields: ${Object.keys(FIELDS).join(', ')}, scopes.team, metadata.project and the like.`
 
 /** Reads `time=TIMESTAMP,userId=user`; given again, more of them. */
 export function mapArgument(text: string, before: ColumnMap = {}): ColumnMap {
@@ -56,7 +68,7 @@ export function mapArgument(text: string, before: ColumnMap = {}): ColumnMap {
   for (const part of text.split(',')) {
     const at = part.indexOf('=')
     const [field, column] = [part.slice(0, at).trim(), part.slice(at + 1).trim()]
-    if (at < 1 || column === '') throw new InvalidArgumentError(`${JSON.stringify(part)} maps nothing. Write field=column, such as time=TIMESTAMP,userId=user.`)
+    if (at < 1 || column === '') throw new InvalidArgumentError(`${JSON.stringify(part)} maps nothing. Write field=column, such as time=TIMESTAMP,userId=user. ${MAPPED}`)
     if (Object.hasOwn(map, field)) throw new InvalidArgumentError(`${field} is mapped twice.`)
     map[field] = column
   }
@@ -77,8 +89,8 @@ export function weightsArgument(text: string): Weights {
 
 /** Reads `1%` or `1`. */
 export function percentArgument(text: string): number {
-  const [, number] = /^(\d{1,3}(?:\.\d+)?)\s*%?$/.exec(text) ?? []
-  if (number === undefined || Number(number) > 100) throw new InvalidArgumentError('Give a percentage from 0 to 100.')
+  const [, number] = /^(\d{1,3}(?:\.\d{1,6})?)\s*%?$/.exec(text) ?? []
+  if (number === undefined || Number(number) > 100) throw new InvalidArgumentError('Give a percentage from 0 to 100, with up to six decimals.')
   return Number(number)
 }
 
@@ -141,10 +153,15 @@ export function assertTogether(options: SimulateOptions): void {
   if (clash !== undefined) throw new InvalidRequestError(`--${dashed(clash)}: is of a comparison, and --find looks for a limit. Give one of the two.`)
 }
 
-/** The bounds that a candidate passes, in words. */
-export function passedBy({ name, usersBlockedPct, blocked, requests }: ColumnReport, bounds: readonly Bound[]): readonly string[] {
-  const shares = { 'blocked-users': usersBlockedPct, 'blocked-requests': requests === 0 ? 0 : (100 * blocked) / requests }
-  return bounds.filter(({ what, pct }) => shares[what] > pct).map(({ what, pct }) => `${name}: ${Number(shares[what].toFixed(2))} % ${what.replace('-', ' ')}, more than ${pct} %.`)
+/** The bounds that a candidate passes, in words. Counts are compared, not rounded shares; a request that failed was let through for nobody. */
+export function passedBy({ name, users, usersRefused, refused, requests, failed }: ColumnReport, bounds: readonly Bound[]): readonly string[] {
+  const counts = { 'blocked-users': [usersRefused, users], 'blocked-requests': [refused, requests] } as const
+  return bounds.flatMap(({ what, pct }) => {
+    const [count, of] = counts[what]
+    if (BigInt(count) * 100n * PCT_SCALE <= BigInt(Math.round(pct * Number(PCT_SCALE))) * BigInt(of)) return []
+    const failures = failed === 0 ? '' : ` ${failed} ${failed === 1 ? 'request' : 'requests'} failed with an error, which counts as blocked.`
+    return [`${name}: ${count} of ${of} ${what === 'blocked-users' ? 'users' : 'requests'} are blocked, more than ${pct} %.${failures}`]
+  })
 }
 
 function spreadOf({ seed, users, zipf, tiers, models, repeat, over, businessHours }: SimulateOptions): SpreadOptions | undefined {

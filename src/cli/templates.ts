@@ -6,10 +6,13 @@ export const MODULE_CONFIGURATION = `// What the bursar command and your applica
 //   import config from './bursar.config.mjs'
 //   const bursar = new Bursar(config())
 
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'bursar'
 import { priceBook } from 'bursar/prices'
 import { sqliteStore } from 'bursar/sqlite'
 
-export default () => ({
+// The command asks without a store where it needs none, or checks first whether all the rest is right.
+export default ({ opensStore = true } = {}) => defineConfig({
   // What each user of a tier may spend, in USD: numbers, or exact decimal strings.
   // Windows: daily, weekly, monthly, total, and rolling: { '5h': 0.5, '1m': { requests: 20 } }.
   tiers: {
@@ -39,7 +42,8 @@ export default () => ({
 
   // Where the money is counted. One host: a file. Several: redisStore({ url: process.env.REDIS_URL }) of 'bursar/redis'.
   // On Node before 22.13 a file needs the package @photostructure/sqlite.
-  store: sqliteStore({ path: './bursar.db' }),
+  // It lies beside this file, wherever application and command are started.
+  store: opensStore ? sqliteStore({ path: fileURLToPath(new URL('./bursar.db', import.meta.url)) }) : undefined,
 
   // Tiers from Stripe, for 'bursar stripe sync'. It is no option of new Bursar(): const { stripe, ...budgets } = config()
   // stripe: {

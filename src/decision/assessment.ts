@@ -16,6 +16,7 @@ import { requestContext } from './request-context.js'
 import { fittingText, refusalText } from './refusal-text.js'
 import { endsWithItsScope, fitsAllAt, lastingLongest, refusalsOf, type Refusal } from './retry.js'
 import { amountsAt, type Rung } from './rungs.js'
+import { slimmer } from './slim.js'
 import { collectVerdicts } from './verdicts.js'
 
 const BY_SHARE = 'The budget store is away: this process decides by its share of what was left, and counts the rest as used.'
@@ -178,8 +179,11 @@ export class Assessment implements Basis {
     const { request, policies } = this.#question
     if (policies.some((policy) => !isThresholdPolicy(policy))) this.verdicts()
     const { query: _query, metadata: _metadata, ...given } = request.given
-    const kept = new Assessment({ ...this.#question, request: { ...request, given, facts: undefined } }, this.#answer, this.enforcedBy)
-    kept.#verdicts = this.#verdicts
+    const { prepared } = this.#question
+    const slim = slimmer()
+    const rungs = prepared.rungs.map((rung) => (rung.verdicts.length === 0 ? rung : { ...rung, verdicts: rung.verdicts.map(slim) }))
+    const kept = new Assessment({ ...this.#question, prepared: { ...prepared, rungs }, request: { ...request, given, facts: undefined } }, this.#answer, this.enforcedBy)
+    kept.#verdicts = this.#verdicts?.map(slim)
     return kept
   }
 
@@ -221,7 +225,7 @@ export class Assessment implements Basis {
     const asked = first as Rung
     const said = asked.verdicts.find((verdict) => verdict.action === 'BLOCK' || verdict.action === 'DEGRADE')
     const full = this.#refusals(asked, true)[0]
-    const why = said !== undefined ? `${said.policy} says ${said.action}${said.reason === undefined ? '' : `, ${said.reason}`}` : full === undefined ? 'it does not fit' : `the ${full.terms.period} budget of ${describeScope(full.scope)} has no room for it`
+    const why = said !== undefined ? `${said.policy} says ${said.action}${said.reason === undefined ? '' : `, ${said.reason}`}` : full === undefined ? 'it does not fit' : `the ${full.terms.period} budget of ${full.title ?? describeScope(full.scope)} has no room for it`
     return Object.freeze({ policy: 'ladder', action: 'DEGRADE', reason: `${this.rung.model} instead of ${asked.model}: ${why}` })
   }
 

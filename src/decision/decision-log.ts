@@ -11,7 +11,7 @@ import type { Explanation } from './explanation.js'
 export interface DecisionLogConfig {
   /** `'notable'` (default): DEGRADE and BLOCK. `'all'` costs every check a little, and on a shared store a write in the background. */
   readonly keep?: 'notable' | 'all' | 'none' | undefined
-  /** How many: in this process the newest ones; in a shared store one for each of so many places. Default 1,000. */
+  /** How many: in this process the newest ones; in a shared store as many places, where one that is full gives way to what is newer. Default 1,000. */
   readonly max?: number | undefined
 }
 
@@ -26,6 +26,9 @@ interface Kept {
 const DEFAULT_MAX = 1_000
 /** How many decisions wait for the store at the most. Older ones give way. */
 const MOST_WAITING = 64
+/** Among how many places a decision finds one that is free, or takes the oldest. */
+const CHOICES = 4
+const MOST_ATTEMPTS = 3
 const KIND = 'decision'
 const KEPT_MS = 30 * 86_400_000
 /** What a registry is spared; the process that made the decision still explains it. */
@@ -78,9 +81,11 @@ export class DecisionLog {
   /** What stands in the store; `undefined` where nothing does. Rejects where it fails. */
   async stored(id: string): Promise<Explanation | undefined> {
     if (this.#registry === undefined) return undefined
-    const record = await this.#registry.get(KIND, this.#placeOf(id))
-    const found = record && (JSON.parse(record.value) as Explanation)
-    if (found?.decisionId === id) return found
+    for (const place of this.#placesOf(id)) {
+      const record = await this.#registry.get(KIND, place)
+      const found = record && (JSON.parse(record.value) as Explanation)
+      if (found?.decisionId === id) return found
+    }
     // Whoever wrote it may have been told of another number of places.
     for await (const { value } of this.#registry.list(KIND)) {
       const other = JSON.parse(value) as Explanation
@@ -92,9 +97,9 @@ export class DecisionLog {
   /** Why a decision is not known here, and what would keep one. */
   whyUnknown(): string {
     if (this.#keeps === 'none') return "decisionLog.keep is 'none', so nothing is kept. Leave it out to keep what is degraded or blocked, or set 'all'."
-    const where = this.#registry === undefined ? 'by the process that made them' : 'in the store'
     const which = this.keepsAll ? 'The' : 'Only decisions that degrade or block are kept: the'
-    return `there is none of that id here. ${which} newest ${this.#max} are kept ${where} (decisionLog.max)${this.keepsAll ? '.' : "; set decisionLog: { keep: 'all' } to keep the others too."}`
+    const elsewhere = this.#registry === undefined ? '' : `, and about as many in the store, where bursts are thinned and one of more than ${MOST_WRITTEN} characters has no place`
+    return `there is none of that id here. ${which} newest ${this.#max} are kept by the process that made them (decisionLog.max)${elsewhere}${this.keepsAll ? '.' : "; set decisionLog: { keep: 'all' } to keep the others too."}`
   }
 
   /** Writes what waits, for at most `timeoutMs`; the rest is dropped. `undefined` where nothing waits. */
@@ -146,19 +151,33 @@ export class DecisionLog {
     const explanation = explained(kept)
     const value = JSON.stringify(explanation)
     if (value.length > MOST_WRITTEN) return
-    const { decisionId, action, replayed } = explanation
-    const place = this.#placeOf(decisionId)
-    const record = await registry.get(KIND, place)
-    if (replayed && record !== undefined) {
-      const before = JSON.parse(record.value) as Explanation
-      if (before.decisionId === decisionId && before.action === action) return
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+      const place = await this.#placeFor(registry, explanation)
+      if (place === undefined) return
+      // Another process may have taken it meanwhile.
+      if ((await registry.put(KIND, place.key, value, { expected: place.version, ttlMs: KEPT_MS })) !== undefined) return
     }
-    // Where another process was faster, its decision is as new as this one.
-    await registry.put(KIND, place, value, { expected: record?.version ?? 0, ttlMs: KEPT_MS })
   }
 
-  #placeOf(id: string): string {
-    return String(hashOf(id) % this.#max)
+  /** Where a decision is written: its own place, else a free one, else the one that was written first. `undefined`: what stands says more. */
+  async #placeFor(registry: Registry, { decisionId, action, replayed }: Explanation): Promise<{ readonly key: string; readonly version: number } | undefined> {
+    let oldest: { readonly key: string; readonly version: number } | undefined
+    for (const key of this.#placesOf(decisionId)) {
+      const record = await registry.get(KIND, key)
+      // None was ever written behind a free place, unless that has become free again: then there are two, and the nearer one is found.
+      if (record === undefined) return { key, version: 0 }
+      const before = JSON.parse(record.value) as Explanation
+      if (before.decisionId === decisionId) return replayed && before.action === action ? undefined : { key, version: record.version }
+      if (oldest === undefined || record.version < oldest.version) oldest = { key, version: record.version }
+    }
+    return oldest
+  }
+
+  /** Some places, spread by two numbers that an id gives. */
+  #placesOf(id: string): readonly string[] {
+    const first = hashOf(id) % this.#max
+    const step = 1 + (hashOf(`${id} `) % Math.max(1, this.#max - 1))
+    return [...new Set(Array.from({ length: CHOICES }, (_, choice) => String((first + choice * step) % this.#max)))]
   }
 }
 

@@ -37,6 +37,7 @@ export interface Denial {
   readonly limit?: number | undefined
   /** spent + held. */
   readonly used?: number | undefined
+  /** When the window ends, or the limit that it is of, where that ends before; `null`: never. */
   readonly resetsAt?: Date | null | undefined
   /** From how many percent of the limit on requests are refused, where that is below 100. */
   readonly refusedFromPct?: number | undefined

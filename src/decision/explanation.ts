@@ -9,8 +9,9 @@ import { largestFitting, namedScopes, type JudgedWindow } from '../tracker/index
 import type { EnforcedBy } from './decision.js'
 import type { Denial, DenialCode } from './denial.js'
 import type { Question } from './question.js'
-import { endsWithItsScope } from './retry.js'
+import { endOfLimit, endsWithItsScope } from './retry.js'
 import type { Rung } from './rungs.js'
+import { clipped } from './slim.js'
 
 /** One sum and what it was compared with: `0.95 spent + 0.02 held + 0.05 estimate = 1.02 > 1.00`, and the same in integers alone. */
 export interface Arithmetic {
@@ -49,7 +50,7 @@ export interface ExplainedWindow {
   readonly hit: ThresholdKind | null
   /** The sum of the rung that counts, against that threshold; where none is hit, against the one that blocks. */
   readonly arithmetic: Arithmetic
-  /** ISO 8601; `resetsAt` is `null` for a window that never does. */
+  /** ISO 8601; `resetsAt` is `null` for a window that never does, and the end of a limit that ends before. */
   readonly startsAt: string
   readonly resetsAt: string | null
   readonly exact: { readonly limit: number | null; readonly spent: number; readonly held: number; readonly remaining: number | null; readonly estimate: number }
@@ -150,9 +151,6 @@ export interface Explained {
   readonly denial: Denial | undefined
 }
 
-/** How much is kept of a text that an application's policy gave. */
-const MOST_TEXT = 1_000
-
 /** The explanation of one decision: frozen at its top, and not to be changed. */
 export function explanationOf({ question, answer, rung: counted, enforcedBy, action, verdicts, denial }: Explained): Explanation {
   const { id, request, account, prepared, callbacks } = question
@@ -203,11 +201,12 @@ interface Place {
 
 function placesOf({ account }: Question, { readings }: Admitted | Refused): Place[] {
   const places: Place[] = []
-  for (const { scope, windows, title } of account.scopes) {
+  for (const judged of account.scopes) {
+    const { scope, windows, title } = judged
     for (const terms of windows) {
       const at = places.length * READING_SIZE
       const [startsAt, endsAt, spent, held] = readings.slice(at, at + READING_SIZE) as [number, number, number, number]
-      places.push({ scope, title, terms, startsAt, endsAt, spent, held, used: spent + held })
+      places.push({ scope, title, terms, startsAt, endsAt: Math.min(endsAt, endOfLimit(judged)), spent, held, used: spent + held })
     }
   }
   return places
@@ -319,10 +318,6 @@ function reasonOf(action: EnforcementAction, verdicts: readonly Verdict[]): stri
   const last = saying.findLast(({ reason }) => reason !== undefined) ?? saying[0]
   if (action === 'ALLOW' || last === undefined) return action === 'ALLOW' ? 'Nothing stands against it.' : `A threshold says ${action}.`
   return clipped(last.reason === undefined ? `${last.policy} says ${action}` : `${last.policy}: ${last.reason}`)
-}
-
-function clipped(text: string): string {
-  return text.length <= MOST_TEXT ? text : `${text.slice(0, MOST_TEXT)}…`
 }
 
 /** The same fields without those that are `undefined`: JSON has none. */

@@ -22,7 +22,7 @@ export interface Refused {
 
 /** The refusal of a window. */
 export function refusalText({ refusal, rung, fromPct, withoutCheaper, isOpenEnded }: Refused): string {
-  const { scope, title, terms, spent, held, endsAt, ceiling } = refusal
+  const { scope, title, terms, spent, held, endsAt, endsForGood, ceiling } = refusal
   const { unit, period, limit } = terms
   const session = sessionOf(scope)
   const amount = amountIn(unit, rung.amounts)
@@ -32,8 +32,12 @@ export function refusalText({ refusal, rung, fromPct, withoutCheaper, isOpenEnde
   if (withoutCheaper !== undefined) sentences.push(`From ${fromPct ?? 100} % of it on a cheaper model is asked for, and the ladder has none for ${withoutCheaper} (onNoCheaperModel).`)
   else if (fromPct !== undefined) sentences.push(`Requests are refused from ${fromPct} % of it on.`)
   if (isOpenEnded) sentences.push('The request names no maximum of its output, so all that the model can write is counted.')
-  if (unit !== 'requests' && hits(ceiling, 0, amount)) sentences.push('By itself it is more than the whole budget, and never fits.')
-  sentences.push(session !== undefined ? 'It does not reset; it can be raised.' : endsAt === NEVER ? 'It never resets.' : `It resets at ${new Date(endsAt).toISOString()}.`)
+  if (unit !== 'requests' && hits(ceiling, 0, amount)) {
+    const isBeyondAll = limit === null || amount > limit || fromPct === undefined
+    sentences.push(`By itself it ${isBeyondAll ? 'is more than the whole budget' : `reaches ${fromPct} % of it`}, and ${endsForGood ? 'does not fit before the limit ends' : 'never fits'}.`)
+  }
+  const end = new Date(endsAt)
+  sentences.push(session !== undefined ? 'It does not reset; it can be raised.' : endsAt === NEVER ? 'It never resets.' : `It ${endsForGood ? 'ends' : 'resets'} at ${end.toISOString()}.`)
   return sentences.join(' ')
 }
 

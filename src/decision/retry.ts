@@ -13,6 +13,8 @@ export interface Refusal {
   readonly title: string | undefined
   readonly terms: JudgedWindow
   readonly endsAt: number
+  /** At `endsAt` the limit itself ends: nothing follows the window. */
+  readonly endsForGood: boolean
   readonly spent: number
   readonly held: number
   /** What the window was tested against: of a block threshold, or of a degrade one where there is nothing cheaper. */
@@ -33,21 +35,28 @@ export function refusalsOf(account: Account, { readings, freeing }: RefusedReadi
   let index = 0
   for (const judged of account.scopes) {
     const { scope, windows } = judged
+    const until = endOfLimit(judged)
     for (const terms of windows) {
       const at = index * READING_SIZE
-      const endsAt = readings[at + 1] as number
+      const endsAt = Math.min(readings[at + 1] as number, until)
       const spent = readings[at + 2] as number
       const held = readings[at + 3] as number
       const ceiling = degradeBlocks && terms.degrade !== null ? lowerCeiling(terms.degrade, terms.block) : terms.block
       const amount = amountIn(terms.unit, amounts)
       if (hits(ceiling, spent + held, amount)) {
-        const fitsAt = terms.source.kind === 'calendar' ? fitsNext(ceiling, amount, endsWithItsScope(scope) ? NEVER : endsAt) : fitsWhenFreed(ceiling, amount, spent + held, freeing.get(index) ?? [])
-        refusals.push({ scope, title: judged.title, terms, endsAt, spent, held, ceiling, fitsAt })
+        const emptied = terms.source.kind === 'calendar' ? fitsNext(ceiling, amount, endsWithItsScope(scope) ? NEVER : endsAt) : fitsWhenFreed(ceiling, amount, spent + held, freeing.get(index) ?? [])
+        const fitsAt = until === NEVER ? emptied : Math.min(emptied ?? until, until)
+        refusals.push({ scope, title: judged.title, terms, endsAt, endsForGood: endsAt === until && until !== NEVER, spent, held, ceiling, fitsAt })
       }
       index += 1
     }
   }
   return refusals
+}
+
+/** When the limit that a scope counts ends, by which no window of it can last longer; `NEVER` for every other scope. */
+export function endOfLimit({ limit }: Pick<JudgedScope, 'limit'>): number {
+  return limit?.value.until ?? NEVER
 }
 
 /** True where nothing follows the end of a window: what a session has spent stays spent. */

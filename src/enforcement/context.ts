@@ -9,7 +9,7 @@ import { percentOf } from './thresholds.js'
 /** How a user stands with the payment provider: see {@link EnforcementContext.standing}. */
 export type Standing = 'active' | 'trialing' | 'grace' | 'past_due' | 'none'
 
-/** Whose money a window counts: `kind` is `user`, `global`, `tenant`, `tier`, `session` or a name of the caller's own. */
+/** Whose money a window counts: `kind` is `user`, `global`, `tenant`, `tier`, `session`, `limit` or a name of the caller's own. */
 export interface ScopeId {
   readonly kind: string
   readonly id: string
@@ -45,11 +45,14 @@ export interface WindowView {
   readonly resetsAt: Date | null
   /** The same amounts as integers: microcents for money. */
   readonly exact: { readonly limit: number | null; readonly spent: number; readonly held: number; readonly estimate: number }
+  /** Set for a window of a limit that was made with `mode: 'alert'`: full or not, it refuses nothing. Absent for every other. */
+  readonly alertOnly?: true | undefined
 }
 
 /**
  * What a policy decides on. The single fields are those of the fullest of the user's own windows that the registered policies
- * judge; `windows` has every window of every scope (DESIGN 3.2). Frozen: a policy can only look.
+ * judge; `windows` has every window of every scope (DESIGN 3.2), also of limits that only alert: a function that refuses by what is
+ * `exceeded` there leaves out those that say `alertOnly`. Frozen: a policy can only look.
  */
 export interface EnforcementContext {
   readonly userId: string

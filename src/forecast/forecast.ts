@@ -30,6 +30,8 @@ export interface ForecastInput {
   readonly since: number | null
   /** `undefined`: nothing counts such a window, and the ledger cannot tell what was spent in it. */
   readonly window: WindowNow | undefined
+  /** The fields without which the ledger does not say whose spend it is; then `series` says nothing. */
+  readonly hidden?: readonly string[] | undefined
 }
 
 /** A window in a forecast. Money is USD numbers; `exact` has the integers. */
@@ -62,8 +64,8 @@ export interface ForecastBase {
 /** The answer where there is too little to go by. */
 export interface NotEnoughData extends ForecastBase {
   readonly enough: false
-  /** Fewer than three steps, or no spend in any of them. */
-  readonly reason: 'too-short' | 'nothing-spent'
+  /** Fewer than three steps; no spend in any of them; or the ledger is anonymised, and does not say whose its entries are. */
+  readonly reason: 'too-short' | 'nothing-spent' | 'hidden'
   /** One sentence for people. */
   readonly message: string
 }
@@ -100,7 +102,7 @@ const DAY_MS = 24 * HOUR_MS
 const LAST_DATE_MS = 8_640_000_000_000_000n
 
 /** The forecast for a window by a series of spend that ends now. */
-export function forecastOf({ scope, period, unit, now, series, since, window }: ForecastInput): Forecast {
+export function forecastOf({ scope, period, unit, now, series, since, window, hidden = [] }: ForecastInput): Forecast {
   const steps = series.amounts.length
   const base: ForecastBase = {
     scope,
@@ -111,6 +113,9 @@ export function forecastOf({ scope, period, unit, now, series, since, window }: 
     steps,
     since: since === null ? null : new Date(since),
     window: window === undefined ? null : shownWindow(window, unit),
+  }
+  if (hidden.length > 0) {
+    return Object.freeze({ ...base, enough: false, reason: 'hidden', message: `The ledger does not say whose spend it tells of: its sink replaces ${hidden.join(' and ')}.` })
   }
   if (series.amounts.every((amount) => amount === 0n)) {
     return Object.freeze({ ...base, enough: false, reason: 'nothing-spent', message: `Nothing was spent in the ${steps === 0 ? 'time' : `${steps} ${base.step}s`} that the ledger tells of.` })

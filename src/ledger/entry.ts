@@ -25,6 +25,8 @@ export interface CostDetails {
   readonly labels?: Readonly<Record<string, number>> | undefined
   /** What the decision was; absent where whoever ended the hold does not know it. */
   readonly action?: 'ALLOW' | 'WARN' | 'DEGRADE' | undefined
+  /** On entries that book spend of nobody's to a client: in which run it was, and why. */
+  readonly assignment?: { readonly run: string; readonly reason?: string | undefined } | undefined
 }
 
 /** One model that was open to a request, with what was held or would have been held for it. */
@@ -88,7 +90,10 @@ export interface ModelTotals {
   readonly entries: number
 }
 
-/** The reason of entries that book spend of nobody's to a client: one takes it from nobody, one gives it to the client. */
+/**
+ * The reason of entries that book spend of nobody's to a client: one takes it from nobody, one gives it to the client. What else says it
+ * is none of them: they are known by their `calls`.
+ */
 export const ASSIGNED = 'assigned'
 
 const CALLS: readonly LedgerKind[] = ['settled', 'expired', 'recorded']

@@ -1,8 +1,10 @@
-// Ledger entries as text for other programs: CSV that a spreadsheet may open without running anything, JSON, and JSON lines; and how
-// text becomes a file that is complete or not there.
+// Ledger entries as text for other programs: CSV that a spreadsheet may open without running anything, JSON, and JSON lines. Knows no
+// files.
 
+import { InvalidRequestError } from '../errors/index.js'
 import { formatUsd } from '../money/index.js'
 import { actionOf, callsOf, type LedgerEntry } from './entry.js'
+import { shown } from './filter.js'
 
 const COLUMNS = [
   'id', 'kind', 'time', 'decisionId', 'tenant', 'userId', 'tier', 'sessionId', 'provider', 'requestedModel', 'model', 'cost', 'tokens',
@@ -12,12 +14,9 @@ const COLUMNS = [
 
 const AMOUNTS: readonly string[] = ['cost', 'estimatedCost']
 
-/** How long a piece of text grows before it is written to a file. */
-const WRITTEN_AT_ONCE = 65_536
-
 /** How something long is watched, and given up. */
 export interface Watching {
-  /** Told now and then how many entries or rows have been written, and at the end how many they were. */
+  /** Told now and then how many entries or rows have been written, and at the end how many they were. What it throws ends it: rejects with that, and leaves nothing behind. */
   readonly onProgress?: ((written: number) => void) | undefined
   /** Ends it: rejects with the signal's reason, and leaves nothing behind. */
   readonly signal?: AbortSignal | undefined
@@ -87,8 +86,17 @@ export async function* jsonLines<Item>(items: AsyncIterable<Item>, publicOf: (it
   for await (const item of items) yield `${JSON.stringify(publicOf(item))}\n`
 }
 
-/** The same items; tells how many have passed, and stops where it is told to, also before the first. */
-export async function* watched<Item>(items: AsyncIterable<Item>, { onProgress, signal }: Watching): AsyncIterable<Item> {
+/**
+ * The same items; tells how many have passed, and stops where it is told to, also before the first. What `onProgress` throws ends it too.
+ * Throws `InvalidRequestError` at once for an `onProgress` that cannot be called and a `signal` that is none.
+ */
+export function watched<Item>(items: AsyncIterable<Item>, { onProgress, signal }: Watching): AsyncIterable<Item> {
+  if (onProgress !== undefined && typeof onProgress !== 'function') throw new InvalidRequestError(`onProgress: ${shown(onProgress)} is no function. Give one that takes a number, or none.`)
+  if (signal !== undefined && typeof (signal as AbortSignal | null)?.throwIfAborted !== 'function') throw new InvalidRequestError(`signal: ${shown(signal)} is no AbortSignal. Give that of an AbortController, or none.`)
+  return watching(items, onProgress, signal)
+}
+
+async function* watching<Item>(items: AsyncIterable<Item>, onProgress: Watching['onProgress'], signal: AbortSignal | undefined): AsyncIterable<Item> {
   signal?.throwIfAborted()
   let passed = 0
   for await (const item of items) {
@@ -99,29 +107,6 @@ export async function* watched<Item>(items: AsyncIterable<Item>, { onProgress, s
   }
   signal?.throwIfAborted()
   if (passed === 0 || passed % TOLD_AFTER !== 0) onProgress?.(passed)
-}
-
-/** Writes pieces of text to a file: to a neighbour first, then renamed, so that a reader never sees half of it. */
-export async function writeFile(path: string, pieces: AsyncIterable<string>): Promise<void> {
-  const { open, rename, rm } = await import('node:fs/promises')
-  const unfinished = `${path}.${crypto.randomUUID()}.unfinished`
-  const file = await open(unfinished, 'w')
-  try {
-    let waiting = ''
-    for await (const piece of pieces) {
-      waiting += piece
-      if (waiting.length < WRITTEN_AT_ONCE) continue
-      await file.writeFile(waiting)
-      waiting = ''
-    }
-    await file.writeFile(waiting)
-    await file.close()
-    await rename(unfinished, path)
-  } catch (error) {
-    await file.close().catch(() => {})
-    await rm(unfinished, { force: true })
-    throw error
-  }
 }
 
 /** An amount as a cell: it may be negative, and is no formula. */
@@ -143,13 +128,26 @@ export function csvLine(cells: readonly Cell[]): string {
 }
 
 function jsonOf(value: object | undefined): string | undefined {
-  return value && JSON.stringify(value)
+  // JSON has another way to write a semicolon: what is defused there is read back as it was.
+  return value && JSON.stringify(value).replace(/;(?=["\s\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠])/g, '\\u003b')
 }
 
 function csvCell(value: Cell): string {
   if (value === undefined) return ''
   if (typeof value === 'object') return value.amount
-  // A leading =, +, -, @, tab or return starts a formula (OWASP, CSV injection); an amount of ours may be negative.
-  const text = typeof value === 'string' && /^[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r\n＝＋－＠]/.test(value) ? `'${value}` : String(value)
-  return /[",\r\n']/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
+  return quoted(typeof value === 'string' ? defused(value) : String(value))
+}
+
+/**
+ * A leading =, +, -, @, tab or return starts a formula (OWASP, CSV injection); an amount of ours may be negative. Where lists are separated
+ * by semicolons, or text is pasted, what follows a semicolon or a tab is a cell of its own. What looks defused already gets one quote more:
+ * whoever takes one away has the text as it was, and no two texts are written alike.
+ */
+function defused(text: string): string {
+  const whole = /^['\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text
+  return whole.replace(/(?<=[;\t])(?=['"\s\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠])/g, "'")
+}
+
+function quoted(text: string): string {
+  return /[",;\t\r\n']/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

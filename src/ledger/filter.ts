@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { InvalidAmountError, InvalidRequestError } from '../errors/index.js'
 import { parseUsd, type Usd } from '../money/index.js'
 import { assertInstant } from '../time/index.js'
-import { actionOf, type LedgerEntry } from './entry.js'
+import { actionOf, type LedgerEntry, type LedgerKind } from './entry.js'
 
 /** The fields of an entry that have a name, and a text to compare. */
 export const NAMED_FIELDS = [
@@ -76,6 +76,12 @@ export interface Conditions {
 /** Everything. */
 export const ALL_ENTRIES: Conditions = Object.freeze({ fields: Object.freeze([]), bounds: Object.freeze([]) })
 
+/** The texts that some fields have, and no others. */
+const KNOWN_TEXTS: { readonly [field in EntryField]?: readonly string[] } = {
+  kind: ['settled', 'released', 'expired', 'recorded', 'corrected', 'denied', 'configured'] satisfies LedgerKind[],
+  action: ['ALLOW', 'WARN', 'DEGRADE', 'BLOCK'] satisfies ReturnType<typeof actionOf>[],
+}
+
 const moment = z.union([z.date(), z.number()])
 const amount = z.union([z.number(), z.string()])
 const range = z.strictObject({ atLeast: amount.optional(), atMost: amount.optional() })
@@ -95,22 +101,24 @@ const schema = z.strictObject({
 export function parseFilter(filter: EntryFilter = {}): Conditions {
   const parsed = schema.safeParse(filter)
   if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    throw new InvalidRequestError(`filter.${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is no filter'}. Use from, until, openedFrom, openedUntil, where, cost, estimatedCost and tokens.`)
+    const { path = [], message = 'is no filter' } = parsed.error.issues[0] ?? {}
+    const value = path.reduce<unknown>((of, key) => (of as Readonly<Record<PropertyKey, unknown>> | undefined)?.[key], filter)
+    throw new InvalidRequestError(`${['filter', ...path].join('.')}: ${shown(value)} is refused (${message}). ${remedyFor(path)}.`)
   }
   const { from, until, openedFrom, openedUntil, where = {}, cost, estimatedCost, tokens } = filter
   const fields: FieldCondition[] = []
   for (const [field, wanted] of Object.entries(where)) {
     if (wanted === undefined) continue
     const all: readonly (string | null)[] = Array.isArray(wanted) ? wanted : [wanted as string | null]
-    fields.push({ field: parseField(field, `filter.where.${field}`), texts: all.filter((each) => each !== null), orNone: all.includes(null) })
+    const texts = all.filter((each) => each !== null)
+    fields.push({ field: parseField(field, `filter.where.${field}`), texts: knownTexts(field as EntryField, texts), orNone: all.includes(null) })
   }
   const bounds: Bound[] = []
   const bound = (field: BoundedField, least: number | undefined, most: number | undefined): void => {
     if (least !== undefined || most !== undefined) bounds.push({ field, least: least ?? -Infinity, most: most ?? Infinity })
   }
-  bound('at', momentOf(from, 'filter.from'), before(momentOf(until, 'filter.until')))
-  bound('openedAt', momentOf(openedFrom, 'filter.openedFrom'), before(momentOf(openedUntil, 'filter.openedUntil')))
+  bound('at', ...timeRange(from, until, 'filter.from', 'filter.until'))
+  bound('openedAt', ...timeRange(openedFrom, openedUntil, 'filter.openedFrom', 'filter.openedUntil'))
   bound('microcents', ...usdRange(cost, 'filter.cost'))
   bound('estimatedMicrocents', ...usdRange(estimatedCost, 'filter.estimatedCost'))
   bound('tokens', countOf(tokens?.atLeast, 'filter.tokens.atLeast'), countOf(tokens?.atMost, 'filter.tokens.atMost'))
@@ -176,8 +184,50 @@ export function matches(entry: LedgerEntry, { fields, bounds }: Conditions): boo
   })
 }
 
-function before(instant: number | undefined): number | undefined {
-  return instant === undefined ? undefined : instant - 1
+/** A value as a message names it. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string' || (typeof value === 'object' && value !== null && !(value instanceof Date))) {
+    try {
+      return JSON.stringify(value)
+    } catch {
+      return 'an object'
+    }
+  }
+  return String(value)
+}
+
+function remedyFor([field, within]: readonly PropertyKey[]): string {
+  switch (field) {
+    case 'from':
+    case 'until':
+    case 'openedFrom':
+    case 'openedUntil':
+      return 'Give a Date, or milliseconds since the epoch'
+    case 'cost':
+    case 'estimatedCost':
+    case 'tokens':
+      return 'Give { atLeast, atMost }, or one of them'
+    case 'where':
+      return within === undefined ? "Give texts by field: { tenant: 'acme' }" : 'Give a text, several, or null for entries without that field'
+    default:
+      return 'Use from, until, openedFrom, openedUntil, where, cost, estimatedCost and tokens'
+  }
+}
+
+function knownTexts(field: EntryField, texts: readonly string[]): readonly string[] {
+  const known = KNOWN_TEXTS[field]
+  const other = known && texts.find((each) => !known.includes(each))
+  if (other !== undefined) throw new InvalidRequestError(`filter.where.${field}: ${shown(other)} is none that an entry has. Use ${known?.join(', ')}.`)
+  return texts
+}
+
+/** From the first instant to the last one before the end. */
+function timeRange(from: Moment | undefined, until: Moment | undefined, first: string, end: string): readonly [number | undefined, number | undefined] {
+  const [least, most] = [momentOf(from, first), momentOf(until, end)]
+  if (least !== undefined && most !== undefined && least >= most) {
+    throw new InvalidRequestError(`${end}: ${new Date(most).toISOString()} is not after ${first}, ${new Date(least).toISOString()}. Give an end that comes later; it is not included.`)
+  }
+  return [least, most === undefined ? undefined : most - 1]
 }
 
 function usdRange(bounds: AmountRange<Usd> | undefined, what: string): readonly [number | undefined, number | undefined] {

@@ -7,6 +7,7 @@ export {
   NAMED_FIELDS,
   parseField,
   parseFilter,
+  shown,
   textOf,
   type AmountRange,
   type Bound,
@@ -17,7 +18,10 @@ export {
   type FieldCondition,
   type Moment,
 } from './filter.js'
-export { bucketOf, entriesOf, noCursor, pageOf, sumsOf, type EntryPage, type EntrySource, type EntrySum } from './source.js'
+export { bucketOf, entriesOf, nextTurn, noCursor, pageOf, sumsOf, type EntryPage, type EntrySource, type EntrySum } from './source.js'
 export { MAX_NAMES, OTHERS, RunningTotals, UNKNOWN } from './totals.js'
+export { anonymiseAssigned } from './assignments.js'
 export { Anonymiser, anonymiseEntry, parseAnonymised, REDACTED, type AnonymisableField, type AnonymisingOptions } from './anonymise.js'
-export { amountCell, csvLine, jsonArray, jsonLines, toCsv, toJson, toJsonLines, watched, writeFile, type Cell, type Watching } from './export.js'
+export { isAssignment } from './shapes.js'
+export { amountCell, csvLine, jsonArray, jsonLines, toCsv, toJson, toJsonLines, watched, type Cell, type Watching } from './export.js'
+export { isSqlite, placeOf, writeFile } from './file.js'

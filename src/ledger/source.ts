@@ -43,6 +43,9 @@ export interface EntrySource {
   sums?(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): readonly EntrySum[] | Promise<readonly EntrySum[]>
 }
 
+/** How many entries are looked at before the process may turn to something else. */
+const LOOKED_AT = 5_000
+
 /** How many entries are asked for at once where somebody reads them all. */
 const PAGE = 1_000
 
@@ -53,9 +56,11 @@ export async function* entriesOf(source: EntrySource, conditions: Conditions): A
     return
   }
   for (let after: string | undefined; ; ) {
-    const { entries, next } = await source.page(conditions, PAGE, after)
+    const asked = source.page(conditions, PAGE, after)
+    const { entries, next } = await asked
     yield* entries
     if (next === undefined) return
+    if (!(asked instanceof Promise)) await nextTurn()
     after = next
   }
 }
@@ -73,7 +78,9 @@ export async function pageOf(source: EntrySource, conditions: Conditions, limit:
 export async function sumsOf(source: EntrySource, conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[] = []): Promise<readonly EntrySum[]> {
   if (source.sums !== undefined) return source.sums(conditions, by, boundaries)
   const groups = new Map<string, Group>()
+  let seen = 0
   for await (const entry of source.entries()) {
+    if ((seen += 1) % LOOKED_AT === 0) await nextTurn()
     const bucket = bucketOf(entry.at, boundaries)
     if (bucket === undefined || !matches(entry, conditions)) continue
     const texts = by.map((field) => textOf(entry, field))
@@ -86,6 +93,11 @@ export async function sumsOf(source: EntrySource, conditions: Conditions, by: re
     group.add(entry)
   }
   return [...groups.values()].map((group) => group.sum)
+}
+
+/** Lets the process do what it has to: what answers at once would keep it from everything else for as long as it is asked. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void (globalThis.setImmediate ?? setTimeout)(resolve))
 }
 
 /** Which stretch an instant is in; `undefined` for none. */

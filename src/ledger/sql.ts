@@ -54,8 +54,8 @@ const COLUMNS: Readonly<Record<Exclude<NamedField, 'action' | 'priceVersion'> | 
   tokens: 'tokens',
 }
 
-/** Above so many stretches of unequal length, more than one query is asked. */
-const MOST_STRETCHES = 1_024
+/** Above so many runs of stretches of one length, more than one query is asked. */
+const MOST_RUNS = 1_024
 
 /**
  * A query for a page: `columns` of the entries with a `seq` above `after` that match, in the order of `seq`, at most `limit` of them.
@@ -68,24 +68,28 @@ export function pageSql(dialect: Dialect, table: string, columns: string, condit
 }
 
 /**
- * Queries that together give the sums of the entries that match: each reads the entries of its stretches of time once. None where
- * `boundaries` leave no stretch. What their rows mean: {@link sumsOfRows}.
+ * Queries that together give the sums of the entries that match, and of which `only` (SQL without parameters) is true: each reads the
+ * entries of its stretches of time once, and one does for thousands of hours or days: only where the clock changes do they differ in
+ * length. None where `boundaries` leave no stretch. What their rows mean: {@link GroupedSums}.
  */
-export function sumsSql(dialect: Dialect, table: string, conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): readonly SumsSql[] {
+export function sumsSql(dialect: Dialect, table: string, conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[], only?: string): readonly SumsSql[] {
   // An instant is whole: what begins between two of them begins at the later.
   const bounds = boundaries.map(Math.ceil)
-  if (bounds.length === 0) return [oneSumsSql(dialect, table, conditions, by, [], 0)]
-  const length = evenLength(bounds)
-  const most = length === undefined ? MOST_STRETCHES : bounds.length
+  if (bounds.length === 0) return [oneSumsSql(dialect, table, conditions, by, [], [], 0, only)]
+  const runs = runsOf(bounds)
   const queries: SumsSql[] = []
-  for (let first = 0; first < bounds.length - 1; first += most) queries.push(oneSumsSql(dialect, table, conditions, by, bounds.slice(first, first + most + 1), first))
+  for (let first = 0; first < runs.length; first += MOST_RUNS) {
+    const some = runs.slice(first, first + MOST_RUNS)
+    const [from, to] = [(some[0] as Run).first, (some.at(-1) as Run).end]
+    queries.push(oneSumsSql(dialect, table, conditions, by, bounds.slice(from, to + 1), some, from, only))
+  }
   return queries
 }
 
-function oneSumsSql(dialect: Dialect, table: string, conditions: Conditions, by: readonly EntryField[], bounds: readonly number[], firstBucket: number): SumsSql {
+function oneSumsSql(dialect: Dialect, table: string, conditions: Conditions, by: readonly EntryField[], bounds: readonly number[], runs: readonly Run[], firstBucket: number, only: string | undefined): SumsSql {
   const parameters = new Parameters(dialect)
   const groups: string[] = []
-  if (bounds.length > 2) groups.push(`${bucketSql(bounds)} AS bucket`)
+  if (bounds.length > 2) groups.push(`${searchSql(runs, firstBucket, 0, runs.length)} AS bucket`)
   for (const [index, field] of by.entries()) groups.push(`${textSql(dialect, field, parameters.add)} AS text${index}`)
   const sums = [
     'count(*) AS entries',
@@ -97,6 +101,7 @@ function oneSumsSql(dialect: Dialect, table: string, conditions: Conditions, by:
   ]
   const where = conditionsSql(dialect, conditions, parameters.add)
   if (bounds.length > 0) where.unshift(`at >= ${bounds[0]} AND at < ${bounds.at(-1)}`)
+  if (only !== undefined) where.unshift(only)
   const whereSql = where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`
   // By number: an expression with parameters is not the same when it stands in two places.
   const groupSql = groups.length === 0 ? ' HAVING count(*) > 0' : ` GROUP BY ${groups.map((_, index) => index + 1).join(', ')}`
@@ -105,23 +110,38 @@ function oneSumsSql(dialect: Dialect, table: string, conditions: Conditions, by:
 
 /** What the rows of queries say, by the same `by` that they were made for. */
 export function sumsOfRows(by: readonly EntryField[], answers: Iterable<readonly [query: SumsSql, rows: readonly SumsRow[]]>): readonly EntrySum[] {
-  const json = by.map(isJson)
-  const sums = new Map<string, EntrySum>()
-  for (const [{ firstBucket }, rows] of answers) {
+  const sums = new GroupedSums(by)
+  for (const [query, rows] of answers) sums.add(query, rows)
+  return sums.all
+}
+
+/** Rows of queries by the same `by`, group by group: those of one group, whichever queries gave them, are one sum. */
+export class GroupedSums {
+  readonly #isJson: readonly boolean[]
+  readonly #sums = new Map<string, EntrySum>()
+
+  constructor(by: readonly EntryField[]) {
+    this.#isJson = by.map(isJson)
+  }
+
+  add({ firstBucket }: SumsSql, rows: readonly SumsRow[]): void {
     for (const row of rows) {
       const bucket = firstBucket + Number(row['bucket'] ?? 0)
-      const texts = by.map((_, index) => textOfColumn(row[`text${index}`], json[index] === true))
+      const texts = this.#isJson.map((json, index) => textOfColumn(row[`text${index}`], json))
       const sum = {
         bucket, texts, entries: Number(row['entries']), calls: Number(row['calls']), denials: Number(row['denials']),
         tokens: BigInt(row['tokens'] as string), microcents: BigInt(row['microcents'] as string),
       } // prettier-ignore
       const key = JSON.stringify([bucket, ...texts.map((text) => text ?? null)])
-      const known = sums.get(key)
+      const known = this.#sums.get(key)
       // The number 5 and the text '5' are one text, and two groups of a database's.
-      sums.set(key, known === undefined ? sum : both(known, sum))
+      this.#sums.set(key, known === undefined ? sum : both(known, sum))
     }
   }
-  return [...sums.values()]
+
+  get all(): readonly EntrySum[] {
+    return [...this.#sums.values()]
+  }
 }
 
 function both(one: EntrySum, other: EntrySum): EntrySum {
@@ -195,23 +215,37 @@ function textOfColumn(value: unknown, json: boolean): string | undefined {
   return json && text.startsWith('"') ? (JSON.parse(text) as string) : text
 }
 
-/** How long each stretch is, if all are of one length. */
-function evenLength(bounds: readonly number[]): number | undefined {
-  const length = (bounds[1] as number) - (bounds[0] as number)
-  return length > 0 && bounds.every((bound, index) => bound === (bounds[0] as number) + index * length) ? length : undefined
+/** Stretches of one length that follow one another: those with the numbers from `first` up to `end`, not included. */
+interface Run {
+  readonly first: number
+  readonly end: number
+  readonly startsAt: number
+  readonly length: number
 }
 
-/** Which stretch an instant within the bounds is in: by division where all are of one length, else by as few comparisons as can be. */
-function bucketSql(bounds: readonly number[]): string {
-  const length = evenLength(bounds)
-  return length === undefined ? searchSql(bounds, 0, bounds.length - 1) : `(at - ${minus(bounds[0] as number)}) / ${length}`
+function runsOf(bounds: readonly number[]): readonly Run[] {
+  const runs: Run[] = []
+  for (let first = 0; first < bounds.length - 1; ) {
+    const startsAt = bounds[first] as number
+    const length = (bounds[first + 1] as number) - startsAt
+    let end = first + 1
+    // An empty stretch is a run of its own: nothing is divided by nought.
+    const isIn = (index: number): boolean => length > 0 && bounds[index] === startsAt + (index - first) * length
+    while (end < bounds.length - 1 && isIn(end + 1)) end += 1
+    runs.push({ first, end, startsAt, length })
+    first = end
+  }
+  return runs
 }
 
-/** `bounds[low] <= at < bounds[high]`. */
-function searchSql(bounds: readonly number[], low: number, high: number): string {
-  if (high - low <= 1) return String(low)
+/** Which stretch, counted from `firstBucket`, an instant within some runs is in: the run by as few comparisons as can be, in it by division. */
+function searchSql(runs: readonly Run[], firstBucket: number, low: number, high: number): string {
   const middle = (low + high) >>> 1
-  return `CASE WHEN at < ${bounds[middle]} THEN ${searchSql(bounds, low, middle)} ELSE ${searchSql(bounds, middle, high)} END`
+  const { first, end, startsAt, length } = runs[middle] as Run
+  if (high - low > 1) return `CASE WHEN at < ${startsAt} THEN ${searchSql(runs, firstBucket, low, middle)} ELSE ${searchSql(runs, firstBucket, middle, high)} END`
+  const number = first - firstBucket
+  if (end - first === 1) return String(number)
+  return `${number === 0 ? '' : `${number} + `}(at - ${minus(startsAt)}) / ${length}`
 }
 
 /** A number that something can be taken from without beginning a comment. */

@@ -3,7 +3,7 @@
 
 import { limitBudget, limitOf, limitScope, scopeKey, userScope, type BudgetWindow, type CompiledBudget, type Spender } from '../budget/index.js'
 import { definePolicy, observe, type ScopeId, type Thresholds, type ThresholdPolicy } from '../enforcement/index.js'
-import { EACH, type LimitRecord, type LimitTarget, type RemovedLimit } from './limit.js'
+import { EACH, type LimitRecord, type LimitTarget } from './limit.js'
 import type { Known, KnownRecords } from './records.js'
 
 /** A limit that a request meets. */
@@ -30,9 +30,16 @@ export class LimitsInForce {
   readonly #isEmpty: boolean
 
   constructor(limits: readonly KnownLimit[], now: number) {
-    const bounds = limits.flatMap(({ value: { from, until } }) => [from, until]).filter((at) => at !== null)
-    this.startsAt = Math.max(-Infinity, ...bounds.filter((at) => at <= now))
-    this.endsAt = Math.min(Infinity, ...bounds.filter((at) => at > now))
+    let [startsAt, endsAt] = [-Infinity, Infinity]
+    for (const { value: { from, until } } of limits) {
+      for (const at of [from, until]) {
+        if (at === null) continue
+        if (at <= now) startsAt = Math.max(startsAt, at)
+        else endsAt = Math.min(endsAt, at)
+      }
+    }
+    this.startsAt = startsAt
+    this.endsAt = endsAt
     const applying = limits.filter(({ value: { from, until } }) => (from === null || now >= from) && (until === null || now < until))
     this.#isEmpty = applying.length === 0
     for (const limit of applying) {
@@ -40,7 +47,9 @@ export class LimitsInForce {
       const members = this.#kinds.get(kind) ?? new Map<string, KnownLimit[]>()
       this.#kinds.set(kind, members)
       const member = memberOf(limit.value.scope)
-      members.set(member, [...(members.get(member) ?? []), limit])
+      const same = members.get(member)
+      if (same === undefined) members.set(member, [limit])
+      else same.push(limit)
     }
   }
 
@@ -74,12 +83,7 @@ export class LimitsInForce {
 
 /** The limits that are there, of all records. */
 export function limitsOf({ limits }: Pick<KnownRecords, 'limits'>): KnownLimit[] {
-  return [...limits.values()].filter(isThere)
-}
-
-/** False for what is left of one that was removed. */
-export function isThere(known: Known<LimitRecord | RemovedLimit>): known is KnownLimit {
-  return !('removed' in known.value)
+  return [...limits.values()]
 }
 
 /** The scope in which a limit counts one member: a user, a tenant, a tier, an id of a group; `tenant`: of it, or which it is. */
@@ -97,7 +101,12 @@ function describeTarget({ kind, id, tenant }: LimitTarget): string {
 
 /** For a sentence: the limit with whom it covers and what it is for. */
 export function describeLimit({ id, value: { scope, description } }: KnownLimit): string {
-  return `limit "${id}" (${describeTarget(scope)}${description === null ? '' : `: ${description}`})`
+  return `limit "${id}" (${describeTarget(scope)}${description === null ? '' : `: ${visible(description)}`})`
+}
+
+/** What would break a line of a log, move a terminal's cursor or turn its text around stands as a dot. */
+function visible(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, '·')
 }
 
 /**
@@ -112,10 +121,10 @@ export function budgetFor({ id, value: { budget, mode, thresholds } }: KnownLimi
 }
 
 /** The windows of the limit whose scope this is, where they have always turned as they do now. */
-export function windowsFor(scope: ScopeId, { limits }: KnownRecords): readonly BudgetWindow[] {
+export function windowsFor(scope: ScopeId, { limits }: Pick<KnownRecords, 'limits'>): readonly BudgetWindow[] {
   const of = limitOf(scope)
   const known = of && limits.get(of.limitId)
-  if (known === undefined || !isThere(known) || known.value.generation !== of?.generation || known.value.moved === true) return []
+  if (known === undefined || known.value.generation !== of?.generation || known.value.moved === true) return []
   return limitBudget(known.id, known.value.budget, undefined, false).windows
 }
 

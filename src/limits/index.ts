@@ -1,5 +1,6 @@
-export { describeLimit, isThere, limitsOf, scopeFor, type KnownLimit, type LimitsInForce } from './in-force.js'
-export { changedRecord, EACH, givenOf, limitFrom, recordOf, stateAt, type Limit, type LimitPatch, type LimitRecord, type LimitState, type LimitTarget, type NewLimit } from './limit.js'
+export { describeLimit, limitsOf, scopeFor, LimitsInForce, type KnownLimit } from './in-force.js'
+export { assertToCome, changedRecord, EACH, givenOf, limitFrom, recordOf, stateAt, type Limit, type LimitPatch, type LimitRecord, type LimitState, type LimitTarget, type NewLimit } from './limit.js'
 export { LimitFinder } from './limit-finder.js'
+export { restore, type Restored } from './restore.js'
 export { limitRecords, LimitRecords } from './records.js'
 export { modelVerdict, readSettings, tenantFrom, type Tenant, type TenantSettings } from './tenant.js'

@@ -9,6 +9,7 @@ import { assertInstant, type Clock } from '../time/index.js'
 import { budgetFor, limitsOf, LimitsInForce, windowsFor, type KnownLimit, type MetLimit } from './in-force.js'
 import { EACH } from './limit.js'
 import type { KnownRecords, LimitRecords } from './records.js'
+import type { Restored } from './restore.js'
 import type { TenantRecord } from './tenant.js'
 
 /** See the head of this file. */
@@ -109,8 +110,8 @@ export class LimitFinder {
     return tenant === undefined || tenants.size === 0 ? undefined : tenants.get(tenant)?.value
   }
 
-  /** The windows of a limit's scope, for an audit: of those that are there and have always turned alike. */
-  async windows(): Promise<(scope: ScopeId) => readonly BudgetWindow[]> {
+  /** The windows of a limit's scope, for an audit: of those that are there and have always turned alike. `restored`: more of them. */
+  async windows(restored?: Restored): Promise<(scope: ScopeId) => readonly BudgetWindow[]> {
     let { known } = this.records
     try {
       known = await this.records.load()
@@ -118,7 +119,8 @@ export class LimitFinder {
       // A store that is to be repaired is audited all the same, with what was known.
       if (!isStoresFailure(error)) throw error
     }
-    return (scope) => windowsFor(scope, known)
+    const limits = new Map([...(restored?.limits ?? []), ...known.limits])
+    return (scope) => windowsFor(scope, { limits })
   }
 
   #timed(exactly: boolean): Promise<void> | undefined {

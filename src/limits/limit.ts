@@ -31,9 +31,9 @@ export interface NewLimit {
   readonly until?: Date | number | null | undefined
   /** `block` (default): a request must fit. `alert`: nothing is refused; thresholds are announced, and decisions say WARN. */
   readonly mode?: 'block' | 'alert' | undefined
-  /** Percentages. Default: `{ warn: 80, block: 100 }`. A blocking limit always blocks: at 100 where `block` is left out. */
+  /** Percentages. Default, also of `{}`: `{ warn: 80, block: 100 }`. A blocking limit always blocks: at 100 where `block` is left out. */
   readonly thresholds?: Thresholds | null | undefined
-  /** For people: a denial shows it. */
+  /** For people: a denial shows it, with a dot for each control character. */
   readonly description?: string | null | undefined
 }
 
@@ -67,16 +67,10 @@ export interface LimitRecord extends Pick<Limit, 'scope' | 'budget' | 'mode' | '
   readonly from: number | null
   readonly until: number | null
   readonly createdAt: number
-  /** How often a limit of this id was made: counters of a removed one are not its own. */
+  /** Higher than that of any limit that was removed before it was made: counters of a removed one of its id are not its own. */
   readonly generation: number
   /** Its windows have turned at other instants before. */
   readonly moved?: true | undefined
-}
-
-/** What stays of a limit that was removed: how often there was one of that id. */
-export interface RemovedLimit {
-  readonly removed: true
-  readonly generation: number
 }
 
 /** Stands for each member of a kind apart. */
@@ -131,7 +125,7 @@ const patchSchema = z.strictObject({
 export function recordOf(given: NewLimit, defaults: CalendarConfig, now: number): LimitRecord & { readonly id: string | undefined } {
   const { id, scope, budget, from = null, until = null, mode = 'block', thresholds: percents = null, description = null } = read(newLimit, given, 'limit')
   const calendars = plain(calendarOf(budget as LimitBudget, defaults))
-  const record = { scope: plain(scope), budget: withShortLengths(plain({ ...(budget as LimitBudget), ...calendars })), from, until, mode, thresholds: percents === null ? null : plain(percents), description, createdAt: now, generation: 1 }
+  const record = { scope: plain(scope), budget: withShortLengths(plain({ ...(budget as LimitBudget), ...calendars })), from, until, mode, thresholds: givenThresholds(percents), description, createdAt: now, generation: 1 }
   checkRecord(record)
   return { id, ...record }
 }
@@ -139,10 +133,22 @@ export function recordOf(given: NewLimit, defaults: CalendarConfig, now: number)
 /** The same limit after a change. Throws the errors of `limits.change`; then nothing has changed. */
 export function changedRecord(record: LimitRecord, given: LimitPatch): LimitRecord {
   const { budget, ...patch } = read(patchSchema, given, 'patch')
-  const next: LimitRecord = { ...record, ...plain(patch as Partial<LimitRecord>), budget: changedBudget(record.budget, budget as LimitPatch['budget']) }
+  const merged: LimitRecord = { ...record, ...plain(patch as Partial<LimitRecord>), budget: changedBudget(record.budget, budget as LimitPatch['budget']) }
+  const next = { ...merged, thresholds: givenThresholds(merged.thresholds) }
   checkRecord(next)
+  return movedFrom(record, next)
+}
+
+/** A record that follows another one, with whether its windows have turned at other instants before. */
+export function movedFrom(before: LimitRecord, next: LimitRecord): LimitRecord {
   const turns = ({ timeZone, weekStartsOn, monthStartsOn }: LimitBudget): string => JSON.stringify([timeZone, weekStartsOn, monthStartsOn])
-  return turns(record.budget) === turns(next.budget) ? next : { ...next, moved: true }
+  return before.moved !== true && turns(before.budget) === turns(next.budget) ? next : { ...next, moved: true }
+}
+
+/** Throws `InvalidRequestError` for an end that is not to come: nobody wants a limit that never was, and seconds are no milliseconds. */
+export function assertToCome({ until }: Pick<LimitRecord, 'until'>, now: number): void {
+  if (until === null || until > now) return
+  throw new InvalidRequestError(`until: ${new Date(until).toISOString()} is no instant to come. Give a Date, or milliseconds since the epoch.`)
 }
 
 /** A record as a limit at `now`, in store time. */
@@ -161,6 +167,13 @@ export function givenOf(id: string, { scope, budget, from, until, mode, threshol
 export function stateAt({ from, until }: Pick<LimitRecord, 'from' | 'until'>, now: number): LimitState {
   if (until !== null && now >= until) return 'expired'
   return from !== null && now < from ? 'upcoming' : 'active'
+}
+
+/** None at all are the same as none given: the defaults. */
+function givenThresholds(percents: Thresholds | null): Thresholds | null {
+  if (percents === null) return null
+  const given = plain(percents)
+  return Object.keys(given).length === 0 ? null : given
 }
 
 function checkRecord({ budget, from, until, thresholds: percents }: LimitRecord): void {

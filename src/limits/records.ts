@@ -3,9 +3,9 @@
 
 import { StoreUnavailableError } from '../errors/index.js'
 import { isReset, isStoresFailure } from '../outage/index.js'
-import { isPromise, type MaybePromise, type Registry } from '../store/index.js'
+import { isPromise, type MaybePromise, type Registry, type RegistryRecord } from '../store/index.js'
 import { steadyClock, type Clock } from '../time/index.js'
-import type { LimitRecord, RemovedLimit } from './limit.js'
+import type { LimitRecord } from './limit.js'
 import type { TenantRecord } from './tenant.js'
 
 /** A record with its version. Frozen; the same object as long as it has not changed. */
@@ -17,7 +17,7 @@ export interface Known<Value> {
 
 /** All that is known at a time. Frozen: a change makes another one. */
 export interface KnownRecords {
-  readonly limits: ReadonlyMap<string, Known<LimitRecord | RemovedLimit>>
+  readonly limits: ReadonlyMap<string, Known<LimitRecord>>
   readonly tenants: ReadonlyMap<string, Known<TenantRecord>>
 }
 
@@ -25,7 +25,7 @@ export interface KnownRecords {
 export type RecordKind = 'limit' | 'tenant'
 
 interface Values {
-  readonly limit: LimitRecord | RemovedLimit
+  readonly limit: LimitRecord
   readonly tenant: TenantRecord
 }
 
@@ -35,6 +35,7 @@ const FRESH_MS = 500
 const BELIEVED_MS = 1_000
 /** A writer that crashed between its record and the revision, and a store whose data another process has replaced, tell nobody. */
 const WHOLE_MS = 30_000
+/** Its version changes with every change. Its value is the highest generation of the limits that were removed: no other trace is left of them. */
 const REVISION = { kind: 'limits', key: 'revision' } as const
 const MOST_ATTEMPTS = 50
 const NOTHING: KnownRecords = Object.freeze({ limits: new Map(), tenants: new Map() })
@@ -65,6 +66,7 @@ export class LimitRecords {
   /** Goes up with what this process itself writes or forgets: what was read before does not replace it. */
   #epoch = 0
   #running: Promise<void> | undefined
+  #runningSince = -Infinity
 
   /** `steady` is for tests. */
   constructor(registry: Registry, shared: boolean, steady: Clock = steadyClock) {
@@ -84,11 +86,13 @@ export class LimitRecords {
    */
   ready(): Promise<void> | undefined {
     if (this.#isLoaded && !this.#shared) return undefined
-    const age = this.#shared ? this.#steady() - this.#askedAt : Infinity
+    const now = this.#shared ? this.#steady() : 0
+    const age = this.#shared ? now - this.#askedAt : Infinity
     if (age <= FRESH_MS) return undefined
     const asked = this.#ask()
     if (asked === undefined) return undefined
-    if (age > BELIEVED_MS) return asked
+    // A look that began long before, and answers only now, does not know of what changed meanwhile.
+    if (age > BELIEVED_MS) return this.#shared && this.#runningSince < now - BELIEVED_MS ? asked.then(() => this.#ask()) : asked
     // Whoever comes when it is too old hears of what this fails with.
     asked.catch(() => {})
     return undefined
@@ -117,6 +121,56 @@ export class LimitRecords {
   }
 
   /**
+   * Makes a limit of an id that is free: `change` hears what stands there, and throws where it is taken. Its generation is above that
+   * of every limit that was removed, and no other one of its id ever has it again.
+   */
+  async create(id: string, change: (before: LimitRecord | undefined) => LimitRecord): Promise<Known<LimitRecord>> {
+    let generation = (await this.#highestRemoved()) + 1
+    const made = await this.write('limit', id, (before) => ({ ...change(before), generation }))
+    let known = made.after as Known<LimitRecord>
+    // Another one of its id may have come and gone since the number was read.
+    for (let highest = await this.#highestRemoved(); highest >= generation; highest = await this.#highestRemoved()) {
+      generation = highest + 1
+      const again = await this.write('limit', id, (standing) => standing === undefined ? null : standing.generation > highest ? standing : { ...standing, generation })
+      if (again.after === undefined) return known
+      known = again.after
+      if (known.value.generation !== generation) return known
+    }
+    return known
+  }
+
+  /** Takes a limit away. Gives what it was; `undefined`, and nothing happens, where it is not there. */
+  async remove(id: string): Promise<LimitRecord | undefined> {
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
+      const found = await this.get('limit', id)
+      if (found === undefined) return undefined
+      const { generation } = found.value
+      // Before it is gone: whoever makes another one must count from there.
+      await this.#tell(generation)
+      const { before, after } = await this.write('limit', id, (standing) => (standing === undefined || standing.generation <= generation ? null : standing))
+      if (after === undefined) return before
+    }
+    throw restless('limit', id)
+  }
+
+  /** Writes records that the registry lacks, by one that may be of a store that is about to be repaired. Gives the ids of those written. */
+  async bringBack(kind: RecordKind, records: Iterable<readonly [string, Values[RecordKind]]>, registry: Registry = this.#registry): Promise<string[]> {
+    const written: string[] = []
+    for (const [id, value] of records) {
+      if ((await registry.get(kind, id)) !== undefined) continue
+      if ((await registry.put(kind, id, JSON.stringify(value), { expected: 0 })) !== undefined) written.push(id)
+    }
+    return written
+  }
+
+  /** Tells all processes that something was brought back, where it was, and that limits up to the generation `removed` are gone. */
+  async broughtBack(anything: boolean, removed: number, registry: Registry = this.#registry): Promise<void> {
+    if (!anything && removed <= generationIn(await registry.get(REVISION.kind, REVISION.key))) return
+    await this.#tell(removed, registry)
+    this.forget()
+  }
+
+  /**
    * Writes what `change` makes of a record (`null`: none any more), again where another process was faster, and tells all processes.
    * Gives what was before and what is now. What `change` throws is the caller's, and nothing was written.
    */
@@ -133,13 +187,14 @@ export class LimitRecords {
       await this.#tell()
       return { before: found?.value, after }
     }
-    throw new StoreUnavailableError(`${kind} "${id}": others changed it at each of ${MOST_ATTEMPTS} attempts. Try again.`, { asked: false })
+    throw restless(kind, id)
   }
 
   #ask(): Promise<void> | undefined {
     if (this.#running !== undefined) return this.#running
     try {
       const startedAt = this.#steady()
+      this.#runningSince = startedAt
       const epoch = this.#epoch
       const record = this.#registry.get(REVISION.kind, REVISION.key)
       if (isPromise(record)) return (this.#running = this.#alone(record.then((found) => this.#heardRevision(found?.version ?? 0, startedAt, epoch))))
@@ -153,7 +208,7 @@ export class LimitRecords {
 
   #heardRevision(revision: number, startedAt: number, epoch: number): MaybePromise<void> {
     if (this.#isLoaded && revision === this.#revision && (revision === 0 || startedAt - this.#readAt <= WHOLE_MS)) {
-      this.#askedAt = startedAt
+      this.#askedAt = Math.max(this.#askedAt, startedAt)
       return
     }
     if (revision !== 0 || epoch !== this.#epoch) return this.#read()
@@ -222,11 +277,25 @@ export class LimitRecords {
     if ((await this.#registry.get(REVISION.kind, REVISION.key)) === undefined) await this.#registry.put(REVISION.kind, REVISION.key, '', { expected: 0 })
   }
 
-  async #tell(): Promise<void> {
+  async #highestRemoved(): Promise<number> {
+    return generationIn(await this.#registry.get(REVISION.kind, REVISION.key))
+  }
+
+  /** `removed`: the generation of a limit that goes now. */
+  async #tell(removed = 0, registry: Registry = this.#registry): Promise<void> {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
-      const expected = (await this.#registry.get(REVISION.kind, REVISION.key))?.version ?? 0
-      if ((await this.#registry.put(REVISION.kind, REVISION.key, '', { expected })) !== undefined) return
+      const found = await registry.get(REVISION.kind, REVISION.key)
+      const highest = Math.max(generationIn(found), removed)
+      if ((await registry.put(REVISION.kind, REVISION.key, highest === 0 ? '' : String(highest), { expected: found?.version ?? 0 })) !== undefined) return
     }
     throw new StoreUnavailableError(`limits: others changed them at each of ${MOST_ATTEMPTS} attempts. It is written, and other processes see it within ${WHOLE_MS / 1_000} seconds.`)
   }
+}
+
+function restless(kind: RecordKind, id: string): StoreUnavailableError {
+  return new StoreUnavailableError(`${kind} "${id}": others changed it at each of ${MOST_ATTEMPTS} attempts. Try again.`, { asked: false })
+}
+
+function generationIn(revision: RegistryRecord | undefined): number {
+  return Number(revision?.value ?? 0)
 }

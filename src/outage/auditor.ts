@@ -8,10 +8,16 @@ export function guardedAuditor(auditor: Auditor, assertThere: () => void): Audit
     assertThere()
     return auditor
   }
+  const { standing, hides } = auditor
   return {
+    ...(standing !== undefined && { standing: () => standing.call(there()) }),
+    ...(hides !== undefined && { hides: hides.bind(auditor) }),
     snapshot: () => there().snapshot(),
     correct: (...given) => there().correct(...given),
     append: (...given) => there().append(...given),
     repaired: () => there().repaired?.(),
+    get registry() {
+      return there().registry
+    },
   }
 }

@@ -83,7 +83,7 @@ export class KnownWindows {
 
   /**
    * What the share says of a request at store time `now`, or `undefined` where something about it is not known: a scope or a window
-   * never seen, or one with a limit that has ended since.
+   * never seen, or one with a limit that has ended since. One that refuses nothing needs not be known, and counts as empty.
    *
    * INVARIANT (NO-OVERSPEND, as far as it goes without a store): this process admits no more than its share of what it last heard to
    * remain. Each has heard that at another moment: what others spent between then and the outage is not taken off, so that all
@@ -95,13 +95,14 @@ export class KnownWindows {
     for (const { key, windows } of request.scopes) {
       if (windows.length === 0) continue
       const known = this.#scopes.get(key)
-      if (known === undefined) return undefined
+      if (known === undefined && !windows.every(onlyWarns)) return undefined
       for (const terms of windows) {
-        const place = known.windows.findIndex(({ window }) => window === terms.window)
-        if (place < 0 || (terms.limit !== null && hasEnded(known, place, now))) return undefined
-        readings.push(...this.#shared(known, place, terms))
+        const place = known === undefined ? -1 : known.windows.findIndex(({ window }) => window === terms.window)
+        if (known !== undefined && place >= 0 && !(terms.limit !== null && hasEnded(known, place, now))) readings.push(...this.#shared(known, place, terms))
+        else if (onlyWarns(terms)) readings.push(...empty(terms, now))
+        else return undefined
       }
-      found.push(known)
+      if (known !== undefined) found.push(known)
     }
     const { rung, degrade } = admit(request, readings)
     const reply: Admitted | Refused = rung < 0
@@ -177,6 +178,18 @@ function addTo(admitted: number[], windows: readonly WindowTerms[], amounts: Amo
   windows.forEach(({ unit }, index) => {
     admitted[index] = saturatingAdd(admitted[index] as number, unit === 'requests' ? requests : amountIn(unit, amounts))
   })
+}
+
+/** True for a window with a limit that neither refuses nor asks for a cheaper model, however full it is. */
+function onlyWarns({ limit, block, degrade }: WindowTerms): boolean {
+  return limit !== null && block.max === MAX_AMOUNT && degrade === null
+}
+
+/** The reading of a window in which nothing is counted. */
+function empty({ source }: WindowTerms, now: number): readonly [number, number, number, number] {
+  if (source.kind === 'rolling') return [now, now + source.rule.lengthMs, 0, 0]
+  const { startsAt, endsAt } = source.calendar.at(now)
+  return [startsAt, endsAt, 0, 0]
 }
 
 /** What is counted in a window after its end is not known. A rolling one is over when everything that counted then has left it. */

@@ -6,14 +6,18 @@ import { byTexts, sumsShown, UNASSIGNED, type ReportSums } from './rows.js'
 
 /** What one client used of one model. */
 export interface ClientModel extends ReportSums {
-  /** `unknown` where none was named. */
+  /** `unknown` where none was named: see `isUnknown`, since a model may be called so. */
   readonly model: string
+  /** True where no model was named; absent where one was. */
+  readonly isUnknown?: true | undefined
 }
 
 /** What one client used: all in all, and by model. */
 export interface ClientRow extends ReportSums {
-  /** The tenant; `unassigned` where there is none. */
+  /** The tenant; `unassigned` where there is none: see `isUnassigned`, since a tenant may be called so. */
   readonly client: string
+  /** True where there is no tenant; absent where there is one. */
+  readonly isUnassigned?: true | undefined
   readonly models: readonly ClientModel[]
 }
 
@@ -24,7 +28,7 @@ export function clientsOf(sums: () => Promise<readonly EntrySum[]>): Report<Clie
     for (let first = 0, next = 0; first < used.length; first = next) {
       const tenant = used[first]?.texts[0]
       while (next < used.length && used[next]?.texts[0] === tenant) next += 1
-      yield clientRow(tenant ?? UNASSIGNED, used.slice(first, next))
+      yield clientRow(tenant, used.slice(first, next))
     }
   }
   const columns = ['Client', 'Model', 'Calls', 'Tokens', 'Cost']
@@ -36,7 +40,7 @@ export function isUsed({ calls, exact }: Pick<ReportSums, 'calls' | 'exact'>): b
   return calls !== 0 || exact.tokens !== 0n || exact.microcents !== 0n
 }
 
-function clientRow(client: string, sums: readonly EntrySum[]): ClientRow {
+function clientRow(client: string | undefined, sums: readonly EntrySum[]): ClientRow {
   let calls = 0
   let tokens = 0n
   let microcents = 0n
@@ -45,5 +49,9 @@ function clientRow(client: string, sums: readonly EntrySum[]): ClientRow {
     tokens += sum.tokens
     microcents += sum.microcents
   }
-  return { client, ...sumsShown({ calls, tokens, microcents }), models: sums.map((sum) => ({ model: sum.texts[1] ?? UNKNOWN, ...sumsShown(sum) })) }
+  const models = sums.map((sum) => {
+    const model = sum.texts[1]
+    return { model: model ?? UNKNOWN, ...(model === undefined && { isUnknown: true as const }), ...sumsShown(sum) }
+  })
+  return { client: client ?? UNASSIGNED, ...(client === undefined && { isUnassigned: true as const }), ...sumsShown({ calls, tokens, microcents }), models }
 }

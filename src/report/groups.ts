@@ -1,6 +1,6 @@
 // Sums by stretch of time of a ledger that can only be read from end to end: once, whatever the report. Knows no database.
 
-import { callsOf, entriesOf, textOf, type Conditions, type EntryField, type EntrySource, type EntrySum } from '../ledger/index.js'
+import { callsOf, entriesOf, nextTurn, textOf, type Conditions, type EntryField, type EntrySource, type EntrySum } from '../ledger/index.js'
 import { ExactSum } from '../money/index.js'
 import type { Span } from '../time/index.js'
 import type { Stretches } from './hours.js'
@@ -10,6 +10,9 @@ export interface StretchSums {
   readonly stretch: Span
   readonly sums: readonly EntrySum[]
 }
+
+/** How many entries are added before the process may turn to something else. */
+const LOOKED_AT = 5_000
 
 interface Group {
   readonly texts: readonly (string | undefined)[]
@@ -23,7 +26,9 @@ interface Group {
 /** The sums of the entries that match, by stretch and by the texts of fields: the stretches in order, only those with entries. */
 export async function readSums(source: EntrySource, conditions: Conditions, by: readonly EntryField[], stretches: Stretches): Promise<readonly StretchSums[]> {
   const found = new Map<number, { readonly stretch: Span; readonly groups: Map<string, Group> }>()
+  let seen = 0
   for await (const entry of entriesOf(source, conditions)) {
+    if ((seen += 1) % LOOKED_AT === 0) await nextTurn()
     const stretch = stretches.at(entry.at)
     let inStretch = found.get(stretch.startsAt)
     if (inStretch === undefined) found.set(stretch.startsAt, (inStretch = { stretch, groups: new Map() }))

@@ -1,7 +1,7 @@
 // A report: rows that come one by one, as objects, as text, or as a file. Knows how rows look in each, and not what they say.
 
 import { InvalidRequestError } from '../errors/index.js'
-import { amountCell, csvLine, jsonArray, jsonLines, watched, writeFile, type Cell, type Watching } from '../ledger/index.js'
+import { amountCell, csvLine, jsonArray, jsonLines, shown, watched, writeFile, type Cell, type Watching } from '../ledger/index.js'
 import { formatUsd } from '../money/index.js'
 import type { ReportSums } from './rows.js'
 
@@ -17,6 +17,7 @@ export interface WriteReportOptions extends Watching {
   readonly format?: ReportFormat | undefined
 }
 
+const OPTIONS: readonly string[] = ['format', 'onProgress', 'signal'] satisfies (keyof WriteReportOptions)[]
 const FORMATS: readonly string[] = ['csv', 'json', 'jsonl']
 
 /**
@@ -62,8 +63,14 @@ export class Report<Row extends object> implements AsyncIterable<Row> {
     return jsonLines(this, publicRow)
   }
 
-  /** Writes it to a file, whole or not at all. Throws `InvalidRequestError` for a name that says no format, before anything is read. */
+  /**
+   * Writes it to a file, whole or not at all; a file that is there is replaced, and its permissions stay. Rejects with `InvalidRequestError`
+   * for a name that says no format, an option that is none, and a path that is none or leads to a folder or a database, before anything is read.
+   */
   async writeTo(path: string, options: WriteReportOptions = {}): Promise<void> {
+    if (typeof options !== 'object' || options === null) throw new InvalidRequestError(`options: ${shown(options)} are no options. Give { format, onProgress, signal }, or none.`)
+    const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name))
+    if (unknown !== undefined) throw new InvalidRequestError(`options.${unknown}: is no option of a written report. Use ${OPTIONS.join(', ')}.`)
     const format = options.format ?? (typeof path === 'string' ? path.slice(path.lastIndexOf('.') + 1).toLowerCase() : undefined)
     if (format === undefined || !FORMATS.includes(format)) throw new InvalidRequestError(`format: ${JSON.stringify(options.format ?? path)} is no format of a report. Use csv, json or jsonl, as an option or at the end of the path.`)
     const rows = watched(this, options)

@@ -1,14 +1,14 @@
 // Where the money went: sums of a ledger by its fields and by time, exact, wherever the ledger is kept. Reads only, and decides nothing.
 
 import { InvalidConfigError, InvalidRequestError } from '../errors/index.js'
-import { parseField, sumsOf, type Conditions, type EntryField, type EntrySource, type EntrySum } from '../ledger/index.js'
+import { nextTurn, parseField, shown, sumsOf, type Conditions, type EntryField, type EntrySource, type EntrySum } from '../ledger/index.js'
 import { assertTimeZone, systemClock, zoneOffsetMs, type Clock, type Weekday } from '../time/index.js'
 import { clientsOf, isUsed, type ClientRow } from './clients.js'
 import { readSums } from './groups.js'
 import { assertKnown, parseSummary, type Question, type ReportOptions, type SummaryOptions, type TimedReportOptions } from './options.js'
 import { Report, sumCells, type Line } from './report.js'
 import { byTexts, byTimeAndTexts, rowOf, UNASSIGNED, type ReportRow, type ReportSums } from './rows.js'
-import { boundariesOf, spansWithEntries } from './stretches.js'
+import { boundariesOf, Portion, spansWithEntries } from './stretches.js'
 
 /** How reports cut time where they are not told. */
 export interface ReportsOptions {
@@ -41,13 +41,18 @@ export interface BillingOptions extends TimedReportOptions {
 export interface BillingRow extends ReportSums {
   /** The day in the zone of the report: `2026-03-29`. */
   readonly date: string
-  /** `unassigned` where there is none. */
+  /** `unassigned` where there is none: see `isUnassigned`, since a client may be called so. */
   readonly client: string
+  /** True where there is no client; absent where there is one. */
+  readonly isUnassigned?: true | undefined
   readonly service: string | undefined
   readonly model: string | undefined
   readonly project: string | undefined
 }
 
+const OPTIONS: readonly string[] = ['timeZone', 'weekStartsOn', 'clock'] satisfies (keyof ReportsOptions)[]
+/** How many rows are given before the process may turn to something else. */
+const ROWS_PER_TURN = 2_000
 const MOST_SPENDERS = 10_000
 
 /**
@@ -59,8 +64,12 @@ export class Reports {
   readonly #defaults: { readonly timeZone: string; readonly weekStartsOn: Weekday }
   readonly #clock: Clock
 
-  /** Throws `InvalidConfigError` for a zone that does not exist, or a start of the week that is no day. */
+  /** Throws `InvalidConfigError` for what is no ledger, an option that is none, a zone that does not exist, or a start of the week that is no day. */
   constructor(source: EntrySource, options: ReportsOptions = {}) {
+    if (typeof (source as EntrySource | undefined | null)?.entries !== 'function') throw new InvalidConfigError(`source: ${shown(source)} is no ledger. Give a sink such as sqliteLedger({ path }), or use tracker.reports.`)
+    if (typeof options !== 'object' || options === null) throw new InvalidConfigError(`options: ${shown(options)} are no options. Give { ${OPTIONS.join(', ')} }, or none.`)
+    const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name))
+    if (unknown !== undefined) throw new InvalidConfigError(`options.${unknown}: is no option of reports. Use ${OPTIONS.join(', ')}.`)
     const { timeZone = 'UTC', weekStartsOn = 1, clock = systemClock } = options
     if (!Number.isInteger(weekStartsOn) || weekStartsOn < 0 || weekStartsOn > 6) throw new InvalidConfigError(`weekStartsOn: ${String(weekStartsOn)} is no day of the week. Use 0 (Sunday) to 6 (Saturday).`)
     this.#source = source
@@ -70,7 +79,9 @@ export class Reports {
 
   /**
    * Sums by any fields, and by hour, day, week or month: in the order of time, then of the texts (missing ones last). Only what has entries
-   * has a row. In memory there are the groups of up to 64 stretches of time; of a ledger that cannot sum by itself, all of them.
+   * has a row. In memory there are the groups of 64 stretches of time, or of as many more (up to 10,000) as have about 50,000 groups; a field
+   * with a text of its own for each entry (`id`) makes as many groups as those stretches have entries. Of a ledger that cannot sum by itself
+   * (in memory, or Redis without a sink), all groups are in memory; so they are where time is not asked for.
    */
   summary(options: SummaryOptions): Report<ReportRow> {
     const question = parseSummary(options, this.#defaults)
@@ -84,13 +95,13 @@ export class Reports {
     return clientsOf(() => this.#sums(question))
   }
 
-  /** By day and tenant (`unassigned` where there is none). Only what was used or denied. */
+  /** By day and tenant (`unassigned`, with `isUnassigned`, where there is none). Only what was used or denied. */
   daily(options: TimedReportOptions = {}): Report<ReportRow> {
     assertKnown(options, ['timeZone'])
     const question = parseSummary({ ...options, by: ['day', 'tenant'] }, this.#defaults)
     const summed = (): AsyncIterable<ReportRow> => this.#summed(question)
     return summaryReport(question, async function* () {
-      for await (const row of summed()) if (isUsed(row) || row.denials > 0) yield { ...row, tenant: row.tenant ?? UNASSIGNED }
+      for await (const row of summed()) if (isUsed(row) || row.denials > 0) yield { ...row, ...(row.tenant === undefined && { tenant: UNASSIGNED, isUnassigned: true }) }
     })
   }
 
@@ -109,7 +120,11 @@ export class Reports {
     })
   }
 
-  /** What to invoice: by day, client, service, model and project. Its rows add up to the ledger of that time, corrections and all. */
+  /**
+   * What to invoice: by day, client, service, model and project. Its rows add up to the ledger of that time, corrections and all. A day is one
+   * of the zone's calendar, and its `date` is what the wall showed when it began: where clocks are set back across midnight (23:00 comes
+   * twice, the second time after 0:00), all from the first midnight on is the new day's, the repeated hour too.
+   */
   billing(options: BillingOptions = {}): Report<BillingRow> {
     assertKnown(options, ['timeZone', 'client', 'service', 'project'])
     const { client = 'tenant', service = 'provider', project = 'metadata.project', ...rest } = options
@@ -123,7 +138,7 @@ export class Reports {
         if (!isUsed(row)) continue
         const [clientText, serviceText, model, projectText] = wanted.map((field) => row[field])
         const { calls, tokens, cost, exact } = row
-        yield { date: dayOf(question, row.start as Date, timeZone), client: clientText ?? UNASSIGNED, service: serviceText, model, calls, tokens, cost, project: projectText, exact }
+        yield { date: dayOf(question, row.start as Date, timeZone), client: clientText ?? UNASSIGNED, ...(clientText === undefined && { isUnassigned: true as const }), service: serviceText, model, calls, tokens, cost, project: projectText, exact }
       }
     }
     return new Report(['Date', 'Client', 'Service', 'Model', 'Calls', 'Tokens', 'Cost', 'Project'], rows, (row) => [[row.date, row.client, row.service, row.model, ...sumCells(row), row.project]])
@@ -148,12 +163,22 @@ export class Reports {
       return
     }
     const spans = await spansWithEntries(this.#source, conditions, range, this.#clock)
-    for (const boundaries of boundariesOf(stretches, spans, range)) yield* rowsBetween(boundaries, await sumsOf(this.#source, withoutTime(conditions), fields, boundaries), fields)
+    const portion = new Portion(fields.length > 0)
+    for (const boundaries of boundariesOf(stretches, spans, range, portion)) {
+      // Between two questions to a ledger that answers at once, too.
+      await nextTurn()
+      const sums = await sumsOf(this.#source, withoutTime(conditions), fields, boundaries)
+      portion.gave(boundaries.length - 1, sums.length)
+      yield* rowsBetween(boundaries, sums, fields)
+    }
   }
 }
 
-function* rowsBetween(boundaries: readonly number[], sums: readonly EntrySum[], fields: readonly EntryField[]): Iterable<ReportRow> {
-  for (const sum of inOrder(sums)) yield rowOf(sum, fields, { startsAt: boundaries[sum.bucket] as number, endsAt: boundaries[sum.bucket + 1] as number })
+async function* rowsBetween(boundaries: readonly number[], sums: readonly EntrySum[], fields: readonly EntryField[]): AsyncIterable<ReportRow> {
+  for (const [index, sum] of inOrder(sums).entries()) {
+    if (index % ROWS_PER_TURN === 0) await nextTurn()
+    yield rowOf(sum, fields, { startsAt: boundaries[sum.bucket] as number, endsAt: boundaries[sum.bucket + 1] as number })
+  }
 }
 
 function inOrder(sums: readonly EntrySum[]): readonly EntrySum[] {

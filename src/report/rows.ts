@@ -19,11 +19,13 @@ export type ReportRow = ReportSums & { readonly [field in EntryField]?: string |
   /** The stretch of time, where one was asked for: start included, end not; cut off at `from` and `until`. */
   readonly start?: Date | undefined
   readonly end?: Date | undefined
+  /** In reports by client: true where there is no tenant, and `tenant` says `unassigned`; a tenant may be called so too. */
+  readonly isUnassigned?: true | undefined
   readonly denials: number
   readonly entries: number
 }
 
-/** How a report calls what belongs to no tenant. */
+/** How a report calls what belongs to no tenant, in files too; the flag `isUnassigned` tells it from a tenant of that name. */
 export const UNASSIGNED = 'unassigned'
 
 /** Counts and amounts for people, with the exact ones beside them. */

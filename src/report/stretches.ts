@@ -11,8 +11,29 @@ export const TIME_UNITS = ['hour', 'day', 'week', 'month'] as const
 /** A stretch of the calendar, or an hour of the wall clock. */
 export type TimeUnit = (typeof TIME_UNITS)[number]
 
-/** How many stretches are summed at once: what a report needs of memory does not grow with the time that it covers. */
-const AT_ONCE = 64
+/**
+ * How many stretches are summed at once: as many as their rows allow, since each question may cost a look at the whole ledger. What a
+ * report needs of memory does not grow with the time that it covers.
+ */
+const FEWEST_AT_ONCE = 64
+const MOST_AT_ONCE = 10_000
+/** How many rows one question should give. */
+const ROWS_AT_ONCE = 50_000
+
+/** How many stretches to ask for next, by how many rows the last question gave; without fields a stretch is one row at most. */
+export class Portion {
+  size: number
+
+  constructor(hasFields: boolean) {
+    this.size = hasFields ? FEWEST_AT_ONCE : MOST_AT_ONCE
+  }
+
+  /** The question was of `stretches`, and `rows` came back. Grows by no more than a factor of 16: what comes next may be busier. */
+  gave(stretches: number, rows: number): void {
+    const wanted = Math.floor((ROWS_AT_ONCE / Math.max(rows, 1)) * stretches)
+    this.size = Math.max(FEWEST_AT_ONCE, Math.min(wanted, this.size * 16, MOST_AT_ONCE))
+  }
+}
 
 const YEAR_MS = 366 * 86_400_000
 const EARLIEST = Date.UTC(1900, 0, 1)
@@ -50,8 +71,8 @@ export async function spansWithEntries(source: EntrySource, conditions: Conditio
   return yearsWithEntries(source, conditions, { startsAt, endsAt })
 }
 
-/** The stretches of some spans, as the boundaries of up to {@link AT_ONCE} of them that follow one another. */
-export function* boundariesOf(stretches: Stretches, spans: readonly Span[], { from, until }: Range): Iterable<readonly number[]> {
+/** The stretches of some spans, as the boundaries of up to `portion.size` of them that follow one another. */
+export function* boundariesOf(stretches: Stretches, spans: readonly Span[], { from, until }: Range, portion: { readonly size: number }): Iterable<readonly number[]> {
   let done = -Infinity
   for (const { startsAt, endsAt } of spans) {
     let boundaries: number[] = []
@@ -61,7 +82,7 @@ export function* boundariesOf(stretches: Stretches, spans: readonly Span[], { fr
       done = Math.min(stretch.endsAt, until ?? Infinity)
       boundaries.push(done)
       instant = done
-      if (boundaries.length <= AT_ONCE) continue
+      if (boundaries.length <= portion.size) continue
       yield boundaries
       boundaries = []
     }

@@ -200,8 +200,8 @@ export class Session<Tier extends string = string, Group extends string = never>
   async #raise(unit: 'usd' | 'tokens', amount: number): Promise<void> {
     return unlessStoreAway(unit === 'usd' ? 'raiseCostCap()' : 'raiseTokenCap()', async () => {
       const now = await this.#look()
-      await this.#sessions.raise(this.#user, this.id, unit, amount, now)
-      await noteSession(this.#engine, this.#user, this.id, 'session raised', unit === 'usd' ? { maxCost: toUsd(amount) } : { maxTokens: amount })
+      const isRaised = await this.#sessions.raise(this.#user, this.id, unit, amount, now)
+      if (isRaised) await noteSession(this.#engine, this.#user, this.id, 'session raised', unit === 'usd' ? { maxCost: toUsd(amount) } : { maxTokens: amount })
       await this.#look()
     })
   }

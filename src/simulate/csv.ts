@@ -8,14 +8,8 @@ export interface TextRow<Content> {
   readonly isEnded: boolean
 }
 
-/** What is wrong with a text whose quotes do not close: the row in which it began. */
-export class OpenQuote {
-  readonly row: number
-
-  constructor(row: number) {
-    this.row = row
-  }
-}
+/** Why a row that quotes make unreadable has no cells. */
+export type BrokenQuote = 'open' | 'stray'
 
 /** Beyond it a quote that is never closed would take in the whole file. */
 const LONGEST_ROW = 262_144
@@ -49,35 +43,91 @@ export async function* linesOf(pieces: AsyncIterable<string>): AsyncIterable<Tex
 }
 
 /**
- * The rows of a CSV in batches. A row counts once, however many lines its quoted cells have. Throws {@link OpenQuote} where the text ends
- * inside a quoted cell.
+ * The rows of a CSV in batches. A row counts once, however many lines its quoted cells have. Where a quote is never closed, or a cell goes on
+ * after its closing quote, the row is broken: it has one line, and the next line begins the next row. So is a row of several lines
+ * that has another number of cells than the first, or that `accepts` refuses: its quote closed somewhere else by chance.
  */
-export async function* csvRowsOf(pieces: AsyncIterable<string>, separator = ','): AsyncIterable<TextRow<readonly string[]>[]> {
-  let row = 0
-  let unfinished: string | undefined
+export async function* csvRowsOf(pieces: AsyncIterable<string>, separator = ',', accepts: Accepts = () => true): AsyncIterable<TextRow<readonly string[] | BrokenQuote>[]> {
+  const reader = new RowReader(separator, accepts)
   for await (const lines of rawLinesOf(pieces)) {
-    const batch: TextRow<readonly string[]>[] = []
-    for (const { content, isEnded } of lines) {
-      const text: string = unfinished === undefined ? content : `${unfinished}\n${content}`
-      if (text.includes('"')) {
-        const cells = quotedCells(text, separator)
-        if (cells === undefined) {
-          if (text.length > LONGEST_ROW) throw new OpenQuote(row + 1)
-          unfinished = text
-          continue
-        }
-        row += 1
-        batch.push({ row, content: cells, isEnded })
-      } else {
-        row += 1
-        const line = text.endsWith('\r') ? text.slice(0, -1) : text
-        if (line !== '') batch.push({ row, content: line.split(separator), isEnded })
-      }
-      unfinished = undefined
-    }
+    const batch = reader.read(lines)
     if (batch.length > 0) yield batch
   }
-  if (unfinished !== undefined) throw new OpenQuote(row + 1)
+  const rest = reader.end()
+  if (rest.length > 0) yield rest
+}
+
+/** Whether the cells of a row of several lines can be what they are under a header. */
+type Accepts = (header: readonly string[], cells: readonly string[]) => boolean
+
+type Line = Pick<TextRow<string>, 'content' | 'isEnded'>
+
+class RowReader {
+  readonly #separator: string
+  // The lines of a row whose quote is still open.
+  #open: Line[] = []
+  #length = 0
+  #row = 0
+  #header: readonly string[] | undefined
+  readonly #accepts: Accepts
+
+  constructor(separator: string, accepts: Accepts) {
+    this.#separator = separator
+    this.#accepts = accepts
+  }
+
+  read(given: readonly Line[]): TextRow<readonly string[] | BrokenQuote>[] {
+    const batch: TextRow<readonly string[] | BrokenQuote>[] = []
+    // What is to be read again stands on top of what is still to be read.
+    const again: Line[] = []
+    for (let at = 0; at < given.length || again.length > 0; ) {
+      const line = (again.pop() ?? given[at++]) as Line
+      const found = this.#take(line)
+      if (found === undefined) continue
+      const { isEnded } = line
+      this.#row += 1
+      if (typeof found === 'string') {
+        for (const later of this.#open.slice(1).reverse()) again.push(later)
+        if (found !== '') batch.push({ row: this.#row, content: found, isEnded: true })
+      } else {
+        this.#header ??= found
+        batch.push({ row: this.#row, content: found, isEnded })
+      }
+      this.#open = []
+      this.#length = 0
+    }
+    return batch
+  }
+
+  /** What is left when there are no more lines. */
+  end(): TextRow<readonly string[] | BrokenQuote>[] {
+    const batch: TextRow<readonly string[] | BrokenQuote>[] = []
+    while (this.#open.length > 0) {
+      const [, ...rest] = this.#open
+      batch.push({ row: (this.#row += 1), content: 'open', isEnded: true })
+      this.#open = []
+      this.#length = 0
+      batch.push(...this.read(rest))
+    }
+    return batch
+  }
+
+  /** The cells of a row that a line ends; `undefined` while it goes on, and `''` for a line without anything. */
+  #take(line: Line): readonly string[] | BrokenQuote | '' | undefined {
+    const { content } = line
+    this.#open.push(line)
+    this.#length += content.length + 1
+    const isFirst = this.#open.length === 1
+    if (!content.includes('"')) {
+      if (!isFirst) return this.#length > LONGEST_ROW ? 'open' : undefined
+      const plain = content.endsWith('\r') ? content.slice(0, -1) : content
+      return plain === '' ? '' : plain.split(this.#separator)
+    }
+    const cells = quotedCells(isFirst ? content : this.#open.map((each) => each.content).join('\n'), this.#separator)
+    if (cells === 'open') return this.#length > LONGEST_ROW ? 'open' : undefined
+    if (cells === 'stray' || isFirst || this.#header === undefined) return cells
+    return cells.length === this.#header.length && this.#accepts(this.#header, cells) ? cells : 'stray'
+  }
 }
 
 async function* rawLinesOf(pieces: AsyncIterable<string>): AsyncIterable<{ readonly content: string; readonly isEnded: boolean }[]> {
@@ -90,16 +140,17 @@ async function* rawLinesOf(pieces: AsyncIterable<string>): AsyncIterable<{ reado
   if (rest !== '') yield [{ content: rest, isEnded: false }]
 }
 
-/** The cells of a row that has quotes; `undefined` where the last one is still open. */
-function quotedCells(text: string, separator: string): string[] | undefined {
+/** The cells of a row that has quotes; what is wrong where the last one is still open, and where one goes on after its closing quote. */
+function quotedCells(text: string, separator: string): string[] | BrokenQuote {
   const cells: string[] = []
   let at = 0
   for (;;) {
     let cell = ''
-    if (text[at] === '"') {
+    const isQuoted = text[at] === '"'
+    if (isQuoted) {
       for (;;) {
         const close = text.indexOf('"', at + 1)
-        if (close < 0) return undefined
+        if (close < 0) return 'open'
         cell += text.slice(at + 1, close)
         at = close + 1
         if (text[at] !== '"') break
@@ -109,6 +160,7 @@ function quotedCells(text: string, separator: string): string[] | undefined {
     const next = text.indexOf(separator, at)
     const end = next < 0 ? text.length : next
     const plain = text.slice(at, end)
+    if (isQuoted && plain.trim() !== '') return 'stray'
     cells.push(cell + (next < 0 && plain.endsWith('\r') ? plain.slice(0, -1) : plain))
     if (next < 0) return cells
     at = next + separator.length

@@ -47,7 +47,13 @@ export function callOf(entry: LedgerEntry, row: number): LoggedCall | undefined 
     microcents: isDenied ? undefined : entry.microcents,
     tokens: isDenied ? undefined : entry.tokens,
     usage: details?.usage,
+    windowsSince: windowsSinceOf(entry),
   } satisfies LoggedRequest
+}
+
+/** When the first of the windows began that an entry was charged to; `undefined` where it does not say. */
+export function windowsSinceOf({ charged }: Pick<LedgerEntry, 'charged'>): number | undefined {
+  return charged.length === 0 ? undefined : charged.reduce((first, { startsAt }) => Math.min(first, startsAt), Infinity)
 }
 
 /** The model that was decided on: its estimate is what was held. */

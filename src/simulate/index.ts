@@ -6,7 +6,7 @@ export { readLog, UsageLog, type LogPass, type ReadLogOptions, type SkippedRows 
 export type { LoggedAction, LoggedCall, LoggedEnding, LoggedNote, LoggedRequest, LoggedUsage } from './logged-call.js'
 export { renderPage, type PageOptions } from './page.js'
 export type { LogSource } from './reading.js'
-export type { AffectedUser, ColumnReport, Counts, DayFigures, Difference, Figures, ModelFigures, Simulation, TierFigures } from './report.js'
+export type { AffectedUser, ColumnReport, Counts, DayFigures, Difference, Differences, Figures, ModelFigures, Simulation, TierFigures } from './report.js'
 export { sampleLog, type SampleOptions } from './sample.js'
 export { simulate, type Candidate, type SimulateOptions, type SimulationProgress } from './simulate.js'
 export type { RepeatOptions, SpreadOptions, Weights } from './spread.js'

@@ -10,9 +10,10 @@ import type { Price, Usage } from '../pricing/index.js'
 import { memoryStore } from '../store/memory/index.js'
 import { parseDuration, type Clock } from '../time/index.js'
 import type { LoggedNote, LoggedRequest } from './logged-call.js'
+import { columnOf } from './column.js'
 import { configure, OpenedSessions } from './configured.js'
 import { ACTION_PLACES, type ColumnReport, type Difference } from './report.js'
-import { Tally, type Frame } from './tally.js'
+import { Tally, type Frame, type Place } from './tally.js'
 
 /** What a lane is made with. */
 export interface LaneSettings {
@@ -22,12 +23,6 @@ export interface LaneSettings {
   readonly isLedger: boolean
   /** The candidate's directory says who is of which tier, not the log. */
   readonly asksDirectory: boolean
-}
-
-/** Where a request is counted. */
-export interface Place {
-  readonly user: number
-  readonly tier: number
 }
 
 const MOST_NAMED = 20
@@ -55,10 +50,12 @@ export class Lane {
   readonly #errors = new Map<string, { code: string; count: number; row: number; message: string }>()
   readonly #differences: Difference[] = []
   #current: LoggedRequest | undefined
-  #differing = 0
+  readonly #differing = { requests: 0, failures: 0, costs: 0, others: 0 }
   #lost = 0
   #repeats = 0
   #missed = 0
+  #failedEndings = 0
+  #failedNotes = 0
 
   /** Throws what `new Bursar` throws. */
   constructor(name: string, config: BursarConfig, settings: LaneSettings) {
@@ -83,18 +80,20 @@ export class Lane {
     try {
       decision = await this.bursar.check(this.#held(call, asked))
     } catch (error) {
-      this.#failed(call, error)
-      this.tally.decided(FAILED, place.user, place.tier, day, call.at)
+      this.#differs(call, 'failure', call.action ?? 'allowed', this.#failed(call, error))
+      this.tally.decided(FAILED, place, day, call.at)
       if (call.action !== 'BLOCK') this.#lost += 1
       return undefined
     }
     if (decision.replayed) {
       // The caller asked again because the log had refused it; here the first time has done.
       this.#repeats += 1
-      this.tally.decided(ACTION_PLACES[decision.action], place.user, place.tier, day, call.at)
+      this.tally.decided(ACTION_PLACES[decision.action], place, day, call.at)
+      if (call.action === 'BLOCK') this.#differs(call, 'action', call.action, decision.action)
+      else this.#differs(call, 'cost', usd(call.microcents), 'not called again')
       return undefined
     }
-    this.tally.decided(ACTION_PLACES[decision.action], place.user, place.tier, day, call.at)
+    this.tally.decided(ACTION_PLACES[decision.action], place, day, call.at)
     if (!decision.allowed) {
       if (call.action !== 'BLOCK') {
         this.#lost += 1
@@ -131,7 +130,8 @@ export class Lane {
       await decision.settle(this.#reportsTokens && (tokens !== undefined || isSame) ? { cost, ...(tokens !== undefined && { tokens }), ...(isSame && { model: answeredModel }) } : { cost })
       this.tally.spent(microcents, tier, day, isSame ? this.#settings.frame.models.place(answeredModel) : model, 1)
     } catch (error) {
-      this.#failed(call, error)
+      this.#failedEndings += 1
+      this.#differs(call, 'other', call.ending ?? 'refused', this.#failed(call, error))
     }
   }
 
@@ -165,11 +165,15 @@ export class Lane {
       } else if (entry.microcents < 0) {
         const { exact } = await this.bursar.tracker.refund({ userId, tenant, cost: usdOf(-entry.microcents), decisionId, reason: entry.reason })
         this.tally.spent(-exact.refundedMicrocents, tier, day, frame.models.place(entry.model ?? ''), 0)
+        if (exact.refundedMicrocents !== -entry.microcents) this.#differs(happened(note), 'cost', usd(entry.microcents), usd(-exact.refundedMicrocents))
+      } else if (entry.microcents > 0 || entry.tokens !== 0) {
+        this.#misses(note)
       }
     } catch (error) {
       // What was refused here, or failed, or was too long ago, has nothing to give back.
-      if (isBursarError(error) && error.code === 'UNKNOWN_HOLD') this.#missed += 1
-      else this.#failed(note, error)
+      if (isBursarError(error) && error.code === 'UNKNOWN_HOLD') return this.#misses(note)
+      this.#failedNotes += 1
+      this.#differs(happened(note), 'other', note.kind, this.#failed(note, error))
     }
   }
 
@@ -179,18 +183,18 @@ export class Lane {
   }
 
   /** What this candidate came to, but what can be said only beside others. */
-  report(topUsers: number): Omit<ColumnReport, 'savedOnLog' | 'savedOnFirst' | 'usersBlockedPct'> {
-    const { warned, degraded, blocked } = this.tally.usersAffected
-    const { figures, byTier, byDay, byModel } = this.tally
-    const differences = { requests: this.#differing, first: this.#differences }
-    return { name: this.name, ...figures, usersWarned: warned, usersDegraded: degraded, usersBlocked: blocked, lost: this.#lost, byTier, byDay, byModel, affected: this.tally.affected(topUsers), differences, errors: [...this.#errors.values()] }
+  report(topUsers: number, than: { readonly log: bigint; readonly first: bigint }): ColumnReport {
+    const column = columnOf(this.name, this.tally, topUsers, than)
+    const { requests, costs, others } = this.#differing
+    const differences = { total: requests + costs + others, ...this.#differing, first: this.#differences }
+    return { ...column, lost: this.#lost, failedEndings: this.#failedEndings, failedNotes: this.#failedNotes, missedCorrections: this.#missed, differences, errors: [...this.#errors.values()] }
   }
 
   /** What does not show in the figures, in words. */
   get remarks(): string[] {
     const remarks: string[] = []
     if (this.#repeats > 0) remarks.push(`${this.name}: ${this.#repeats} repeats of requests that the log had refused, and that were let through the first time here, were not made again.`)
-    if (this.#missed > 0) remarks.push(`${this.name}: ${this.#missed} corrections found nothing to correct: their requests were not let through here, or were too long ago.`)
+    if (this.#missed > 0) remarks.push(`${this.name}: ${this.#missed} corrections found nothing to correct: what they belong to was not let through here, is not in the log, or was too long ago.`)
     return remarks
   }
 
@@ -202,17 +206,16 @@ export class Lane {
     return durationMs < this.#ttlMs ? asked : { ...asked, holdTtl: durationMs + 1 }
   }
 
-  async #settleLate({ entry }: LoggedNote, day: number, tier: number, { call, decision }: { readonly call: LoggedRequest; readonly decision: AllowedDecision | undefined }): Promise<void> {
-    if (decision === undefined) {
-      this.#missed += 1
-      return
-    }
+  async #settleLate(note: LoggedNote, day: number, tier: number, { call, decision }: { readonly call: LoggedRequest; readonly decision: AllowedDecision | undefined }): Promise<void> {
+    if (decision === undefined) return this.#misses(note)
+    const { entry } = note
     const logged = Math.max(0, (call.microcents ?? 0) + entry.microcents)
     const microcents = this.costOf({ ...call, microcents: logged, usage: entry.details?.usage }, decision.model, decision.exact.estimatedMicrocents)
     const model = decision.model === call.decidedModel && entry.model !== decision.model ? entry.model : undefined
     await decision.settle({ cost: usdOf(microcents), tokens: Math.max(0, (call.tokens ?? 0) + entry.tokens), ...(model !== undefined && { model }) })
     const charged = this.#chargesExpired ? decision.exact.estimatedMicrocents : 0
     this.tally.spent(microcents - charged, tier, day, this.#settings.frame.models.place(model ?? decision.model ?? ''), 0)
+    if (decision.model === call.decidedModel && microcents - charged !== entry.microcents) this.#differs(happened(note), 'cost', usd(entry.microcents), usd(microcents - charged))
   }
 
   /** The estimate of a model as the log has it; of others by the ratio of the prices. */
@@ -247,15 +250,23 @@ export class Lane {
     return prices?.find({ model, provider, tenant, at }) ?? (provider === undefined ? undefined : prices?.find({ model, tenant, at }))
   }
 
-  #failed({ row }: { readonly row: number }, error: unknown): void {
+  #misses(note: LoggedNote): void {
+    this.#missed += 1
+    this.#differs(happened(note), 'other', usd(note.entry.microcents), 'nothing to correct')
+  }
+
+  #failed({ row }: { readonly row: number }, error: unknown): string {
     const code = isBursarError(error) ? error.code : error instanceof Error ? error.name : 'ERROR'
     const known = this.#errors.get(code)
     if (known === undefined) this.#errors.set(code, { code, count: 1, row, message: error instanceof Error ? error.message : String(error) })
     else known.count += 1
+    return code
   }
 
-  #differs({ row, at, id, userId }: LoggedRequest, what: Difference['what'], log: string, candidate: string): void {
-    this.#differing += 1
+  #differs({ row, at, id, userId }: Pick<LoggedRequest, 'row' | 'at' | 'id' | 'userId'>, what: Difference['what'], log: string, candidate: string): void {
+    if (what === 'cost' || what === 'other') this.#differing[`${what}s`] += 1
+    else this.#differing.requests += 1
+    if (what === 'failure') this.#differing.failures += 1
     if (this.#differences.length < MOST_NAMED) this.#differences.push({ row, at: new Date(at), id, userId, what, log, candidate })
   }
 }
@@ -263,6 +274,10 @@ export class Lane {
 /** USD for the engine: a number where that is exact. */
 function usdOf(microcents: number): Usd {
   return microcents < EXACT_NUMBERS_BELOW ? toUsd(microcents) : formatUsd(microcents)
+}
+
+function happened({ row, at, entry }: LoggedNote): Pick<LoggedRequest, 'row' | 'at' | 'id' | 'userId'> {
+  return { row, at, id: entry.decisionId, userId: entry.userId }
 }
 
 function usd(microcents: number | undefined): string {

@@ -3,14 +3,15 @@
 
 import { isId } from '../budget/index.js'
 import { InvalidRowError } from '../errors/index.js'
-import type { CostDetails, LedgerEntry, LedgerKind, LedgerRung } from '../ledger/index.js'
+import type { ChargedWindow, CostDetails, LedgerEntry, LedgerKind, LedgerRung } from '../ledger/index.js'
 import { parseUsd } from '../money/index.js'
 import { instantOfNumber, instantOfText } from './instants.js'
 
 const KINDS: readonly string[] = ['settled', 'released', 'expired', 'recorded', 'corrected', 'denied', 'configured']
 const TEXTS = ['tenant', 'tier', 'sessionId', 'provider', 'requestedModel', 'model'] as const
 const JSON_COLUMNS: readonly string[] = ['metadata', 'usage', 'labels', 'rungs', 'scopes', 'charged', 'details']
-const DEFUSED = /^'[\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r\n＝＋－＠]/
+/** What an export puts one quote before, and the quotes that it has put after separators. */
+const DEFUSED = /^'(?=['\s\u200b-\u200f\u2060\ufeff]*[=+\-@\t\r\n＝＋－＠])|(?<=[;\t])'(?=['"\s\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠])/g
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -26,8 +27,7 @@ export function objectOfCells(row: number, header: readonly string[], cells: rea
   header.forEach((name, place) => {
     const cell = cells[place] as string
     if (cell === '') return
-    // What an export puts before a formula to defuse it.
-    const text = DEFUSED.test(cell) ? cell.slice(1) : cell
+    const text = cell.replace(DEFUSED, '')
     object[name === 'opened' ? 'openedAt' : name] = JSON_COLUMNS.includes(name) ? parsedJson(row, name, text) : text
   })
   return object
@@ -58,7 +58,8 @@ export function entryOf(row: number, given: unknown): LedgerEntry {
   const reason = object['reason'] ?? undefined
   if (reason !== undefined && typeof reason !== 'string') throw wrong(row, 'reason', reason)
   return {
-    id: typeof object['id'] === 'string' ? object['id'] : `${decisionId}:${kind}`,
+    // A decision may be corrected more than once.
+    id: typeof object['id'] === 'string' ? object['id'] : `${decisionId}:${kind}${isCorrection ? `:row ${row}` : ''}`,
     kind: kind as LedgerKind,
     at,
     decisionId,
@@ -71,7 +72,7 @@ export function entryOf(row: number, given: unknown): LedgerEntry {
     estimatedTokens: count(row, 'estimatedTokens', object['estimatedTokens'], false),
     rungs: rungs(row, object['rungs']),
     openedAt,
-    charged: [],
+    charged: charged(row, object['charged']),
     reason,
     details: details(row, object),
     metadata: record(row, 'metadata', object['metadata']),
@@ -86,6 +87,16 @@ function details(row: number, object: Row): CostDetails | undefined {
   const action = said === 'BLOCK' ? undefined : said
   if (action !== undefined && action !== 'ALLOW' && action !== 'WARN' && action !== 'DEGRADE') throw wrong(row, 'action', action, 'Use ALLOW, WARN or DEGRADE.')
   return usage === undefined && action === undefined ? undefined : { usage: usage as CostDetails['usage'], action }
+}
+
+function charged(row: number, value: unknown): ChargedWindow[] {
+  if (value === undefined || value === null) return []
+  if (!Array.isArray(value)) throw wrong(row, 'charged', value)
+  return value.map((given, index) => {
+    const { scope, window, startsAt } = record(row, `charged.${index}`, given) ?? {}
+    if (typeof startsAt !== 'number' || !Number.isFinite(startsAt)) throw wrong(row, `charged.${index}.startsAt`, startsAt, 'Give milliseconds since 1970.')
+    return { scope: scope as ChargedWindow['scope'], window: String(window), startsAt }
+  })
 }
 
 function rungs(row: number, value: unknown): LedgerRung[] | undefined {

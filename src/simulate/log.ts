@@ -3,11 +3,13 @@
 import { z } from 'zod'
 import { describeIssues } from '../budget/index.js'
 import { InvalidConfigError, InvalidRowError } from '../errors/index.js'
+import type { LedgerEntry } from '../ledger/index.js'
 import { assertTimeZone, parseDuration, type Duration } from '../time/index.js'
 import type { ColumnMap, ForeignRow } from './columns.js'
 import { callOf, inOrder } from './from-ledger.js'
 import type { LoggedCall, LoggedRequest } from './logged-call.js'
 import { openLog, type LogSource, type Opened } from './reading.js'
+import { Repeats } from './repeats.js'
 import { Spread, startsOf, type Drawn, type RepeatOptions, type SpreadOptions } from './spread.js'
 
 /** Options of {@link readLog}. */
@@ -135,8 +137,12 @@ export class UsageLog implements AsyncIterable<LoggedCall> {
     const { lookAhead } = this.#options
     if (opened.isLedger) {
       if (this.#spread !== undefined) throw new InvalidConfigError('options.spread: is for logs that lack something, and this is a ledger: it says whose each request was. Leave it out.')
-      rules.push('The log is a ledger: each request is replayed with the estimates that were held, at its own times. Where requests ask at the millisecond in which others end, they come after them. Holds that were still open stand in no ledger.')
-      yield* inOrder(callsOf(opened.batches), lookAhead === 0 ? 0 : parseDuration(lookAhead ?? LEDGER_LOOK_AHEAD, 'lookAhead'), bad)
+      rules.push(
+        'The log is a ledger: each request is replayed with the estimates that were held, at its own times. Where requests ask at the millisecond in which others end, they come after them. Holds that were still open stand in no ledger.',
+        'What had been spent, and which tiers, limits, overrides and sessions stood, before the first row is not known: every candidate begins with nothing.',
+      )
+      const lookAheadMs = lookAhead === 0 ? 0 : parseDuration(lookAhead ?? LEDGER_LOOK_AHEAD, 'lookAhead')
+      yield* inOrder(callsOf(opened.batches, lookAheadMs, bad), lookAheadMs, bad)
       return
     }
     rules.push(...this.#foreignRules(), ...(this.#spread?.rules ?? []))
@@ -145,9 +151,10 @@ export class UsageLog implements AsyncIterable<LoggedCall> {
     else yield* inOrder(calls, parseDuration(lookAhead, 'lookAhead'), bad)
   }
 
-  #open(bad: (error: InvalidRowError) => void): Promise<Opened> {
+  async #open(bad: (error: InvalidRowError) => void): Promise<Opened> {
     const { map, separator = ',' } = this.#options
-    return openLog(this.#source, { map, timeZone: this.#timeZone, separator, bad })
+    const opened = await openLog(this.#source, { map, timeZone: this.#timeZone, separator, bad, skipsBad: this.#options.onBadRow === 'skip' })
+    return opened.isLedger || this.#spread?.drawsUsers === true ? opened : { isLedger: false, batches: owned(opened.batches, bad) }
   }
 
   #assertRepeatable(): void {
@@ -217,8 +224,8 @@ export class UsageLog implements AsyncIterable<LoggedCall> {
     const { inputTokens, outputTokens, microcents } = row
     const { headroom = DEFAULT_HEADROOM, maxOutputTokens } = this.#options
     const drawn = draw === undefined ? NOTHING_DRAWN : draw(row.userId)
-    const userId = row.userId ?? drawn.userId
-    if (userId === undefined) throw new InvalidRowError(row.row, 'userId: is missing. Fill it in, draw users with spread.users, or leave such rows out before.')
+    // One of the two there is: rows without either were left out.
+    const userId = (row.userId ?? drawn.userId) as string
     const at = row.at + byMs
     const model = row.model ?? drawn.model
     const isDenied = row.action === 'BLOCK'
@@ -252,12 +259,37 @@ export class UsageLog implements AsyncIterable<LoggedCall> {
       microcents: isDenied ? undefined : microcents,
       tokens: isDenied || !hasTokens ? undefined : (inputTokens ?? 0) + (outputTokens ?? 0),
       usage: hasTokens ? { inputTokens: inputTokens ?? 0, outputTokens: outputTokens ?? 0 } : undefined,
+      windowsSince: undefined,
     }
   }
 }
 
-async function* callsOf(batches: AsyncIterable<{ readonly row: number; readonly entry: Parameters<typeof callOf>[0] }[]>): AsyncIterable<LoggedCall[]> {
-  for await (const batch of batches) yield batch.map(({ row, entry }) => callOf(entry, row)).filter((call) => call !== undefined)
+async function* callsOf(batches: AsyncIterable<{ readonly row: number; readonly entry: LedgerEntry }[]>, lookAheadMs: number, bad: (error: InvalidRowError) => void): AsyncIterable<LoggedCall[]> {
+  const repeats = new Repeats(lookAheadMs)
+  for await (const batch of batches) {
+    const calls: LoggedCall[] = []
+    for (const { row, entry } of batch) {
+      try {
+        repeats.assertNew(row, entry)
+      } catch (error) {
+        bad(error as InvalidRowError)
+        continue
+      }
+      const call = callOf(entry, row)
+      if (call !== undefined) calls.push(call)
+    }
+    yield calls
+  }
+}
+
+/** The rows that say whose they are. */
+async function* owned(batches: AsyncIterable<ForeignRow[]>, bad: (error: InvalidRowError) => void): AsyncIterable<ForeignRow[]> {
+  for await (const batch of batches) {
+    yield batch.filter(({ row, userId }) => {
+      if (userId === undefined) bad(new InvalidRowError(row, "userId: is missing. Fill it in, draw users with spread.users, or leave such rows out with onBadRow: 'skip'."))
+      return userId !== undefined
+    })
+  }
 }
 
 /** The same, where nothing may come out of order. */

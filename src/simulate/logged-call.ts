@@ -53,6 +53,8 @@ export interface LoggedRequest {
   readonly tokens: number | undefined
   /** What was used, where the log says it. */
   readonly usage: LoggedUsage | undefined
+  /** When the first of the windows began that it was charged to, in ms since the epoch; absent where the log does not say it. */
+  readonly windowsSince: number | undefined
 }
 
 /** Tokens that were read and written, and further kinds by their names in a `Usage`. */

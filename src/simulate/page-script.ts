@@ -7,7 +7,11 @@ export const SCRIPT = String.raw`
 const data = JSON.parse(document.getElementById('data').textContent)
 const dashes = [[], [], [7, 3], [2, 3], [9, 3, 2, 3], [12, 4], [4, 4], [1, 4]]
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
-const usd = (value) => (value < 0 ? '−' : '') + '$' + Math.abs(value).toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: Math.abs(value) >= 1 || value === 0 ? 2 : 4 })
+const usd = (value) => {
+  const size = Math.abs(value)
+  const sign = value < 0 ? '−' : ''
+  return size !== 0 && size < 1e-4 ? (value < 0 ? '> ' : '< ') + sign + '$0.0001' : sign + '$' + size.toLocaleString('en', { minimumFractionDigits: 4, maximumFractionDigits: 4 })
+}
 const count = (value) => value.toLocaleString('en')
 const short = (value, most) => (most >= 1e4 && value !== 0 ? (value / 1e3).toLocaleString('en', { maximumFractionDigits: 1 }) + 'k' : value.toLocaleString('en'))
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
@@ -61,7 +65,7 @@ function point(u, element, tip, columns, key, show) {
     const line = document.createElement('div')
     const swatch = document.createElement('span')
     swatch.className = 'swatch k' + (column.index % 8)
-    const name = document.createElement('span')
+    const name = document.createElement('bdi')
     name.textContent = column.name
     const value = document.createElement('i')
     value.textContent = show(column[key][idx])

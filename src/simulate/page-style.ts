@@ -35,7 +35,7 @@ figcaption{font-weight:600}figcaption small{display:block;font-weight:400;color:
 .tip{position:absolute;z-index:5;pointer-events:none;background:var(--card);border:1px solid var(--line);border-radius:8px;box-shadow:0 4px 16px rgb(0 0 0/.16);padding:8px 10px;font-size:12.5px;white-space:nowrap;display:none;font-variant-numeric:tabular-nums;max-width:90%}
 .tip b{display:block;margin-bottom:2px}
 .tip div{display:flex;align-items:center;gap:7px}.tip i{font-style:normal;margin-left:auto;padding-left:14px}
-.tip span:last-of-type{overflow:hidden;text-overflow:ellipsis}
+.tip bdi{overflow:hidden;text-overflow:ellipsis}
 details{margin-top:8px;font-size:13.5px}summary{cursor:pointer;color:var(--soft)}summary:focus-visible{outline:2px solid var(--c1)}
 .scroll{overflow-x:auto;max-height:440px;overflow-y:auto}
 .wide{overflow-x:auto}

@@ -4,7 +4,7 @@ import { InvalidConfigError } from '../errors/index.js'
 import { SCRIPT } from './page-script.js'
 import { STYLE } from './page-style.js'
 import type { ColumnReport, Simulation } from './report.js'
-import { COMPARED, money, share, whole } from './text.js'
+import { COMPARED, counted, daysRule, leftOut, money, share, whole } from './text.js'
 
 /** Options of {@link renderPage}. */
 export interface PageOptions {
@@ -48,9 +48,9 @@ ${problems(simulation)}
 <h2>Spend by tier</h2><section class="box">${tiers(columns)}</section>
 <h2>Side by side</h2><section class="box wide">${comparison(simulation, columns)}</section>
 <h2>Who would notice</h2><section class="box">${simulation.candidates.map((column, index) => affected(column, index)).join('')}</section>
-${columns.some(({ differences }) => differences.requests > 0) ? `<h2>Other than in the log</h2><section class="box">${simulation.candidates.map(differences).join('')}</section>` : ''}
-<h2>What was assumed</h2><section class="box"><ul class="rules">${[...simulation.rules, `Days begin and end in ${simulation.timeZone}.`].map((rule) => `<li>${text(rule)}</li>`).join('')}</ul></section>
-<footer>Made with bursar: ${whole(simulation.speed.decisions)} decisions in ${(simulation.speed.elapsedMs / 1_000).toFixed(1)} s, ${whole(simulation.speed.decisionsPerSecond)} a second.</footer>
+${columns.some(({ differences }) => differences.total > 0) ? `<h2>Other than in the log</h2><section class="box">${simulation.candidates.map(differences).join('')}</section>` : ''}
+<h2>What was assumed</h2><section class="box"><ul class="rules">${[...simulation.rules, daysRule(simulation)].map((rule) => `<li>${text(rule)}</li>`).join('')}</ul></section>
+<footer>Made with bursar: ${counted(simulation.speed.decisions, 'decision')} in ${(simulation.speed.elapsedMs / 1_000).toFixed(1)} s, ${whole(simulation.speed.decisionsPerSecond)} a second.</footer>
 </main><script type="application/json" id="data">${embedded(plotData(columns))}</script><script>${code}</script></body></html>
 `
 }
@@ -58,19 +58,21 @@ ${columns.some(({ differences }) => differences.requests > 0) ? `<h2>Other than 
 function sourceLine({ source, timeZone }: Simulation): string {
   const { name, requests, users, from, until } = source
   const when = from === undefined || until === undefined ? '' : `, ${dateOf(from, timeZone)} to ${dateOf(until, timeZone)}`
-  return `<p class="sub">${text(name)}: ${whole(requests)} requests of ${whole(users)} users${when}</p>`
+  return `<p class="sub">${id(name)}: ${counted(requests, 'request')} of ${counted(users, 'user')}${when}</p>`
 }
 
 function card(column: ColumnReport, index: number): string {
-  const { name, spent, savedOnLog, blocked, requests, degraded, usersBlocked, usersBlockedPct } = column
+  const { name, spent, savedOnLog, blocked, requests, degraded, users, usersBlocked } = column
   const saved = savedOnLog === undefined ? ['what really happened', ''] : savedOnLog === 0 ? ['as in the log', ''] : savedOnLog > 0 ? [`${money(savedOnLog)} less than the log`, 'good'] : [`${money(-savedOnLog)} more than the log`, 'bad']
-  return `<article class="card k${index % COLOURS}"><p class="name">${swatch(index)}${text(titleOf(name, index))}</p><p class="big">${money(spent)}</p><p class="sub ${saved[1]}">${saved[0]}</p>
-${index === 0 && !decides(column) ? '<p class="sub">The log does not say what was decided.</p></article>' : `<dl><dt>requests blocked</dt><dd>${share(blocked, requests)}</dd><dt>requests degraded</dt><dd>${share(degraded, requests)}</dd><dt>users ever blocked</dt><dd>${whole(usersBlocked)} (${usersBlockedPct} %)</dd></dl></article>`}`
+  return `<article class="card k${index % COLOURS}"><p class="name">${swatch(index)}${id(titleOf(name, index))}</p><p class="big">${money(spent)}</p><p class="sub ${saved[1]}">${saved[0]}</p>
+${index === 0 && !decides(column) ? '<p class="sub">The log does not say what was decided.</p></article>' : `<dl><dt>requests blocked</dt><dd>${share(blocked, requests)}</dd><dt>requests degraded</dt><dd>${share(degraded, requests)}</dd><dt>users ever blocked</dt><dd>${whole(usersBlocked)} (${share(usersBlocked, users)})</dd></dl></article>`}`
 }
 
-function problems({ source, candidates }: Simulation): string {
-  const lines = candidates.flatMap(({ name, errors }) => errors.map(({ code, count, row, message }) => `${text(name)}: ${whole(count)} × ${text(code)}, first in row ${row}. ${text(message)}`))
-  if (source.skipped.count > 0) lines.push(`${whole(source.skipped.count)} rows were left out. ${source.skipped.first.slice(0, 3).map(({ message }) => text(message)).join(' ')}`)
+function problems(simulation: Simulation): string {
+  const { source, candidates, warnings } = simulation
+  const lines = candidates.flatMap(({ name, errors }) => errors.map(({ code, count, row, message }) => `${id(name)}: ${whole(count)} × ${text(code)}, first in row ${row}. ${text(message)}`))
+  if (source.skipped.count > 0) lines.push(`${leftOut(simulation)}. ${source.skipped.first.slice(0, 3).map(({ message }) => text(message)).join(' ')}`)
+  lines.push(...warnings.map(text))
   if (lines.length === 0) return ''
   return `<h2>Look at this first</h2><section class="box warn"><ul class="rules">${lines.map((line) => `<li>${line}</li>`).join('')}</ul></section>`
 }
@@ -79,7 +81,7 @@ function plots({ log }: Simulation, columns: readonly ColumnReport[]): string {
   const known = logKnows(log)
   const figure = (key: Key, caption: string): string => {
     const shown = columns.map((column, index) => ({ column, index })).filter(({ index }) => index > 0 || known.includes(key))
-    const keys = shown.map(({ column, index }) => `<li class="k${index % COLOURS}"><svg width="26" height="8" aria-hidden="true"><line x1="1" y1="4" x2="25" y2="4" stroke="var(--k)" stroke-width="${index === 0 ? 2 : 3}" stroke-dasharray="${DASHES[index % COLOURS]}"/></svg>${text(titleOf(column.name, index))}</li>`)
+    const keys = shown.map(({ column, index }) => `<li class="k${index % COLOURS}"><svg width="26" height="8" aria-hidden="true"><line x1="1" y1="4" x2="25" y2="4" stroke="var(--k)" stroke-width="${index === 0 ? 2 : 3}" stroke-dasharray="${DASHES[index % COLOURS]}"/></svg>${id(titleOf(column.name, index))}</li>`)
     return `<figure><figcaption>${caption}<small>${LABELS[key]}</small></figcaption><ul class="keys">${keys.join('')}</ul>
 <div class="plot" tabindex="0" role="img" data-key="${key}" aria-label="${LABELS[key]}. Arrow keys read it day by day; the numbers follow as a table."><div class="tip"></div></div><p class="sr" aria-live="polite"></p>
 ${numbers(key, shown.map(({ column }) => column), shown.map(({ index }) => index))}</figure>`
@@ -97,7 +99,7 @@ function numbers(key: Key, columns: readonly ColumnReport[], places: readonly nu
   const series = columns.map((column) => seriesOf(column, key))
   const show = (value: number): string => (key === 'spent' ? money(value) : whole(value))
   const rows = (columns[0]?.byDay ?? []).map(({ day }, index) => `<tr><th scope="row">${day}</th>${series.map((values) => `<td>${show(values[index] ?? 0)}</td>`).join('')}</tr>`)
-  return `<details><summary>Show the numbers</summary><div class="scroll"><table><thead><tr><th scope="col">Day</th>${columns.map(({ name }, index) => `<th scope="col">${text(titleOf(name, places[index] as number))}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div></details>`
+  return `<details><summary>Show the numbers</summary><div class="scroll"><table><thead><tr><th scope="col">Day</th>${columns.map(({ name }, index) => `<th scope="col">${id(titleOf(name, places[index] as number))}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table></div></details>`
 }
 
 function tiers(columns: readonly ColumnReport[]): string {
@@ -108,38 +110,38 @@ function tiers(columns: readonly ColumnReport[]): string {
     const bars = columns.map((column, index) => {
       const found = column.byTier.find((each) => each.tier === tier)
       const width = Math.max(0, (100 * (found?.spent ?? 0)) / most)
-      const blocked = found === undefined || index === 0 ? '' : `${whole(found.usersBlocked)} of ${whole(found.users)} users blocked`
-      return `<div class="bar k${index % COLOURS}"><span>${text(titleOf(column.name, index))}</span><svg preserveAspectRatio="none" viewBox="0 0 100 12" aria-hidden="true"><rect width="${width.toFixed(3)}" height="12" rx=".4"/></svg><span>${money(found?.spent ?? 0)}</span><span>${blocked}</span></div>`
+      const blocked = found === undefined || index === 0 ? '' : `${whole(found.usersBlocked)} of ${counted(found.users, 'user')} blocked`
+      return `<div class="bar k${index % COLOURS}"><span>${id(titleOf(column.name, index))}</span><svg preserveAspectRatio="none" viewBox="0 0 100 12" aria-hidden="true"><rect width="${width.toFixed(3)}" height="12" rx=".4"/></svg><span>${money(found?.spent ?? 0)}</span><span>${blocked}</span></div>`
     })
     const users = columns[0]?.byTier.find((each) => each.tier === tier)?.users ?? 0
-    return `<div class="tier"><h3>${text(tier === '' ? 'no tier named' : tier)} <small>${whole(users)} users</small></h3>${bars.join('')}</div>`
+    return `<div class="tier"><h3>${tier === '' ? 'no tier named' : id(tier)} <small>${counted(users, 'user')}</small></h3>${bars.join('')}</div>`
   }).join('')
 }
 
 function comparison(simulation: Simulation, columns: readonly ColumnReport[]): string {
-  const head = columns.map(({ name }, index) => `<th scope="col">${swatch(index)}${text(titleOf(name, index))}</th>`).join('')
+  const head = columns.map(({ name }, index) => `<th scope="col">${swatch(index)}${id(titleOf(name, index))}</th>`).join('')
   const rows = COMPARED.map(([label, read]) => `<tr><th scope="row">${label}</th>${columns.map((column) => `<td>${text(read(column, simulation))}</td>`).join('')}</tr>`)
   const models = [...new Set(columns.flatMap(({ byModel }) => byModel.map(({ model }) => model)))].filter((model) => model !== '').slice(0, MOST_ROWS)
-  const byModel = models.map((model) => `<tr><th scope="row">Spent on ${text(model)}</th>${columns.map((column) => `<td>${money(column.byModel.find((each) => each.model === model)?.spent ?? 0)}</td>`).join('')}</tr>`)
+  const byModel = models.map((model) => `<tr><th scope="row">Spent on ${id(model)}</th>${columns.map((column) => `<td>${money(column.byModel.find((each) => each.model === model)?.spent ?? 0)}</td>`).join('')}</tr>`)
   return `<table><thead><tr><td></td>${head}</tr></thead><tbody>${rows.join('')}${byModel.join('')}</tbody></table>`
 }
 
 function affected({ name, affected }: ColumnReport, index: number): string {
-  if (affected.length === 0) return `<div class="tier"><h3>${swatch(index + 1)} ${text(name)}</h3><p class="sub">Nobody is warned, degraded or blocked.</p></div>`
-  const rows = affected.slice(0, MOST_ROWS).map((user) => `<tr><td class="text">${text(user.tenant === undefined ? user.userId : `${user.tenant} / ${user.userId}`)}</td><td>${text(user.tier)}</td><td>${whole(user.requests)}</td><td>${whole(user.warned)}</td><td>${whole(user.degraded)}</td><td>${whole(user.blocked)}</td><td>${momentOf(user.firstBlockedAt)}</td></tr>`)
-  return `<details${index === 0 ? ' open' : ''}><summary><strong>${text(name)}</strong>: those affected most</summary><div class="scroll"><table><thead><tr><th scope="col" class="text">User</th><th scope="col">Tier</th><th scope="col">Requests</th><th scope="col">Warned</th><th scope="col">Degraded</th><th scope="col">Blocked</th><th scope="col">First blocked (UTC)</th></tr></thead><tbody>${rows.join('')}</tbody></table></div></details>`
+  if (affected.length === 0) return `<div class="tier"><h3>${swatch(index + 1)} ${id(name)}</h3><p class="sub">Nobody is warned, degraded or blocked.</p></div>`
+  const rows = affected.slice(0, MOST_ROWS).map((user) => `<tr><td class="text">${user.tenant === undefined ? '' : `${id(user.tenant)} / `}${id(user.userId)}</td><td>${id(user.tier)}</td><td>${whole(user.requests)}</td><td>${whole(user.warned)}</td><td>${whole(user.degraded)}</td><td>${whole(user.blocked)}</td><td>${momentOf(user.firstBlockedAt)}</td></tr>`)
+  return `<details${index === 0 ? ' open' : ''}><summary><strong>${id(name)}</strong>: those affected most</summary><div class="scroll"><table><thead><tr><th scope="col" class="text">User</th><th scope="col">Tier</th><th scope="col">Requests</th><th scope="col">Warned</th><th scope="col">Degraded</th><th scope="col">Blocked</th><th scope="col">First blocked (UTC)</th></tr></thead><tbody>${rows.join('')}</tbody></table></div></details>`
 }
 
 function differences({ name, differences }: ColumnReport): string {
-  const rows = differences.first.map(({ row, at, userId, what, log, candidate }) => `<tr><td>${row}</td><td>${momentOf(at)}</td><td class="text">${text(userId)}</td><td>${what}</td><td class="text">${text(log)}</td><td class="text">${text(candidate)}</td></tr>`)
-  return `<details><summary><strong>${text(name)}</strong>: ${whole(differences.requests)} requests${rows.length < differences.requests ? `, the first ${rows.length} of them` : ''}</summary><div class="scroll"><table><thead><tr><th scope="col">Row</th><th scope="col">Time (UTC)</th><th scope="col" class="text">User</th><th scope="col">What</th><th scope="col" class="text">In the log</th><th scope="col" class="text">Here</th></tr></thead><tbody>${rows.join('')}</tbody></table></div></details>`
+  const rows = differences.first.map(({ row, at, userId, what, log, candidate }) => `<tr><td>${row}</td><td>${momentOf(at)}</td><td class="text">${id(userId)}</td><td>${what}</td><td class="text">${id(log)}</td><td class="text">${id(candidate)}</td></tr>`)
+  return `<details><summary><strong>${id(name)}</strong>: ${whole(differences.total)} in all${rows.length < differences.total ? `, the first ${rows.length} of them` : ''}</summary><div class="scroll"><table><thead><tr><th scope="col">Row</th><th scope="col">Time (UTC)</th><th scope="col" class="text">User</th><th scope="col">What</th><th scope="col" class="text">In the log</th><th scope="col" class="text">Here</th></tr></thead><tbody>${rows.join('')}</tbody></table></div></details>`
 }
 
 function plotData(columns: readonly ColumnReport[]): object {
   return {
     days: (columns[0]?.byDay ?? []).map(({ day }) => day),
     logKnows: logKnows(columns[0] as ColumnReport),
-    columns: columns.map((column, index) => ({ name: titleOf(column.name, index), ...Object.fromEntries((Object.keys(LABELS) as Key[]).map((key) => [key, seriesOf(column, key)])) })),
+    columns: columns.map((column, index) => ({ name: shown(titleOf(column.name, index)), ...Object.fromEntries((Object.keys(LABELS) as Key[]).map((key) => [key, seriesOf(column, key)])) })),
   }
 }
 
@@ -173,9 +175,18 @@ function dateOf(at: Date, timeZone: string): string {
   return new Intl.DateTimeFormat('en', { timeZone, dateStyle: 'long' }).format(at)
 }
 
-/** Text in markup. */
+/** What somebody named, in markup: whichever way it is written, what stands beside it stays where it is. */
+function id(value: string): string {
+  return `<bdi>${text(value)}</bdi>`
+}
+
+/** Text in markup. Characters that cannot be seen and turn or move others are shown as what they are. */
 function text(value: string): string {
-  return value.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;')
+  return shown(value).replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;')
+}
+
+function shown(value: string): string {
+  return value.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** Data in a script element: nothing in it can end the element. */

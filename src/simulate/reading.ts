@@ -4,7 +4,7 @@
 import { InvalidConfigError, InvalidRowError } from '../errors/index.js'
 import type { EntrySource, LedgerEntry } from '../ledger/index.js'
 import { Columns, type ColumnMap, type ForeignRow } from './columns.js'
-import { csvRowsOf, decoded, linesOf, OpenQuote } from './csv.js'
+import { csvRowsOf, decoded, linesOf, type BrokenQuote, type TextRow } from './csv.js'
 import { entryOf, isEntryLike, objectOfCells } from './ledger-rows.js'
 
 type Pieces = AsyncIterable<unknown> | Iterable<unknown>
@@ -22,12 +22,16 @@ export interface Reading {
   readonly separator: string
   /** Throws the error, or counts the row and leaves it out. */
   readonly bad: (error: InvalidRowError) => void
+  /** True where `bad` leaves rows out. */
+  readonly skipsBad: boolean
 }
 
 /** A log that was opened. */
 export type Opened =
   | { readonly isLedger: true; readonly batches: AsyncIterable<{ readonly row: number; readonly entry: LedgerEntry }[]> }
   | { readonly isLedger: false; readonly batches: AsyncIterable<ForeignRow[]> }
+
+type Rows = readonly TextRow<readonly string[] | BrokenQuote>[]
 
 const BATCH = 512
 const READ_BYTES = 262_144
@@ -44,38 +48,56 @@ export async function openLog(source: LogSource, reading: Reading): Promise<Open
 }
 
 async function openText(pieces: AsyncIterable<string | Uint8Array>, reading: Reading): Promise<Opened> {
-  const { first, all } = await peeked(decoded(pieces))
-  return /^\s*[[{]/.test(String(first ?? '')) ? openLines(all as AsyncIterable<string>, reading) : openCsv(all as AsyncIterable<string>, reading)
+  const { first, all } = await peeked(written(decoded(pieces)))
+  if (first === undefined) throw new InvalidConfigError('log: is empty, without even a header. Give a file in which something stands, or export the ledger again.')
+  return /^\s*[[{]/.test(first) ? openLines(all as AsyncIterable<string>, reading) : openCsv(all as AsyncIterable<string>, reading)
 }
 
 async function openCsv(text: AsyncIterable<string>, reading: Reading): Promise<Opened> {
-  const { first, all } = await peeked(csvRowsOf(text, reading.separator))
-  const header = ((first as { content: readonly string[] }[] | undefined)?.[0]?.content ?? []).map((name) => name.trim())
-  const isLedger = reading.map === undefined && isEntryLike(header)
-  const columns = isLedger ? undefined : columnsOf(reading, header).under(header)
-  const batches = all as ReturnType<typeof csvRowsOf>
-  const rows = async function* <Parsed>(parse: (row: number, cells: readonly string[]) => Parsed): AsyncIterable<Parsed[]> {
+  let parsing: ((row: number, cells: readonly string[]) => unknown) | undefined
+  const isParsed = (names: readonly string[], cells: readonly string[]): boolean => {
     try {
-      for await (const batch of batches) {
-        const parsed: Parsed[] = []
-        for (const { row, content, isEnded } of batch) {
-          if (row === 1) continue
-          try {
-            if (isLedger && !isEnded) throw cutOff(row)
-            parsed.push(parse(row, content))
-          } catch (error) {
-            refuse(error, reading)
-          }
-        }
-        if (parsed.length > 0) yield parsed
-      }
+      parsing ??= rowsUnder(names.map((name) => name.trim()), reading).parse
+      parsing(0, cells)
+      return true
     } catch (error) {
-      if (!(error instanceof OpenQuote)) throw error
-      reading.bad(new InvalidRowError(error.row, 'has a quote that is never closed. The file may have been cut off; a quote within a cell is written twice.'))
+      return !(error instanceof InvalidRowError)
     }
   }
-  if (columns !== undefined) return { isLedger: false, batches: rows(columns) }
-  return { isLedger: true, batches: rows((row, cells) => ({ row, entry: entryOf(row, objectOfCells(row, header, cells)) })) }
+  // What is read row by row at any cost begins anew at the next line; else the first row that cannot be read is named as it stands.
+  const { first, all } = await peeked(csvRowsOf(text, reading.separator, reading.skipsBad ? isParsed : undefined))
+  const [top] = first as Rows
+  if (typeof top?.content === 'string') throw brokenQuote(top.row, top.content)
+  const header = (top?.content ?? []).map((name) => name.trim())
+  const double = header.find((name, place) => name !== '' && header.indexOf(name) !== place)
+  if (double !== undefined) throw new InvalidConfigError(`log: has two columns ${JSON.stringify(double)}. Rename one of them in the header.`)
+  const under = rowsUnder(header, reading)
+  const batches = all as ReturnType<typeof csvRowsOf>
+  const rows = async function* <Parsed>(parse: (row: number, cells: readonly string[]) => Parsed): AsyncIterable<Parsed[]> {
+    for await (const batch of batches) {
+      const parsed: Parsed[] = []
+      for (const { row, content, isEnded } of batch) {
+        if (row === top?.row) continue
+        try {
+          if (typeof content === 'string') throw brokenQuote(row, content)
+          if (under.isLedger && !isEnded) throw cutOff(row)
+          parsed.push(parse(row, content))
+        } catch (error) {
+          refuse(error, reading)
+        }
+      }
+      if (parsed.length > 0) yield parsed
+    }
+  }
+  return under.isLedger ? { isLedger: true, batches: rows(under.parse) } : { isLedger: false, batches: rows(under.parse) }
+}
+
+type Parse<Parsed> = (row: number, cells: readonly string[]) => Parsed
+
+/** How rows are read under a header. */
+function rowsUnder(header: readonly string[], reading: Reading): { readonly isLedger: true; readonly parse: Parse<{ readonly row: number; readonly entry: LedgerEntry }> } | { readonly isLedger: false; readonly parse: Parse<ForeignRow> } {
+  if (reading.map !== undefined || !isEntryLike(header)) return { isLedger: false, parse: columnsOf(reading, header).under(header) }
+  return { isLedger: true, parse: (row, cells) => ({ row, entry: entryOf(row, objectOfCells(row, header, cells)) }) }
 }
 
 async function openLines(text: AsyncIterable<string>, reading: Reading): Promise<Opened> {
@@ -182,6 +204,24 @@ function columnsOf({ map, timeZone }: Reading, names: readonly string[]): Column
 function refuse(error: unknown, { bad }: Reading): void {
   if (error instanceof InvalidRowError) bad(error)
   else throw error
+}
+
+function brokenQuote(row: number, broken: BrokenQuote): InvalidRowError {
+  const what = broken === 'open' ? 'has a quote that is never closed. The file may have been cut off; a' : 'has a quoted cell that goes on after its closing quote, or a quote that closes lines below. A'
+  return new InvalidRowError(row, `${what} quote within a cell is written twice.`)
+}
+
+/** A text from its first piece on in which something stands. */
+async function* written(pieces: AsyncIterable<string>): AsyncIterable<string> {
+  let blank: string | undefined = ''
+  for await (const piece of pieces) {
+    if (blank === undefined) yield piece
+    else if ((blank + piece).trim() === '') blank += piece
+    else {
+      yield blank + piece
+      blank = undefined
+    }
+  }
 }
 
 function cutOff(row: number): InvalidRowError {

@@ -8,12 +8,14 @@ import type { AllowedDecision, CheckRequest } from '../decision/index.js'
 import { InvalidConfigError } from '../errors/index.js'
 import { toUsd } from '../money/index.js'
 import { steadyClock } from '../time/index.js'
+import { columnOf } from './column.js'
+import { windowsSinceOf } from './from-ledger.js'
 import { Heap } from './heap.js'
-import { Lane, type Place } from './lane.js'
+import { Lane } from './lane.js'
 import { UsageLog, type LogPass } from './log.js'
 import type { LoggedCall, LoggedNote, LoggedRequest } from './logged-call.js'
-import { ACTION_PLACES, type ColumnReport, type Simulation } from './report.js'
-import { Days, Names, Tally, Users, type Frame } from './tally.js'
+import { ACTION_PLACES, type Simulation } from './report.js'
+import { Days, Names, Tally, Users, type Frame, type Place } from './tally.js'
 
 /** A configuration to try, whatever its tiers and groups are called. */
 export type Candidate = BursarConfig<any, any>
@@ -90,6 +92,9 @@ class Replay {
   #askedAs: 'log' | 'directory'
   #isLedger = false
   #unknownSessions = 0
+  // What was charged to windows that had begun before the first row.
+  #chargedBefore = 0
+  #earliest = Infinity
 
   constructor(options: SimulateOptions) {
     this.#options = options
@@ -114,6 +119,7 @@ class Replay {
         if (next !== undefined && endsBefore(next.call, call)) await this.#endBefore(call)
         this.#now = call.at
         this.#from ??= call.at
+        this.#noteWindows(call, this.#from)
         if (call.kind === 'request') await this.#request(call)
         else await this.#note(call)
       }
@@ -135,12 +141,10 @@ class Replay {
     const { users, tiers, days } = this.#frame
     const user = users.place(call.userId, call.tenant)
     const tier = tiers.place(call.tier ?? '')
-    users.tiers[user] = tier
-    users.requests[user] = (users.requests[user] as number) + 1
+    const place: Place = { user, tier, member: users.asks(user, tier) }
     this.#requests += 1
     const day = days.place(call.at)
-    const place: Place = { user, tier }
-    this.#log.decided(ACTION_PLACES[call.action ?? 'ALLOW'], user, tier, day, call.at)
+    this.#log.decided(ACTION_PLACES[call.action ?? 'ALLOW'], place, day, call.at)
     const asked = this.#asked(call)
     if (call.endedAt === call.at) {
       // An open hold of one that would end at once is no use to anybody.
@@ -222,47 +226,37 @@ class Replay {
 
   #report(pass: LogPass | undefined, elapsedMs: number): Simulation {
     const { topUsers = TOP_USERS, log } = this.#options
-    const { users } = this.#frame
-    let counted = 0
-    for (let user = 0; user < users.count; user += 1) if (users.requests[user] !== 0) counted += 1
-    const pctOf = (blocked: number): number => (counted === 0 ? 0 : Math.round((blocked / counted) * 10_000) / 100)
-    const affected = this.#log.usersAffected
-    const logged: ColumnReport = {
-      name: 'log',
-      ...this.#log.figures,
-      usersWarned: affected.warned,
-      usersDegraded: affected.degraded,
-      usersBlocked: affected.blocked,
-      usersBlockedPct: pctOf(affected.blocked),
-      lost: 0,
-      savedOnLog: undefined,
-      savedOnFirst: undefined,
-      byTier: this.#log.byTier,
-      byDay: this.#from === undefined ? [] : this.#log.byDay,
-      byModel: this.#log.byModel,
-      affected: this.#log.affected(topUsers),
-      differences: { requests: 0, first: [] },
-      errors: [],
-    }
-    const columns = this.#lanes.map((lane) => lane.report(topUsers))
-    const saved = (than: bigint, column: { readonly exact: { readonly spentMicrocents: bigint } }): number => toUsd(Number(than - column.exact.spentMicrocents))
-    const first = columns[0]?.exact.spentMicrocents ?? 0n
+    const than = { log: this.#log.figures.exact.spentMicrocents, first: this.#lanes[0]?.tally.figures.exact.spentMicrocents ?? 0n }
     const decisions = this.#requests * this.#lanes.length
     return {
       source: {
         name: log instanceof UsageLog ? log.name : 'log',
         requests: this.#requests,
-        users: counted,
+        users: this.#frame.users.count,
         from: this.#from === undefined ? undefined : new Date(this.#from),
         until: this.#from === undefined ? undefined : new Date(this.#now),
         skipped: pass?.skipped ?? { count: 0, first: [] },
       },
       rules: [...(pass?.rules ?? []), ...this.#rules()],
+      warnings: this.#warnings(),
       timeZone: this.#frame.days.timeZone,
-      log: logged,
-      candidates: columns.map((column) => ({ ...column, byDay: this.#from === undefined ? [] : column.byDay, usersBlockedPct: pctOf(column.usersBlocked), savedOnLog: saved(logged.exact.spentMicrocents, column), savedOnFirst: saved(first, column) })),
+      log: columnOf('log', this.#log, topUsers, undefined),
+      candidates: this.#lanes.map((lane) => lane.report(topUsers, than)),
       speed: { elapsedMs, decisions, decisionsPerSecond: elapsedMs === 0 ? 0 : Math.round((decisions * 1_000) / elapsedMs) },
     }
+  }
+
+  #noteWindows(call: LoggedCall, from: number): void {
+    const since = call.kind === 'request' ? call.windowsSince : windowsSinceOf(call.entry)
+    if (since === undefined || since >= from) return
+    this.#chargedBefore += 1
+    this.#earliest = Math.min(this.#earliest, since)
+  }
+
+  #warnings(): string[] {
+    if (this.#from === undefined || this.#chargedBefore === 0) return []
+    const [entries, charge] = this.#chargedBefore === 1 ? ['1 entry', 'charges'] : [`${this.#chargedBefore.toLocaleString('en')} entries`, 'charge']
+    return [`${entries} of the log ${charge} windows that began before its first row (the earliest at ${new Date(this.#earliest).toISOString()}, the first row is of ${new Date(this.#from).toISOString()}). Where anything was spent in them before, the candidates do not know it, and let more through.`]
   }
 
   #rules(): string[] {
@@ -271,6 +265,8 @@ class Replay {
       'A request that the log refused and a candidate lets through costs its estimate, at once.',
     ]
     if (!this.#isLedger && this.#log.figures.requests > 0) rules.push('What the log does not say of costs is priced with the prices of the first candidate, as if every request had got the model that it asked for.')
+    const { count, memberTiers } = this.#frame.users
+    if (memberTiers.length > count) rules.push('Users who asked as several tiers count in each of them: as blocked in the tier of the request that was.')
     if (this.#unknownSessions > 0) rules.push(`${this.#unknownSessions} requests name sessions that the log does not open: they are replayed without their session.`)
     return [...rules, ...this.#lanes.flatMap((lane) => lane.remarks)]
   }

@@ -127,6 +127,11 @@ export class Spread {
     this.rules = rules
   }
 
+  /** True where rows that say no user get one. */
+  get drawsUsers(): boolean {
+    return this.#ids !== undefined
+  }
+
   /** Draws for one row after another, from the beginning. */
   start(): (userId: string | undefined) => Drawn {
     const random = seeded(this.#seed)

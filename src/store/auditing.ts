@@ -1,10 +1,11 @@
 // What an audit asks of a store: its counters, its open holds and its ledger as they stood at one moment, and ways to mend either.
 
 import type { ScopeId } from '../enforcement/index.js'
-import type { ChargedWindow, EntrySource, LedgerEntry } from '../ledger/index.js'
+import type { ChargedWindow, EntryField, EntrySource, LedgerEntry } from '../ledger/index.js'
 import type { Amounts, Unit } from '../money/index.js'
 import type { Effect } from './effect.js'
 import type { MaybePromise } from './maybe-promise.js'
+import type { Registry } from './registry.js'
 
 /**
  * Where ledger entries are kept for good. An entry that is written again, after a crash, is kept once: unique by `id`, `at`
@@ -21,6 +22,8 @@ export interface EntrySink extends EntrySource {
    * made of them.
    */
   readonly isAnonymised?: boolean | undefined
+  /** True for a field that is kept otherwise than it was written. Absent: as {@link isAnonymised} says of all. */
+  hides?(field: EntryField): boolean
   /** True where old entries may go: no audit can be made of what is left. */
   readonly isBounded?: boolean | undefined
 }
@@ -88,19 +91,36 @@ export interface CounterCorrection {
   readonly entries: number
 }
 
+/** Where a ledger stands, for whoever appends entries that move spend from nobody to a client: those that say their `calls`. */
+export interface LedgerStanding {
+  /** What the next append of such entries gives as `repairs`; after one that was made, 1 more. */
+  readonly repairs: number
+  /** How many of them the ledger takes and never loses: `Infinity` where it keeps everything, 0 where it has lost entries or may lose these. */
+  readonly room: number
+  /** True where entries are not kept as they were written. */
+  readonly isAnonymised: boolean
+}
+
 /** How a store is audited: its counters against its ledger. */
 export interface Auditor {
   snapshot(): MaybePromise<AuditSnapshot>
+  /** Cheap: reads neither counters nor entries. Absent: spend cannot be assigned to clients on this store. */
+  standing?(): MaybePromise<LedgerStanding>
+  /** True for a field of which the ledger keeps something else than was written. Absent: for none. */
+  hides?(field: EntryField): boolean
   /**
    * Adds to counters what the ledger says that they lack, or takes what they have too much; never below 0 nor above 2^53 − 1.
    * Announces nothing. False, and nothing is changed, where another repair was made since the snapshot of that number.
    */
   correct(corrections: readonly CounterCorrection[], repairs?: number): MaybePromise<boolean>
   /**
-   * Appends entries that charge money without touching counters: what the counters say that the ledger lacks. They are in
-   * `ledger.totals()` as all others are, and are kept as long. False as in {@link correct}.
+   * Appends entries that charge money without touching counters, all or none: what the counters say that the ledger lacks. They are in
+   * `ledger.totals()` as all others are, and are kept as long. Entries that say their `calls` move what was charged before, and are in no
+   * totals. False as in {@link correct}, and where such entries find no room: see {@link LedgerStanding}.
    */
   append(entries: readonly LedgerEntry[], repairs?: number): MaybePromise<boolean>
+  /** The registry, also of a data set that stands in the place of a lost one. Absent: the store's own, which is never lost alone. */
+  readonly registry?: Registry | undefined
   /** The counters are what a complete ledger says: a store that had lost its data takes requests again. */
   repaired?(): MaybePromise<void>
 }

@@ -1,7 +1,7 @@
 // State and reports: what was spent by whom, in which window, under which limit. It records and answers; it never holds money
 // and never decides (that is Bursar's).
 
-import { audit, endingsOf, type AuditOptions, type AuditReport } from '../audit/index.js'
+import type { AuditOptions, AuditReport } from '../audit/index.js'
 import { assertId, canonicalPeriod, overrideKey, periodsOf, toUserRef, type Override, type Spender, type UserArgument, type UserRef, type WindowLimits } from '../budget/index.js'
 import { hits, type EnforcementContext } from '../enforcement/index.js'
 import type { EventHub, TrackerEvents } from '../events/index.js'
@@ -13,6 +13,7 @@ import { Reports } from '../report/index.js'
 import { failureError, type Failure, type MaybePromise, type Recorded, type Registry } from '../store/index.js'
 import type { Clock } from '../time/index.js'
 import type { Account } from './accounts.js'
+import { auditStore } from './auditing.js'
 import { plainBilling, restartWindows, userBilling, writeBilling, type BillingUpdate, type Instant, type UserBilling } from './billing.js'
 import { checkTrackerConfig, type BudgetsConfig } from './config.js'
 import { entriesFor, exportEntries, type ExportOptions } from './exports.js'
@@ -79,7 +80,7 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     this.#foundation = foundation ?? layFoundation(config as BudgetsConfig, () => judges)
     const { store, clock } = this.#foundation
     this.limits = new Limits(this.#foundation)
-    this.ledger = new LedgerBook(store.ledger)
+    this.ledger = new LedgerBook(store)
     this.reports = new Reports(store.ledger, { timeZone: config.timeZone, weekStartsOn: config.weekStartsOn, clock })
   }
 
@@ -279,7 +280,10 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     return forecastFor(this.#foundation, subject, options)
   }
 
-  /** Sums over everything that was ever charged, by model, provider and tier. */
+  /**
+   * Running sums over everything that was ever charged, by model, provider and tier; exact up to 2^53 microcents, see {@link Summary}. Where
+   * Redis lost its data set and its counters were repaired, they count from the repair on; reports go by the ledger, and are whole.
+   */
   async getSummary(): Promise<Summary> {
     return summaryOf(await this.#foundation.store.ledger.totals())
   }
@@ -299,21 +303,18 @@ export class CostTracker<Tier extends string = string, Group extends string = st
 
   /**
    * Compares the store's counters with its ledger and its open holds. `repair: 'counters'` adds to the counters what the ledger says
-   * that they lack; `'ledger'` appends `corrected` entries (reason `audit`) for what the counters say that the ledger lacks; then
-   * both are compared again. Safe while requests run; run one repair at a time. Throws `InvalidConfigError` for a store that cannot
+   * that they lack, after limits and settings of tenants that the store lacks are made again by it; `'ledger'` appends `corrected`
+   * entries (reason `audit`) for what the counters say that the ledger lacks; then both are compared again. Safe while requests run; run one repair at a time. Throws `InvalidConfigError` for a store that cannot
    * be audited, and `InvalidRequestError` for a repair from a ledger that no longer has all entries.
    */
   async audit(options: AuditOptions = {}): Promise<AuditReport> {
-    assertKnownFields(options, ['repair'], 'options')
-    const { store, plan, accounts } = this.#foundation
-    try {
-      return await audit(store, options, newId, endingsOf(plan, await accounts.sessions.lives(), await accounts.limits.windows()))
-    } finally {
-      if (options.repair !== undefined) accounts.sessions.forget()
-    }
+    return auditStore(this.#foundation, options)
   }
 
-  /** Writes the kept entries, or those that match, as CSV (RFC 4180); text that a spreadsheet would run as a formula is defused. A file is complete or not there. */
+  /**
+   * Writes the kept entries, or those that match, as CSV (RFC 4180); text that a spreadsheet would run as a formula is defused. A file is complete or not there; one that is there is
+   * replaced and keeps its permissions. What `onProgress` throws ends it. Rejects before anything is read for what is no path, a folder, or a database (`InvalidRequestError`).
+   */
   async exportToCsv(path: string, options: ExportOptions = {}): Promise<void> {
     await exportEntries(this.#foundation.store.ledger, 'csv', path, options)
   }
@@ -330,7 +331,7 @@ export class CostTracker<Tier extends string = string, Group extends string = st
 
   /**
    * The same as an SQLite file: the table `entry`, USD as exact decimal text, times in ISO 8601. A
-   * file that is there is replaced. Needs Node 22.13 or later, or the package @photostructure/sqlite.
+   * file that is there is replaced, unless it is a database in use, or that of a store or a ledger (`InvalidConfigError`). Needs Node 22.13 or later, or the package @photostructure/sqlite.
    */
   async exportToSqlite(path: string, options: ExportOptions = {}): Promise<void> {
     await exportEntries(this.#foundation.store.ledger, 'sqlite', path, options)

@@ -1,82 +1,82 @@
-// A forecast for a user or a shared scope: the window as the store counts it, the history as the ledger tells it, and how far back the
-// ledger tells everything. What follows from both is the forecast room's to say.
+// A forecast for a user, a shared scope or a limit: the window as the store counts it, the history as the ledger tells it, and how far
+// back the ledger tells everything. What follows from both is the forecast room's to say.
 
-import { assertId, canonicalPeriod, toUserRef, userScope, type UserArgument, type UserRef } from '../budget/index.js'
-import type { ScopeId } from '../enforcement/index.js'
+import { canonicalPeriod } from '../budget/index.js'
 import { InvalidRequestError } from '../errors/index.js'
-import { forecastOf, FEWEST_STEPS, type Forecast, type SpendSeries, type WindowNow } from '../forecast/index.js'
-import { ASSIGNED, pageOf, parseFilter, sumsOf, type Conditions, type EntryFilter, type EntrySource, type EntrySum } from '../ledger/index.js'
+import { forecastOf, FEWEST_STEPS, type Forecast, type WindowNow } from '../forecast/index.js'
+import { parseFilter, type EntryField } from '../ledger/index.js'
 import { saturatingAdd, type Unit } from '../money/index.js'
 import { READING_SIZE, type LedgerSink } from '../store/index.js'
 import { assertTimeZone, calendarFor, NEVER, parseDuration, type CalendarUnit, type Duration, type Span } from '../time/index.js'
 import type { JudgedScope } from './accounts.js'
+import { findSubject, type ForecastSubject, type Subject } from './forecast-subject.js'
 import type { Foundation } from './foundation.js'
 import { assertKnownFields } from './requests.js'
+import { chargedIn, historyOf, wholeFrom, type SpentSteps } from './spend-history.js'
 import type { JudgedWindow } from './terms.js'
 
-/** Whose budget: a user, or a shared scope: `{ kind: 'global' }`, `{ kind: 'tenant', id }`, `{ kind: 'tier', id }`, or an id of a configured group. */
-export type ForecastSubject = UserArgument | { readonly scope: { readonly kind: string; readonly id?: string | undefined; readonly tenant?: string | undefined } }
+export type { ForecastSubject } from './forecast-subject.js'
 
 /** How a forecast is made. */
 export interface ForecastOptions {
-  /** Of which window: `monthly` (default), `daily`, `weekly`, `total` or `rolling:5h`. */
+  /** Of which window: `monthly` (default), `daily`, `weekly`, `total` or `rolling:5h`. Default for a limit without a monthly one: its first. */
   readonly period?: string | undefined
+  /** Default: where the period limits several units, the one that runs out first; else the one that it limits, else `usd`. */
+  readonly unit?: 'usd' | 'tokens' | undefined
   /** How far back the ledger is read. Default 28 days. */
   readonly lookback?: Duration | undefined
   /** The zone of a calendar window that nothing counts; one that is counted has its own. Default: that of the configuration. */
   readonly timeZone?: string | undefined
 }
 
-/** Whose entries, and where their windows stand. */
-interface Subject {
-  readonly scope: ScopeId
-  readonly filter: NonNullable<EntryFilter['where']>
-  readonly user: UserRef
-  readonly tier: string | undefined
-  readonly scopes: Readonly<Record<string, string>> | undefined
-}
-
 /** A unit that a ledger sums up. */
 type SummedUnit = Exclude<Unit, 'requests'>
+type Counted = WindowNow & { readonly unit: SummedUnit }
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 const DEFAULT_LOOKBACK = '28d'
+const DEFAULT_PERIOD = 'monthly'
 /** More would be asked of a ledger at once than it is made for. */
 const MOST_STEPS = 10_000
 const UNITS: Readonly<Record<string, CalendarUnit>> = { daily: 'day', weekly: 'week', monthly: 'month' }
-/** What adds to a sum of money, or takes from it. */
-const CHARGES = parseFilter({ where: { kind: ['settled', 'expired', 'recorded', 'corrected'] } })
-/** What is kept in one order, and forgotten in it: what an audit has corrected may be kept longer. */
-const CALLS = parseFilter({ where: { kind: ['settled', 'expired', 'recorded'] } })
-/** Whoever asks for a shared scope is no user: nothing is known of this one. */
-const NOBODY = 'nobody'
 
 /**
  * The forecast for one window of a subject. Steps of an hour for windows shorter than two days, else of a day; they end now, so that none
  * is unfinished: the running hour or day neither counts for less than it is, nor is blown up to a whole one.
  */
 export async function forecastFor(foundation: Foundation, subject: ForecastSubject, options: ForecastOptions = {}): Promise<Forecast> {
-  assertKnownFields(options, ['period', 'lookback', 'timeZone'], 'options')
-  const period = periodNamed(options.period ?? 'monthly')
-  const lookbackMs = parseDuration(options.lookback ?? DEFAULT_LOOKBACK, 'lookback')
+  assertKnownFields(options, ['period', 'unit', 'lookback', 'timeZone'], 'options')
+  const { unit: wanted } = options
+  if (wanted !== undefined && wanted !== 'usd' && wanted !== 'tokens') throw new InvalidRequestError(`unit: ${JSON.stringify(wanted)} is no unit that a forecast can be made of. Use usd or tokens.`)
+  const given = options.period === undefined ? undefined : periodNamed(options.period)
   const timeZone = options.timeZone === undefined ? (foundation.plan.config.timeZone ?? 'UTC') : assertTimeZone(options.timeZone, 'timeZone')
+  const lookbackMs = parseDuration(options.lookback ?? DEFAULT_LOOKBACK, 'lookback')
+  const whose = await findSubject(foundation, subject)
+  const period = given ?? (whose.periods === undefined || whose.periods.includes(DEFAULT_PERIOD) ? DEFAULT_PERIOD : (whose.periods[0] as string))
+  if (whose.periods?.includes(period) === false) throw new InvalidRequestError(`period: the limit has no window ${period}. Use ${whose.periods.join(' or ')}.`)
   const stepMs = lengthOf(period) < 2 * DAY_MS ? HOUR_MS : DAY_MS
   const mostSteps = Math.floor(lookbackMs / stepMs)
   if (mostSteps < FEWEST_STEPS || mostSteps > MOST_STEPS) {
     throw new InvalidRequestError(`lookback: ${String(options.lookback)} is ${mostSteps} steps of an ${stepMs === HOUR_MS ? 'hour' : 'day'}. Give ${FEWEST_STEPS} to ${MOST_STEPS} of them, such as '28d'.`.replace('an day', 'a day'))
   }
-  const whose = subjectOf(foundation, subject)
-  const { ledger } = foundation.store
-  const { now, counted } = await readWindow(foundation, whose, period)
-  const unit = counted?.unit ?? 'usd'
+  const { store: { ledger, auditor } } = foundation
+  const { now, windows } = await readWindows(foundation, whose.judged, period)
+  const hidden = Object.entries(whose.filter).flatMap(([field, text]) => (text !== null && auditor?.hides?.(field as EntryField) === true ? [field] : []))
   const conditions = parseFilter({ where: whose.filter })
-  const wholeSince = await wholeFrom(ledger, now - mostSteps * stepMs)
-  const steps = wholeSince === null ? mostSteps : Math.min(mostSteps, Math.floor((now - wholeSince - 1) / stepMs))
-  const { series, since } = await historyOf(ledger, conditions, unit, now, steps, stepMs)
-  const window = counted ?? (await uncounted(ledger, conditions, period, timeZone, now))
-  return forecastOf({ scope: whose.scope, period, unit, now, series, since, window })
+  const history = hidden.length > 0 ? NOTHING : await historyOf(ledger, conditions, now, stepMs, await stepsKnown(ledger, whose, now, mostSteps, stepMs))
+  const made = await Promise.all(
+    unitsOf(windows, wanted).map(async (unit) => {
+      const counted = windows.find((window) => window.unit === unit)
+      const window = counted ?? (whose.periods !== undefined || hidden.length > 0 ? undefined : await uncounted(ledger, whose, unit, period, timeZone, now))
+      return forecastOf({ scope: whose.scope, period, unit, now, series: history.seriesOf(unit), since: history.since, window, hidden })
+    }),
+  )
+  return firstToRunOut(made)
 }
+
+/** The history of whom the ledger does not name. */
+const NOTHING: SpentSteps = { since: null, seriesOf: () => ({ amounts: [], stepMs: DAY_MS, stepsPerRhythm: 7 }) }
 
 function periodNamed(given: unknown): string {
   if (typeof given === 'string' && (/^(daily|weekly|monthly|total)$/.test(given) || given.startsWith('rolling:'))) return canonicalPeriod(given)
@@ -88,100 +88,54 @@ function lengthOf(period: string): number {
   return period.startsWith('rolling:') ? parseDuration(period.slice('rolling:'.length), 'period') : Infinity
 }
 
-function subjectOf({ plan }: Foundation, subject: ForecastSubject): Subject {
-  if (typeof subject !== 'object' || subject === null || !('scope' in subject)) return ofUser(toUserRef(subject))
-  assertKnownFields(subject, ['scope'], 'subject')
-  const { scope } = subject
-  if (typeof scope !== 'object' || scope === null) throw new InvalidRequestError(`scope: ${String(scope)} is no scope. Give { kind, id }.`)
-  assertKnownFields(scope, ['kind', 'id', 'tenant'], 'scope')
-  const { kind, tenant } = scope
-  assertId(kind, 'scope.kind')
-  if (tenant !== undefined) assertId(tenant, 'scope.tenant')
-  const id = kind === 'global' ? 'global' : scope.id
-  assertId(id, 'scope.id')
-  if (kind === 'user') return ofUser(tenant === undefined ? { userId: id } : { userId: id, tenant })
-  if (kind === 'session') throw new InvalidRequestError('scope.kind: a session has a budget for one run, which has no forecast. Ask its summary.')
-  // Any tier will do where it is not the tier's own pool: shared budgets are the same for all.
-  const tier = kind === 'tier' ? id : plan.tiers[0]
-  const within = tenant === undefined ? {} : { tenant }
-  const base = { scope: { kind, id, ...within }, user: { userId: NOBODY, ...within }, tier, scopes: undefined }
-  if (kind === 'global') return { ...base, scope: { kind, id }, filter: {} }
-  if (kind === 'tenant') return { ...base, scope: { kind, id }, user: { userId: NOBODY, tenant: id }, filter: { tenant: id } }
-  if (kind === 'tier') return { ...base, scope: { kind, id }, filter: { tier: id } }
-  return { ...base, scopes: { [kind]: id }, filter: { [`scopes.${kind}`]: id, ...within } }
+/** Those that are limited, money first; where none is, one that is counted; else money. */
+function unitsOf(windows: readonly Counted[], wanted: SummedUnit | undefined): readonly SummedUnit[] {
+  if (wanted !== undefined) return [wanted]
+  const units = (some: readonly Counted[]): SummedUnit[] => (['usd', 'tokens'] as const).filter((unit) => some.some((window) => window.unit === unit))
+  const limited = units(windows.filter(({ limit }) => limit !== null))
+  return limited.length > 0 ? limited : [units(windows)[0] ?? 'usd']
 }
 
-function ofUser(user: UserRef): Subject {
-  return { scope: userScope(user), filter: { userId: user.userId, tenant: user.tenant ?? null }, user, tier: undefined, scopes: undefined }
+function firstToRunOut(forecasts: readonly Forecast[]): Forecast {
+  const msOf = (forecast: Forecast): number => (forecast.enough ? (forecast.runway?.ms ?? Number.MAX_VALUE) : Infinity)
+  return forecasts.reduce((first, forecast) => (msOf(forecast) < msOf(first) ? forecast : first))
 }
 
-/** The window of that period as the store counts it, and store time; a window of money before one of tokens, a limited one before all. */
-async function readWindow({ accounts, store, effects }: Foundation, { scope, user, tier, scopes }: Subject, period: string): Promise<{ now: number; counted: (WindowNow & { readonly unit: SummedUnit }) | undefined }> {
-  const account = await accounts.find({ user, tier, scopes })
-  const places: { readonly scope: JudgedScope; readonly terms: JudgedWindow; readonly at: number }[] = []
-  const own = account.scopes.filter(({ scope: { kind, id, tenant } }) => kind === scope.kind && id === scope.id && tenant === scope.tenant)
+/** The windows of that period as the store counts them, and store time. */
+async function readWindows({ store, effects }: Foundation, judged: readonly JudgedScope[], period: string): Promise<{ now: number; windows: readonly Counted[] }> {
+  const places: { readonly terms: JudgedWindow; readonly at: number }[] = []
   let index = 0
-  for (const each of own) {
-    for (const terms of each.windows) {
-      if (terms.period === period && terms.unit !== 'requests') places.push({ scope: each, terms, at: index })
+  for (const { windows } of judged) {
+    for (const terms of windows) {
+      if (terms.period === period && terms.unit !== 'requests') places.push({ terms, at: index })
       index += 1
     }
   }
-  const reading = await store.read(own)
-  effects.announce(reading.effects)
-  const { now, readings, freeing } = reading
-  const rank = ({ unit, limit }: JudgedWindow): number => (limit === null ? 2 : 0) + (unit === 'usd' ? 0 : 1)
-  const [found] = places.sort((a, b) => rank(a.terms) - rank(b.terms))
-  if (found === undefined) return { now, counted: undefined }
-  const { terms, at } = found
-  const [startsAt, endsAt, spent, held] = readings.slice(at * READING_SIZE, (at + 1) * READING_SIZE) as [number, number, number, number]
-  const { source, limit } = terms
-  const rolling = source.kind === 'rolling' ? { lengthMs: source.rule.lengthMs, freeing: freeing.get(at) ?? [] } : undefined
-  return { now, counted: { unit: terms.unit as SummedUnit, spent, held, limit, startsAt, resetsAt: rolling !== undefined || endsAt === NEVER ? null : endsAt, rolling } }
+  const { now, readings, freeing, effects: brought } = await store.read(judged)
+  effects.announce(brought)
+  const windows = places.map(({ terms: { unit, source, limit }, at }) => {
+    const [startsAt, endsAt, spent, held] = readings.slice(at * READING_SIZE, (at + 1) * READING_SIZE) as [number, number, number, number]
+    const rolling = source.kind === 'rolling' ? { lengthMs: source.rule.lengthMs, freeing: freeing.get(at) ?? [] } : undefined
+    return { unit: unit as SummedUnit, spent, held, limit, startsAt, resetsAt: rolling !== undefined || endsAt === NEVER ? null : endsAt, rolling }
+  })
+  return { now, windows }
 }
 
-/**
- * From when on (exclusive) the ledger surely has every charge; `null`: from `from` on, or all that ever were. One that begins later has
- * forgotten some, unless it has as many charges as were ever made.
- */
-async function wholeFrom(ledger: LedgerSink, from: number): Promise<number | null> {
-  const { entries: [oldest] } = await pageOf(ledger, CALLS, 1)
-  if (oldest !== undefined && oldest.at < from) return null
-  const { entries: ever } = await ledger.totals()
-  // What was assigned to a client later is written beside the sums, and changes none.
-  const kept = (await sumsOf(ledger, CHARGES, ['reason'])).reduce((count, { entries, texts: [reason] }) => (reason === ASSIGNED ? count : count + entries), 0)
-  return kept >= ever ? null : (oldest?.at ?? Infinity)
-}
-
-/** The last so many steps, without those before the first that had any spend: before it, nobody was there to be idle. */
-async function historyOf(ledger: EntrySource, conditions: Conditions, unit: SummedUnit, now: number, steps: number, stepMs: number): Promise<{ series: SpendSeries; since: number | null }> {
-  const stepsPerRhythm = stepMs === HOUR_MS ? 24 : 7
-  const empty = { series: { amounts: [], stepMs, stepsPerRhythm }, since: null }
-  if (steps < 1) return empty
-  const boundaries = Array.from({ length: steps + 1 }, (_, index) => now - (steps - index) * stepMs)
-  const amounts = boundaries.slice(1).map(() => 0n)
-  let first = steps
-  for (const sum of await sumsOf(ledger, conditions, [], boundaries)) {
-    // What was given back is taken from its own step, and no step is less than nothing.
-    const amount = amountOf(sum, unit)
-    amounts[sum.bucket] = amount > 0n ? amount : 0n
-    if (sum.calls !== 0 || amount !== 0n) first = Math.min(first, sum.bucket)
-  }
-  if (first === steps) return empty
-  return { series: { amounts: amounts.slice(first), stepMs, stepsPerRhythm }, since: boundaries[first] as number }
+/** How many steps back the ledger surely has everything, and the subject counts. */
+async function stepsKnown(ledger: LedgerSink, { since }: Subject, now: number, mostSteps: number, stepMs: number): Promise<number> {
+  const wholeSince = await wholeFrom(ledger, now - mostSteps * stepMs)
+  const kept = wholeSince === null ? mostSteps : Math.floor((now - wholeSince - 1) / stepMs)
+  const counts = since === undefined ? mostSteps : Math.floor((now - since) / stepMs)
+  return Math.min(mostSteps, kept, counts)
 }
 
 /** A calendar window that nothing counts, by what the ledger tells of it; `undefined` where that is not all, or it is no calendar window. */
-async function uncounted(ledger: LedgerSink, conditions: Conditions, period: string, timeZone: string, now: number): Promise<WindowNow | undefined> {
+async function uncounted(ledger: LedgerSink, { filter }: Subject, unit: SummedUnit, period: string, timeZone: string, now: number): Promise<WindowNow | undefined> {
   const calendarUnit = UNITS[period]
   if (calendarUnit === undefined) return undefined
   const { startsAt, endsAt }: Span = calendarFor({ unit: calendarUnit, timeZone, weekStartsOn: 1, monthStartsOn: 1 }).at(now)
   if ((await wholeFrom(ledger, startsAt)) !== null) return undefined
-  const sums = await sumsOf(ledger, conditions, [], [startsAt, now + 1])
-  const spent = sums.reduce((sum, each) => sum + each.microcents, 0n)
+  const { microcents, tokens } = await chargedIn(ledger, parseFilter({ where: filter }), [startsAt, now + 1])
+  const spent = unit === 'usd' ? microcents : tokens
   return { spent: spent < 0n ? 0 : saturatingAdd(Number(spent), 0), held: 0, limit: null, startsAt, resetsAt: endsAt }
-}
-
-function amountOf({ microcents, tokens }: EntrySum, unit: SummedUnit): bigint {
-  return unit === 'usd' ? microcents : tokens
 }

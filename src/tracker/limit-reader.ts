@@ -1,6 +1,6 @@
-// Reading what limits have counted: the scopes of a limit, one for each member that is known where it counts each apart.
+// Reading what limits have counted: the scopes of a limit, one for each member where it counts each apart.
 
-import { toUserRef, type UserArgument, type UserRef } from '../budget/index.js'
+import { limitOf, toUserRef, type UserArgument, type UserRef } from '../budget/index.js'
 import type { ScopeId } from '../enforcement/index.js'
 import { InvalidRequestError } from '../errors/index.js'
 import { EACH, limitsOf, scopeFor, type KnownLimit } from '../limits/index.js'
@@ -12,8 +12,9 @@ import { isUsed, type ReadScope } from './limit-windows.js'
 /** How many scopes are read at once. */
 const READ_AT_ONCE = 100
 
-/** Reads the scopes of limits: of `member`, or of all that are known in which anything is spent or held. */
+/** Reads the scopes of limits: of `member`, or of each in which anything is spent or held. */
 export async function* readLimits(foundation: Foundation, limits: readonly KnownLimit[], member?: UserArgument): AsyncGenerator<ReadScope> {
+  const counted = member === undefined && limits.some(({ value }) => value.scope.id === EACH) ? await countedScopes(foundation) : undefined
   for (const limit of limits) {
     const { id } = limit.value.scope
     if (member !== undefined || id !== EACH) {
@@ -21,7 +22,7 @@ export async function* readLimits(foundation: Foundation, limits: readonly Known
       yield* readScopes(foundation, [foundation.accounts.limitScope(limit, scope)])
       continue
     }
-    for await (const batch of batches(membersOf(foundation, limit))) {
+    for await (const batch of batches(counted === undefined ? membersOf(foundation, limit) : (counted.get(nameOf(limit.id, limit.value.generation)) ?? []))) {
       const judged = batch.map((scope) => foundation.accounts.limitScope(limit, scope))
       for await (const read of readScopes(foundation, judged)) if (isUsed(read)) yield read
     }
@@ -57,6 +58,26 @@ function memberScope(limit: KnownLimit, member: UserArgument): ScopeId {
   return scopeFor(limit, userId, kind === 'tenant' ? userId : undefined)
 }
 
+/** The scopes in which limits have counted, by limit: only the store knows who has met one of `'*'`. `undefined`: it does not say. */
+async function countedScopes({ store }: Foundation): Promise<ReadonlyMap<string, readonly ScopeId[]> | undefined> {
+  if (store.auditor === undefined) return undefined
+  const counted = new Map<string, ScopeId[]>()
+  for (const { scope } of (await store.auditor.snapshot()).scopes) {
+    const of = limitOf(scope)
+    if (of === undefined) continue
+    const name = nameOf(of.limitId, of.generation ?? 1)
+    const scopes = counted.get(name)
+    if (scopes === undefined) counted.set(name, [scope])
+    else scopes.push(scope)
+  }
+  return counted
+}
+
+function nameOf(limitId: string, generation: number): string {
+  return `${generation} ${limitId}`
+}
+
+/** Who may have met a limit, as far as this process can tell. */
 async function* membersOf({ store, plan, accounts }: Foundation, limit: KnownLimit): AsyncGenerator<ScopeId> {
   const { kind, tenant } = limit.value.scope
   if (kind === 'user') {
@@ -76,7 +97,7 @@ function noteTenant(seen: Set<string>, { tenant }: UserRef): void {
   if (tenant !== undefined) seen.add(tenant)
 }
 
-async function* batches<T>(values: AsyncIterable<T>): AsyncGenerator<T[]> {
+async function* batches<T>(values: AsyncIterable<T> | Iterable<T>): AsyncGenerator<T[]> {
   let batch: T[] = []
   for await (const value of values) {
     batch.push(value)

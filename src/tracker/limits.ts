@@ -3,8 +3,8 @@
 
 import { assertId, type UserArgument } from '../budget/index.js'
 import { InvalidConfigError, InvalidRequestError, UnknownLimitError, UnknownScopeError, UnknownTierError } from '../errors/index.js'
-import { changedRecord, EACH, givenOf, isThere, limitFrom, limitsOf, recordOf, stateAt, type KnownLimit, type Limit, type LimitPatch, type LimitState, type LimitTarget, type NewLimit } from '../limits/index.js'
-import { noteConfigured } from './configured.js'
+import { assertToCome, changedRecord, EACH, givenOf, limitFrom, limitsOf, recordOf, scopeFor, stateAt, type KnownLimit, type Limit, type LimitPatch, type LimitRecord, type LimitState, type LimitTarget, type NewLimit } from '../limits/index.js'
+import { noteChange } from './configured.js'
 import { isOfOneTenant, type Foundation } from './foundation.js'
 import { readLimits, readScopes } from './limit-reader.js'
 import { limitWindows, triggeredOf, type LimitWindow, type Triggered } from './limit-windows.js'
@@ -45,20 +45,21 @@ export class Limits {
   /**
    * Makes a limit. It counts from now (or `from`) on: what was spent before is not in it. One of an id that its configured group lacks
    * makes that id known, as long as it is there, expired or not; `'*'` makes none known. Rejects with `InvalidRequestError` for what is
-   * none and for an id that is taken, with `UnknownScopeError` and `UnknownTierError` for a scope that nobody can be in, and with
+   * none, for an `until` that is past and for an id that is taken, with `UnknownScopeError` and `UnknownTierError` for a scope that nobody can be in, and with
    * `InvalidConfigError` for wrong thresholds, and for one that several tenants share where the store keeps them apart; then nothing
-   * has changed.
+   * has changed. Rejects with `StoreUnavailableError` that names its id where it was made, and only its line in the ledger failed.
    */
   async create(limit: NewLimit): Promise<Limit> {
     const now = await this.#now()
     const { id = crypto.randomUUID(), ...record } = recordOf(limit, this.#foundation.plan.config, now)
+    assertToCome(record, now)
     this.#assertTarget(record.scope)
-    const { after } = await this.#records.write('limit', id, (before) => {
-      if (before !== undefined && !('removed' in before)) throw new InvalidRequestError(`id: limit "${id}" is there already. limits.change() changes it; or choose another id.`)
-      return { ...record, generation: (before?.generation ?? 0) + 1 }
+    this.#assertJudged(id, record)
+    const made = await this.#records.create(id, (before) => {
+      if (before !== undefined) throw new InvalidRequestError(`id: limit "${id}" is there already. limits.change() changes it; or choose another id.`)
+      return record
     })
-    const made = after as KnownLimit
-    await noteConfigured(this.#foundation, {}, 'limit created', { limit: givenOf(id, made.value) })
+    await noteChange(this.#foundation, {}, `limit "${id}" was made`, 'limit created', lineOf(made))
     return shown(made, now)
   }
 
@@ -85,28 +86,30 @@ export class Limits {
    */
   async change(id: string, patch: LimitPatch): Promise<Limit> {
     assertId(id, 'id')
+    const now = await this.#now()
     const { after } = await this.#records.write('limit', id, (before) => {
-      if (before === undefined || 'removed' in before) throw new UnknownLimitError(id)
-      return changedRecord(before, patch)
+      if (before === undefined) throw new UnknownLimitError(id)
+      const next = changedRecord(before, patch)
+      if (next.until !== before.until) assertToCome(next, now)
+      this.#assertJudged(id, next)
+      return next
     })
     const changed = after as KnownLimit
-    await noteConfigured(this.#foundation, {}, 'limit changed', { limit: givenOf(id, changed.value) })
-    return shown(changed, await this.#now())
+    await noteChange(this.#foundation, {}, `limit "${id}" was changed`, 'limit changed', lineOf(changed))
+    return shown(changed, now)
   }
 
   /** Takes a limit away. Another one of its id counts from the beginning. Rejects with `UnknownLimitError`. */
   async remove(id: string): Promise<void> {
     assertId(id, 'id')
-    await this.#records.write('limit', id, (before) => {
-      if (before === undefined || 'removed' in before) throw new UnknownLimitError(id)
-      return { removed: true, generation: before.generation }
-    })
-    await noteConfigured(this.#foundation, {}, 'limit removed', { id })
+    if ((await this.#records.remove(id)) === undefined) throw new UnknownLimitError(id)
+    await noteChange(this.#foundation, {}, `limit "${id}" was removed`, 'limit removed', { id })
   }
 
   /**
-   * Every window of a limit as it stands, or of all active ones. Of a limit of `'*'` those of `member`, or else of each member known in
-   * which anything is spent or held. Rejects with `UnknownLimitError`.
+   * Every window of a limit as it stands, or of all active ones. Of a limit of `'*'` those of `member`, or else of each member in whose
+   * anything is spent or held; to find them, all counters are read as an audit reads them (a store without an auditor tells of the members
+   * that the configuration and the directory name). Rejects with `UnknownLimitError`.
    */
   async progress(id?: string, options: ProgressOptions = {}): Promise<LimitWindow[]> {
     assertKnownFields(options, ['member'], 'options')
@@ -119,7 +122,7 @@ export class Limits {
 
   /**
    * The windows of active limits, and of the shared budgets that the configuration names one by one, in which what is spent and held
-   * is at or over a threshold now, with the highest of those; the most severe first. `budgets: false` leaves the configured ones out.
+   * is at or over a threshold now, with the highest of those; the most severe first. `budgets: false` leaves the configured ones out. Members of `'*'` are found as in {@link progress}.
    */
   async triggered(options: { readonly budgets?: boolean | undefined } = {}): Promise<Triggered[]> {
     assertKnownFields(options, ['budgets'], 'options')
@@ -149,8 +152,7 @@ export class Limits {
 
   async #find(id: string): Promise<KnownLimit | undefined> {
     assertId(id, 'id')
-    const known = await this.#records.get('limit', id)
-    return known !== undefined && isThere(known) ? known : undefined
+    return this.#records.get('limit', id)
   }
 
   async #known(id: string): Promise<KnownLimit> {
@@ -159,16 +161,28 @@ export class Limits {
     return known
   }
 
+  /** FAIL-LOUD: what nobody judges would fail every request that meets it. */
+  #assertJudged(id: string, value: LimitRecord): void {
+    const limit = { id, value, version: 0 }
+    this.#foundation.accounts.limitScope(limit, scopeFor(limit))
+  }
+
   /** FAIL-LOUD: a limit that nobody can meet is a mistake. */
   #assertTarget({ kind, id, tenant }: LimitTarget): void {
     const { plan, keepsTenantsApart } = this.#foundation
     if (kind === 'global' ? id !== undefined : id === undefined) throw new InvalidRequestError(kind === 'global' ? 'scope.id: a global limit has none. Leave it out.' : `scope.id: is missing. Give the id of the ${kind}, or '*' for a limit of each apart.`)
+    if (tenant === EACH) throw new InvalidRequestError(`scope.tenant: is ${JSON.stringify(tenant)}, and names no tenant. Leave it out for users of every tenant: { kind: 'user', id: '*' }.`)
     if (tenant !== undefined && kind !== 'user') throw new InvalidRequestError(`scope.tenant: belongs to a user, and the limit is for a ${kind}. Leave it out.`)
     if (kind === 'tier' && id !== EACH && !plan.tiers.includes(id as string)) throw new UnknownTierError(`scope.id: "${id}" is no tier of the configuration. The tiers are ${plan.tiers.join(', ')}.`, id)
     const kinds = ['global', 'tenant', 'tier', 'user', ...plan.groups.filter((group) => group !== 'tenant' && group !== 'tier')]
     if (!kinds.includes(kind)) throw new UnknownScopeError(`scope.kind: "${kind}" is no kind of scope, and no group of that name is configured. Use ${kinds.join(', ')}, or add scopes.${kind} to the configuration.`)
     if (keepsTenantsApart && !isOfOneTenant(kind)) throw new InvalidConfigError(`scope.kind: a limit for ${kind === 'global' ? 'everybody' : `a ${kind}`} is shared by several tenants, and the store keeps tenants apart (partition: 'tenant'). Use partition: 'all', or limits for tenants and users.`)
   }
+}
+
+/** A limit as a line of the ledger has it: as `create` takes it, and what tells it from others of its id. */
+function lineOf({ id, value }: KnownLimit): Record<string, unknown> {
+  return { limit: givenOf(id, value), generation: value.generation }
 }
 
 function shown({ id, value, version }: KnownLimit, now: number): Limit {

@@ -25,8 +25,24 @@ export function plainData(value: unknown, field: string, depth = 0): unknown {
   if (Array.isArray(value)) return Object.freeze(value.map((inner, index) => plainData(inner, `${field}.${index}`, depth + 1)))
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) throw refused(field, 'is an object of a class')
+  if (Object.hasOwn(value, '__proto__')) throw prototypeKey(field)
   const copy = Object.entries(value).map(([key, inner]) => [key, plainData(inner, `${field}.${key}`, depth + 1)])
   return Object.freeze(Object.fromEntries(copy))
+}
+
+/**
+ * Throws `InvalidRequestError` where `scopes` or `metadata` have a key of their own named `__proto__`: copies would lose it, and what it
+ * holds, without a word.
+ */
+export function assertNoPrototypeKey(request: unknown): void {
+  for (const field of ['scopes', 'metadata']) {
+    const value: unknown = (request as Readonly<Record<string, unknown>> | null | undefined)?.[field]
+    if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) throw prototypeKey(field)
+  }
+}
+
+function prototypeKey(field: string): InvalidRequestError {
+  return new InvalidRequestError(`${field}.__proto__: is no key that can be kept. Use another name.`)
 }
 
 function refused(field: string, why: string): InvalidRequestError {

@@ -3,9 +3,10 @@
 import { z } from 'zod'
 import { countSchema, describeIssues, idSchema, overrideSchema, usdSchema, type AmountConfig } from '../budget/index.js'
 import { InvalidRequestError } from '../errors/index.js'
+import { ASSIGNED } from '../ledger/index.js'
 import { parseCount, type Usd } from '../money/index.js'
 import type { Duration } from '../time/index.js'
-import { plainData } from './plain-data.js'
+import { assertNoPrototypeKey, plainData } from './plain-data.js'
 
 /** Ids of the configured groups that a request may name: `tenant` and `tier` follow from who the user is. */
 export type NamedScopes<Group extends string> = [Exclude<Group, 'tenant' | 'tier'>] extends [never]
@@ -81,7 +82,7 @@ const described = { model: idSchema.optional(), provider: idSchema.optional(), s
 
 const tokens = z.union([countSchema, z.record(z.string(), countSchema)])
 const costEntry = z.strictObject({ ...spender, ...described, tokens: tokens.optional(), cost: usdSchema, sessionId: idSchema.optional(), idempotencyKey: idSchema.optional() })
-const refundEntry = z.strictObject({ userId: idSchema, tenant: idSchema.optional(), cost: usdSchema, reason: z.string().optional(), decisionId: idSchema.optional(), idempotencyKey: idSchema.optional() })
+const refundEntry = z.strictObject({ userId: idSchema, tenant: idSchema.optional(), cost: usdSchema, reason: z.string().refine((reason) => reason !== ASSIGNED, `"${ASSIGNED}" is what entries say that ledger.assign writes. Say why otherwise.`).optional(), decisionId: idSchema.optional(), idempotencyKey: idSchema.optional() })
 const contextRequest = z.strictObject({ ...spender, ...described, query: z.string().optional(), estimatedCost: usdSchema.optional(), estimatedTokens: countSchema.optional() })
 
 /** Throws `InvalidRequestError` for a field that is none of the known ones. */
@@ -92,6 +93,7 @@ export function assertKnownFields(value: object, known: readonly string[], root:
 
 /** Parses against a schema, or throws `InvalidRequestError` with the path of what is wrong. */
 export function parseStrictly<T>(schema: z.ZodType<T>, value: unknown, root: string): T {
+  assertNoPrototypeKey(value)
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   throw new InvalidRequestError(value === undefined ? `${root}: is missing. Give an object.` : describeIssues(parsed.error))

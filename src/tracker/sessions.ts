@@ -129,9 +129,9 @@ export class Sessions {
 
   /**
    * Raises one cap of a session. Throws `InvalidRequestError` for an amount below the cap that stands, and where there is none: no cap
-   * is above any amount. `now`: store time.
+   * is above any amount. False, and nothing is changed, for the cap that stands. `now`: store time.
    */
-  async raise(user: UserRef, id: string, unit: 'usd' | 'tokens', amount: number, now: number): Promise<KnownSession> {
+  async raise(user: UserRef, id: string, unit: 'usd' | 'tokens', amount: number, now: number): Promise<boolean> {
     const name = unit === 'usd' ? 'microcents' : 'tokens'
     const key = scopeKey(sessionScope(user, id))
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
@@ -142,11 +142,13 @@ export class Sessions {
       const cap = caps[name]
       if (cap === null) throw new InvalidRequestError(`cap: session "${id}" has no cap in ${unit}, and none can be put on it now. Open a nested one that has.`)
       if (amount < cap) throw new InvalidRequestError(`cap: ${describeAmount(unit, amount)} is below the ${describeAmount(unit, cap)} that session "${id}" has. A cap is never lowered: open a nested session with a lower one.`)
-      if (amount === cap) return session
+      if (amount === cap) return false
       const written: Written = { caps: { ...caps, [name]: amount }, opened, parents, life }
       const known = this.#known
       const next = await this.#put(key, written, version, now)
-      if (next !== undefined) return this.#heard(known, user, id, key, { value: JSON.stringify(written), version: next }) as KnownSession
+      if (next === undefined) continue
+      this.#heard(known, user, id, key, { value: JSON.stringify(written), version: next })
+      return true
     }
     throw new StoreUnavailableError(`session "${id}": its caps changed at each of ${MOST_ATTEMPTS} attempts. Try again.`, { asked: false })
   }

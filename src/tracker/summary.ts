@@ -37,7 +37,11 @@ export interface UserSummary {
   readonly exact: { readonly totalMicrocents: number; readonly heldMicrocents: number }
 }
 
-/** Sums over all users. */
+/**
+ * Sums over all users, running ones: what is exact is so up to 2^53 (90 million USD, or as many tokens), and beyond it about the nearest
+ * double; `reports.summary({ by: [] })` is exact however large. What named no model, provider or tier is summed as `unknown`, together with
+ * what is called so; `reports.summary({ by: ['model'] })` tells the two apart.
+ */
 export interface Summary {
   readonly totalCost: number
   readonly totalEntries: number
@@ -45,6 +49,7 @@ export interface Summary {
   readonly byModel: Readonly<Record<string, CostSum>>
   readonly byProvider: Readonly<Record<string, CostSum>>
   readonly byTier: Readonly<Record<string, CostSum>>
+  /** An exact integer up to 2^53. */
   readonly exact: { readonly totalMicrocents: number }
 }
 

@@ -3,7 +3,7 @@
 import { assertId } from '../budget/index.js'
 import { UnknownTierError } from '../errors/index.js'
 import { readSettings, tenantFrom, type Tenant, type TenantSettings } from '../limits/index.js'
-import { noteConfigured } from './configured.js'
+import { noteChange } from './configured.js'
 import type { Foundation } from './foundation.js'
 
 /** `limits.tenants`. A model that a tenant may not use is refused with the verdict `tenantModels`; a ladder passes over it. */
@@ -26,7 +26,7 @@ export class Tenants {
     const { tiers } = this.#foundation.plan
     if (record.tier !== undefined && !tiers.includes(record.tier)) throw new UnknownTierError(`tier: "${record.tier}" is no tier of the configuration. ${tiers.length === 0 ? 'It has none: add them under tiers.' : `The tiers are ${tiers.join(', ')}.`}`, record.tier)
     const { after } = await this.#records.write('tenant', tenant, () => record)
-    await noteConfigured(this.#foundation, { tenant }, 'tenant set', { ...record })
+    await noteChange(this.#foundation, { tenant }, `tenant "${tenant}" was set`, 'tenant set', { ...record })
     return tenantFrom(tenant, record, after?.version ?? 0)
   }
 
@@ -47,7 +47,7 @@ export class Tenants {
   async remove(tenant: string): Promise<void> {
     assertId(tenant, 'tenant')
     const { before } = await this.#records.write('tenant', tenant, () => null)
-    if (before !== undefined) await noteConfigured(this.#foundation, { tenant }, 'tenant removed', {})
+    if (before !== undefined) await noteChange(this.#foundation, { tenant }, `what was set for tenant "${tenant}" was taken away`, 'tenant removed', {})
   }
 
   get #records(): Foundation['accounts']['limits']['records'] {

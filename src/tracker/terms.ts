@@ -19,7 +19,7 @@ export interface JudgedWindow extends WindowTerms {
 /** A budget with its judges, and what every request asks of it. */
 export interface JudgedBudget {
   readonly windows: readonly JudgedWindow[]
-  /** Some window limits this unit: a request must bring an estimate of it. */
+  /** Some window may refuse or degrade by this unit: a request must bring an estimate of it. */
   readonly limitsMoney: boolean
   readonly limitsTokens: boolean
   /** Some window has a degrade threshold: the ladder may be walked. */
@@ -133,10 +133,15 @@ export class TermsBook {
 export function summedUp(windows: readonly JudgedWindow[]): JudgedBudget {
   return Object.freeze({
     windows: Object.freeze(windows),
-    limitsMoney: windows.some(({ unit, limit }) => unit === 'usd' && limit !== null),
-    limitsTokens: windows.some(({ unit, limit }) => unit === 'tokens' && limit !== null),
+    limitsMoney: windows.some((window) => window.unit === 'usd' && mayRefuse(window)),
+    limitsTokens: windows.some((window) => window.unit === 'tokens' && mayRefuse(window)),
     canDegrade: windows.some(({ degrade }) => degrade !== null),
   })
+}
+
+/** False for a window that only counts, and for one that only warns. */
+function mayRefuse({ limit, block, degrade }: JudgedWindow): boolean {
+  return limit !== null && (block.max < MAX_AMOUNT || degrade !== null)
 }
 
 function alertAt(limit: number, thresholdPct: number): AlertThreshold {

@@ -23,8 +23,11 @@ const NOTHING: Readonly<Record<string, never>> = Object.freeze({})
 /** Every window of every scope, in the order of the readings. */
 export function windowViews(scopes: readonly JudgedScope[], readings: readonly number[], amounts: Amounts): readonly WindowView[] {
   const views: WindowView[] = []
-  for (const { scope, windows } of scopes) {
-    for (const terms of windows) views.push(viewOf(scope, terms, readings, views.length * READING_SIZE, amountIn(terms.unit, amounts)))
+  for (const { scope, windows, onlyAlerts } of scopes) {
+    for (const terms of windows) {
+      const view = viewOf(scope, terms, readings, views.length * READING_SIZE, amountIn(terms.unit, amounts))
+      views.push(Object.freeze(onlyAlerts ? { ...view, alertOnly: true } : view))
+    }
   }
   return Object.freeze(views)
 }
@@ -37,7 +40,7 @@ function viewOf(scope: WindowView['scope'], terms: JudgedWindow, readings: reado
   const held = readings[at + 3] as number
   const used = spent + held
   const remaining = limit === null ? null : Math.max(0, limit - used)
-  return Object.freeze({
+  return {
     scope,
     period,
     unit,
@@ -51,7 +54,7 @@ function viewOf(scope: WindowView['scope'], terms: JudgedWindow, readings: reado
     startsAt: new FixedDate(startsAt),
     resetsAt: endsAt === NEVER ? null : new FixedDate(endsAt),
     exact: Object.freeze({ limit, spent, held, estimate }),
-  })
+  }
 }
 
 /** The context of a request with this estimate, as its windows stood at `now`. */

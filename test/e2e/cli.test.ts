@@ -68,7 +68,7 @@ describe('the bursar command', () => {
   it('is a program', async () => {
     const { code, out, errors } = await execute(program, ['help'], application())
     expect({ code, errors }).toEqual({ code: 0, errors: '' })
-    for (const command of ['init', 'budget', 'usage', 'report', 'export', 'limits', 'explain', 'simulate', 'audit', 'stripe']) expect(out).toMatch(new RegExp(`^  ${command} `, 'm'))
+    for (const command of ['init', 'budget', 'usage', 'report', 'export', 'assign', 'limits', 'explain', 'simulate', 'audit', 'stripe']) expect(out).toMatch(new RegExp(`^  ${command} `, 'm'))
     expect(out).toMatch(/^Exit codes:$/m)
   })
 
@@ -80,10 +80,23 @@ describe('the bursar command', () => {
   it('writes a module that runs', async () => {
     const folder = application()
     expect((await bursar(folder, 'init')).code).toBe(0)
-    const { code, out, errors } = await bursar(folder, 'budget', 'ada', '--json')
+    expect((await bursar(folder, 'simulate', '--sample', '50')).code).toBe(0)
+    expect(existsSync(join(folder, 'bursar.db'))).toBe(false)
+    // What only reads makes no store: it is the application that begins.
+    expect(await bursar(folder, 'audit')).toMatchObject({ code: 2, errors: expect.stringContaining('the configuration has made it just now') })
+    expect((await bursar(folder, 'limits', 'create', 'global', '--set', 'daily=5')).code).toBe(0)
+    // Wherever it is started, it is the file beside the configuration.
+    mkdirSync(join(folder, 'jobs'))
+    const { code, out, errors } = await bursar(join(folder, 'jobs'), 'budget', 'ada', '--json', '--config', '../bursar.config.mjs')
     expect({ code, errors }).toEqual({ code: 0, errors: 'Nothing was ever counted for user "ada", and the directory does not know that user.\n' })
     expect(JSON.parse(out)).toMatchObject({ userId: 'ada', tier: 'free', totalCost: '0.00' })
-    expect((await bursar(folder, 'simulate', '--sample', '50')).code).toBe(0)
+    expect(existsSync(join(folder, 'jobs/bursar.db'))).toBe(false)
+  })
+
+  it('fails where a configuration never comes to an end', async () => {
+    const folder = application()
+    writeFileSync(join(folder, 'bursar.config.mjs'), 'export default () => new Promise(() => {})')
+    expect(await bursar(folder, 'usage')).toMatchObject({ code: 1, out: '', errors: expect.stringMatching(/^bursar: waits for something that never comes\./) })
   })
 
   it('ends quietly when nobody reads on', async () => {
@@ -137,6 +150,71 @@ describe('the bursar command', () => {
     const asking = setInterval(() => child.kill('SIGINT'), 1_500)
     onTestFinished(() => clearInterval(asking))
     expect([130, null]).toContain(await ended)
+  })
+})
+
+describe('on Redis', () => {
+  it('fails soon where the server does not answer, and says which and what to do', async () => {
+    const redis = await RedisServer.start()
+    onTestFinished(() => redis.stop())
+    const folder = application()
+    await spend(folder, 1, `redisStore({ url: '${redis.url}' })`)
+    await redis.stop()
+    for (const command of [['budget', 'ada'], ['audit'], ['usage']]) {
+      const { code, out, errors } = await bursar(folder, ...command, '--store', redis.url.replace('//', '//someone:hunter22@'))
+      expect({ command, code, out }).toEqual({ command, code: 1, out: '' })
+      expect(errors).toMatch(new RegExp(`bursar: store: redis at 127\\.0\\.0\\.1:${redis.port} does not answer: .*\\. Start it, or correct --store\\.\n$`))
+      expect(errors).not.toMatch(/hunter22|took effect/)
+    }
+  })
+
+  it('tells nothing of a ledger that is kept elsewhere, but where to look', async () => {
+    const redis = await RedisServer.start()
+    onTestFinished(() => redis.stop())
+    const folder = application()
+    await spend(folder, 5, `redisStore({ url: '${redis.url}', sink: (await import('bursar/sqlite')).sqliteLedger({ path: './kept.db' }) })`)
+    writeFileSync(join(folder, 'bursar.config.json'), JSON.stringify({ store: redis.url, tiers: { free: { daily: 1 } }, defaultTier: 'free' }))
+    for (const command of [['usage'], ['report'], ['export', '--format', 'csv'], ['simulate'], ['assign', '--tenant', 'x', '--user', 'ada']]) {
+      expect(await bursar(folder, ...command)).toMatchObject({ code: 2, out: '', errors: expect.stringContaining('Pass that one with --ledger') })
+    }
+    // What is counted is known all the same.
+    const budget = await bursar(folder, 'budget', 'ada', '--json')
+    expect(budget).toMatchObject({ code: 1, errors: expect.stringMatching(/^bursar: no forecast: .*--ledger/) })
+    expect(JSON.parse(budget.out)).toMatchObject({ totalCost: '0.0005', forecasts: [] })
+    expect(await bursar(folder, 'audit')).toMatchObject({ code: 3, out: expect.stringMatching(/^incomplete: /), errors: expect.stringContaining('pass that one with --ledger') })
+    for (const command of [['usage'], ['report']]) expect(await bursar(folder, ...command, '--ledger', 'sqlite:./kept.db')).toMatchObject({ code: 0, errors: '' })
+    writeFileSync(join(folder, 'bursar.config.json'), JSON.stringify({ store: redis.url, ledger: 'sqlite:./kept.db', tiers: { free: { daily: 1 } }, defaultTier: 'free' }))
+    for (const command of [['usage'], ['report'], ['audit'], ['budget', 'ada']]) expect((await bursar(folder, ...command)).code).toBe(0)
+  })
+
+  it('reads a ledger that the store keeps itself, whatever became of the holds', async () => {
+    const redis = await RedisServer.start()
+    onTestFinished(() => redis.stop())
+    const folder = application()
+    writeFileSync(join(folder, 'calls.mjs'), `
+      import { Bursar } from 'bursar'
+      import { redisStore } from 'bursar/redis'
+      const bursar = new Bursar({ tiers: { free: { daily: 1 } }, defaultTier: 'free', store: redisStore({ url: '${redis.url}' }) })
+      const ask = (cost) => bursar.check({ userId: 'ada', estimatedCost: cost })
+      await (await ask(0.1)).settle({ cost: 0.05 })
+      await (await ask(0.1)).release()
+      await ask(5)
+      await (await ask(0.1)).settle({ cost: 0 })
+      await bursar.tracker.refund({ userId: 'ada', cost: '0.01' })
+      await bursar.tracker.setUserTier('ada', 'free')
+      await bursar.close()
+    `)
+    expect((await execute(process.execPath, ['calls.mjs'], folder)).errors).toBe('')
+    expect(await bursar(folder, 'report', '--by', 'kind', '--store', redis.url)).toMatchObject({ code: 0, errors: '' })
+  })
+})
+
+describe('with a ledger in Postgres', () => {
+  it('fails where that does not answer, and says which and what to do', async () => {
+    const { code, out, errors } = await bursar(application(), 'report', '--ledger', 'postgres://someone:hunter22@127.0.0.1:1/ledger')
+    expect({ code, out }).toEqual({ code: 1, out: '' })
+    expect(errors).toMatch(/^bursar: ledger: postgres at 127\.0\.0\.1:1 does not answer: .*ECONNREFUSED.* correct .*\n$/)
+    expect(errors).not.toMatch(/hunter22|took effect|was changed/)
   })
 })
 

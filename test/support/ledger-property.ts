@@ -6,6 +6,7 @@ import { expect } from 'vitest'
 import { entriesOf, matches, pageOf, parseFilter, sumsOf, type Conditions, type EntryField, type EntryFilter, type EntrySource, type EntrySum, type LedgerEntry, type LedgerKind } from '../../src/ledger/index.js'
 import { MAX_AMOUNT } from '../../src/money/index.js'
 import type { MaybePromise } from '../../src/store/index.js'
+import { askable } from './ledger-questions.js'
 
 /** An empty ledger, and how entries get into it. */
 export interface LedgerUnderTest {
@@ -66,7 +67,7 @@ const fields: fc.Arbitrary<EntryField> = fc.oneof(
 )
 const wanted = fc.oneof(texts, fc.constantFrom('settled', 'denied', 'ann', 'BLOCK', 'WARN', '0.30000000000000004', '-3', '1e-7', 'false'), fc.constant(null))
 const usd = fc.nat({ max: 20 }).map((microcents) => `0.${String(microcents).padStart(8, '0')}`)
-const filters: fc.Arbitrary<EntryFilter> = fc.record(
+const filters: fc.Arbitrary<EntryFilter> = fc.record<EntryFilter>(
   {
     from: instants,
     until: instants,
@@ -77,7 +78,7 @@ const filters: fc.Arbitrary<EntryFilter> = fc.record(
     tokens: fc.record({ atLeast: amounts }),
   },
   { requiredKeys: [] },
-)
+).map(askable)
 
 const batches = fc.array(fc.array(drafts, { maxLength: 6 }), { maxLength: 6 })
 /** Mostly none: most entries are to be found. */

@@ -73,13 +73,34 @@ const text = fc.oneof(fc.constantFrom(...TEXTS), fc.constantFrom(...NAMES.filter
 const usd = fc.integer({ min: 0, max: 5 }).map((microcents) => (microcents / 1e8).toFixed(8))
 const range = <T>(bound: fc.Arbitrary<T>): fc.Arbitrary<{ atLeast?: T | undefined; atMost?: T | undefined }> => fc.record({ atLeast: optional(bound), atMost: optional(bound) })
 
+const KINDS = ['settled', 'denied', 'corrected']
+const ACTIONS = ['ALLOW', 'BLOCK', 'DEGRADE']
+
+/** The nearest filter that is one: an end comes after its beginning, and a kind or an action is one that there is. */
+export function askable(filter: EntryFilter): EntryFilter {
+  const { from, until, openedFrom, openedUntil, where } = filter
+  const isBackwards = (first: unknown, end: unknown): boolean => typeof first === 'number' && typeof end === 'number' && first >= end
+  const known = (text: string | null, texts: readonly string[]): string | null => (text === null || texts.includes(text) ? text : (texts[text.length % texts.length] as string))
+  const wanted = Object.entries(where ?? {}).map(([name, value]) => {
+    const texts = name === 'kind' ? KINDS : name === 'action' ? ACTIONS : undefined
+    if (texts === undefined || value === undefined) return [name, value]
+    return [name, Array.isArray(value) ? value.map((each: string | null) => known(each, texts)) : known(value as string | null, texts)]
+  })
+  return {
+    ...filter,
+    ...(isBackwards(from, until) && { from: until, until: (from as number) + 1 }),
+    ...(isBackwards(openedFrom, openedUntil) && { openedFrom: openedUntil, openedUntil: (openedFrom as number) + 1 }),
+    ...(where !== undefined && { where: Object.fromEntries(wanted) as NonNullable<EntryFilter['where']> }),
+  }
+}
+
 /** Questions about such ledgers. */
 export const questionArbitrary: fc.Arbitrary<Question> = fc.record({
   filter: fc.record({
     from: rarely(instant), until: rarely(instant), openedFrom: rarely(instant), openedUntil: rarely(instant),
     where: fc.oneof(fc.constant({}), fc.dictionary(field, fc.oneof(text, fc.array(text, { maxLength: 8 })), { maxKeys: 2 })),
     cost: rarely(range(usd)), estimatedCost: rarely(range(usd)), tokens: rarely(range(fc.integer({ min: -5, max: 5 }))),
-  }).map((filter) => filter as EntryFilter),
+  }).map((filter) => askable(filter as EntryFilter)),
   by: fc.uniqueArray(field, { maxLength: 3 }),
   boundaries: fc.oneof(
     fc.constant([]),

@@ -3,7 +3,7 @@
 import type { ReserveRequest, Store } from '../../src/store/index.js'
 import { admit } from '../../src/store/index.js'
 
-/** A store whose windows stand as `readingsOf` says at every reserve. Only reserve, the directory and the ledger answer. */
+/** A store whose windows stand as `readingsOf` says at every reserve. Only reserve, the directory, the registry and the ledger answer. */
 export function readingsStore(readingsOf: (request: ReserveRequest) => readonly number[], now: number): Store {
   const unused = (): never => {
     throw new Error('readingsStore only answers reserve')
@@ -12,7 +12,8 @@ export function readingsStore(readingsOf: (request: ReserveRequest) => readonly 
     name: 'readings',
     shared: false,
     directory: { get: () => undefined, change: unused },
-    registry: { get: unused, put: unused, list: unused },
+    // Nobody has made a limit.
+    registry: { get: () => undefined, put: unused, async *list() {} },
     ledger: { append: () => {}, entries: unused, totals: unused },
     reserve: (request) => {
       const readings = readingsOf(request)

@@ -19,7 +19,7 @@ interface AuditCommandOptions {
 const SAID: Readonly<Record<AuditReport['status'], string>> = {
   clean: 'Nothing differs.',
   different: 'Counters and ledger differ. "--repair counters" takes the ledger for right, "--repair ledger" the counters.',
-  incomplete: 'The ledger no longer has all entries: only what is held was compared.',
+  incomplete: 'The ledger no longer has all entries: only what is held was compared. Where a process moves them to a ledger of its own, pass that one with --ledger, or name it in the configuration.',
   repaired: 'Something differed, and was repaired.',
 }
 
@@ -30,7 +30,7 @@ export function addAudit(program: Command, act: Act): void {
     .description("compare the store's counters with its ledger and its open holds")
     .addOption(new Option('--repair <what>', 'mend the counters by the ledger, or the ledger by the counters').choices(['counters', 'ledger']))
     .option('--json', 'as JSON')
-    .addHelpText('after', '\nExit code 3: something differs that was not repaired.')
+    .addHelpText('after', '\nExit code 3: something differs that was not repaired, or entries are missing that would tell.')
     .action(act<AuditCommandOptions, []>(audit))
 }
 
@@ -38,7 +38,10 @@ async function audit(run: Run, { repair, json }: AuditCommandOptions): Promise<n
   const { engine } = await openEngine(await readConfiguration(run), run)
   const report = await engine.tracker.audit({ repair })
   await (json === true ? run.terminal.json(jsonOf(report), 2) : print(report, run))
-  return report.differences.length > 0 ? EXIT.found : EXIT.done
+  // What a repair has made again beside counters.
+  for (const failed of report.restored?.failed ?? []) run.terminal.complain(`bursar: not restored: ${failed}`)
+  if (json === true && report.status === 'incomplete') run.terminal.complain(SAID.incomplete)
+  return report.differences.length > 0 || report.status === 'incomplete' ? EXIT.found : EXIT.done
 }
 
 async function print(report: AuditReport, { terminal, zone }: Run): Promise<void> {
@@ -64,5 +67,5 @@ function jsonOf(report: AuditReport): object {
     const amount = (value: number): string | number | null => toJson(value, unit === 'usd' ? 'usd' : 'tokens')
     return { scope, window, unit, startsAt: startsAt.toISOString(), what, counted: amount(exact.counted), expected: amount(exact.expected) }
   }
-  return { status, at: at.toISOString(), entries, holds, scopes, differences: differences.map(each), repaired: repaired.map(each) }
+  return { status, at: at.toISOString(), entries, holds, scopes, differences: differences.map(each), repaired: repaired.map(each), ...(report.restored !== undefined && { restored: report.restored }) }
 }

@@ -5,9 +5,11 @@ import { assertId, toUserRef, type UserRef } from '../../budget/index.js'
 import { InvalidRequestError, UnknownTierError } from '../../errors/index.js'
 import type { BudgetOverride } from '../../tracker/index.js'
 import { collected, pairsArgument, type Act } from '../act.js'
-import { budgetOf, overridesOf } from '../budget-view.js'
+import { budgetOf } from '../budget-view.js'
+import { LACKS_ENTRIES, lacksEntries } from '../completeness.js'
 import { readConfiguration } from '../configuration.js'
 import { openEngine, type Engine } from '../engine.js'
+import { EXIT } from '../failure.js'
 import { readOverride } from '../limits-text.js'
 import type { Run } from '../run.js'
 import { parseTime } from '../times.js'
@@ -34,6 +36,10 @@ interface Changes {
   readonly restart: boolean
 }
 
+/** How many users are looked at for others of the same id, and how many of these are named. */
+const MOST_LOOKED_AT = 100_000
+const MOST_OTHERS = 5
+
 /** Adds the command. */
 export function addBudget(program: Command, act: Act): void {
   program
@@ -53,19 +59,37 @@ export function addBudget(program: Command, act: Act): void {
     .action(act<BudgetOptions, [string]>(budget))
 }
 
-async function budget(run: Run, options: BudgetOptions, userId: string): Promise<void> {
+async function budget(run: Run, options: BudgetOptions, userId: string): Promise<number> {
   const user = toUserRef(options.tenant === undefined ? userId : { userId, tenant: options.tenant })
   if (options.tier !== undefined) assertId(options.tier, '--tier')
+  // What is wrong with it is said before anything is opened; the configuration may say in which zone times are meant.
+  changesOf(options, run)
+  const configuration = await readConfiguration(run)
   const changes = changesOf(options, run)
   const changesAnything = changes.override !== undefined || changes.tier !== undefined || changes.restart
-  const { engine, store } = await openEngine(await readConfiguration(run), run, { mayCreate: changesAnything })
+  const { engine, store } = await openEngine(configuration, run, { mayCreate: changesAnything })
   assertTier(engine, options.tier)
   assertTier(engine, changes.tier ?? undefined)
   if (changesAnything) await change(engine, user, changes, run)
   const entry = await store.directory.get(user)
-  const view = await budgetOf(engine, user, options.tier, overridesOf(entry?.overrides, run.now))
-  if (view.totalEntries === 0 && entry === undefined && view.windows.every(({ scope, exact }) => scope.kind !== 'user' || exact.held === 0)) run.terminal.say(`Nothing was ever counted for ${nameOf(user)}, and the directory does not know that user.`)
+  const tellsAll = !(await lacksEntries(store))
+  const view = await budgetOf(engine, user, { asTier: options.tier, entry, defaultTier: configuration.config.defaultTier, now: run.now, forecasts: tellsAll })
+  if (view.totalEntries === 0 && entry === undefined && view.windows.every(({ scope, exact }) => scope.kind !== 'user' || exact.held === 0)) run.terminal.say(`Nothing was ever counted for ${nameOf(user)}, and the directory does not know that user.${await othersOf(engine, user)}`)
   await (options.json === true ? run.terminal.json(view.json, 2) : printBudget(view, run))
+  if (tellsAll) return EXIT.done
+  run.terminal.complain(`bursar: no forecast: ${LACKS_ENTRIES}`)
+  return changesAnything ? EXIT.done : EXIT.failed
+}
+
+/** A user is a tenant's: who asks without the tenant, or with another, asks for somebody else. */
+async function othersOf({ tracker }: Engine, { userId, tenant }: UserRef): Promise<string> {
+  const found: string[] = []
+  let looked = 0
+  for await (const other of tracker.users()) {
+    if (other.userId === userId && other.tenant !== tenant) found.push(other.tenant === undefined ? 'without a tenant' : `of tenant "${other.tenant}"`)
+    if (found.length >= MOST_OTHERS || (looked += 1) >= MOST_LOOKED_AT) break
+  }
+  return found.length === 0 ? '' : ` There is a user of that id ${found.join(' and ')}: see --tenant.`
 }
 
 function changesOf(options: BudgetOptions, run: Run): Changes {

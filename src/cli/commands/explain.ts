@@ -3,6 +3,7 @@
 import type { Command } from 'commander'
 import { assertId } from '../../budget/index.js'
 import { explainText } from '../../decision/index.js'
+import { formatUsd } from '../../money/index.js'
 import type { Act } from '../act.js'
 import { readConfiguration } from '../configuration.js'
 import { openEngine } from '../engine.js'
@@ -15,7 +16,7 @@ export function addExplain(program: Command, act: Act): void {
     .command('explain')
     .description('what a decision was made from: windows, sums, rungs and verdicts')
     .argument('<decision>', 'its id, as "bursar usage" shows it')
-    .option('--json', 'as JSON')
+    .option('--json', 'as JSON: money as exact decimal strings')
     .action(act<{ readonly json?: boolean | undefined }, [string]>(explain))
 }
 
@@ -23,6 +24,24 @@ async function explain(run: Run, { json }: { readonly json?: boolean | undefined
   assertId(decisionId, 'decision')
   const { engine } = await openEngine(await readConfiguration(run), run)
   const explanation = await engine.explain(decisionId)
-  if (json === true) return run.terminal.json(explanation, 2)
+  if (json === true) return run.terminal.json(withDecimals(JSON.parse(JSON.stringify(explanation)), 'usd'), 2)
   await run.terminal.print(`${explainText(explanation).split('\n').map(visible).join('\n').trimEnd()}\n`)
+}
+
+/** What the engine gives as a number of USD is what beside it is exact, under another name in two places. */
+const EXACT_NAMES: Readonly<Record<string, string>> = { microcents: 'estimatedCost', largestFittingMicrocents: 'largestFittingCost' }
+
+/** The same with money as exact decimal strings; an object with a `unit` says what the amounts in it are. */
+function withDecimals(value: unknown, unit: unknown): unknown {
+  if (Array.isArray(value)) return value.map((each) => withDecimals(each, unit))
+  if (typeof value !== 'object' || value === null) return value
+  const object = value as Readonly<Record<string, unknown>>
+  const own = object['unit'] ?? unit
+  const shown = Object.fromEntries(Object.entries(object).map(([key, each]) => [key, key === 'exact' ? each : withDecimals(each, own)]))
+  if (own !== 'usd') return shown
+  for (const [name, amount] of Object.entries((object['exact'] ?? {}) as Readonly<Record<string, unknown>>)) {
+    const field = EXACT_NAMES[name] ?? name
+    if (name !== 'tokens' && typeof amount === 'number' && typeof object[field] === 'number') shown[field] = formatUsd(amount)
+  }
+  return shown
 }

@@ -1,8 +1,6 @@
 // `bursar export`: entries of the ledger as a file for other programs, or copied into another ledger.
 
 import { Option, type Command } from 'commander'
-import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { InvalidRequestError } from '../../errors/index.js'
 import { entriesOf, parseFilter, sumsOf, toCsv, toJson, toJsonLines, writeFile, type Conditions, type EntrySource, type LedgerEntry } from '../../ledger/index.js'
 import type { Act } from '../act.js'
@@ -10,6 +8,7 @@ import { showCount } from '../amounts.js'
 import { readConfiguration } from '../configuration.js'
 import { openSource } from '../engine.js'
 import { addFilters, readFilter, type FilterOptions } from '../filters.js'
+import { pathToWrite } from '../out-file.js'
 import { assertThere, openLedger, parsePlace, type Place } from '../places.js'
 import type { Run } from '../run.js'
 import type { Progress } from '../terminal.js'
@@ -39,9 +38,12 @@ export function addExport(program: Command, act: Act): void {
 }
 
 async function exportEntries(run: Run, options: ExportOptions): Promise<void> {
-  const conditions = parseFilter(readFilter(options, run))
+  readFilter(options, run)
   const target = targetOf(options, run)
-  const source = await openSource(await readConfiguration(run), run)
+  const configuration = await readConfiguration(run, { opensStore: run.common.ledger === undefined })
+  // Again: the configuration may say in which zone times are meant.
+  const conditions = parseFilter(readFilter(options, run))
+  const source = await openSource(configuration, run)
   const progress = run.terminal.progress('entries', await totalOf(source, conditions, run))
   let written = 0
   const counted = async function* (): AsyncIterable<LedgerEntry> {
@@ -75,14 +77,7 @@ function targetOf({ format, out, to, force }: ExportOptions, run: Run): Target {
   const found = format ?? (path === undefined ? undefined : BY_ENDING[path.slice(path.lastIndexOf('.') + 1).toLowerCase()])
   if (found === undefined) throw new InvalidRequestError(`--format: is missing${out === undefined ? '' : `, and ${JSON.stringify(out)} ends with none of ${Object.keys(BY_ENDING).join(', ')}`}. Give one of ${FORMATS.join(', ')}.`)
   if (path === undefined && found === 'sqlite') throw new InvalidRequestError('--out: is missing, and a SQLite file is no text for stdout. Give the path of the file.')
-  if (path !== undefined) assertWritable(path, force === true)
-  return { kind: 'file', format: found, out: path }
-}
-
-/** Checked here too, so that nothing is read for nothing. Throws `InvalidRequestError`. */
-function assertWritable(path: string, force: boolean): void {
-  if (!existsSync(dirname(path))) throw new InvalidRequestError(`--out: there is no folder ${dirname(path)}. Make it, or give another path.`)
-  if (existsSync(path) && !force) throw new InvalidRequestError(`--out: ${path} is there already. Add --force to replace it, or give another path.`)
+  return { kind: 'file', format: found, out: out === undefined ? undefined : pathToWrite(out, '--out', force, run) }
 }
 
 /** How many entries there will be: asked only where a bar shows it and the ledger can count without being read. */
@@ -104,7 +99,7 @@ async function toFile(entries: AsyncIterable<LedgerEntry>, format: Format, out: 
 }
 
 async function copy(entries: AsyncIterable<LedgerEntry>, place: Place, run: Run): Promise<void> {
-  const ledger = await openLedger(place, run)
+  const ledger = await openLedger(place, run, '--to')
   let batch: LedgerEntry[] = []
   for await (const entry of entries) {
     batch.push(entry)

@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InvalidConfigError } from '../../errors/index.js'
 import type { Act } from '../act.js'
+import { NAMES } from '../configuration.js'
 import type { Run } from '../run.js'
 import { JSON_CONFIGURATION, MODULE_CONFIGURATION } from '../templates.js'
 
@@ -23,7 +24,7 @@ export function addInit(program: Command, act: Act): void {
 }
 
 async function init(run: Run, { json }: InitOptions): Promise<void> {
-  const there = ['bursar.config.mjs', 'bursar.config.js', 'bursar.config.json'].find((name) => existsSync(join(run.io.cwd, name)))
+  const there = NAMES.find((name) => existsSync(join(run.io.cwd, name)))
   const refusal = (name: string): InvalidConfigError => new InvalidConfigError(`${name}: is there already, and nothing is written over it. Change it, or move it away first.`)
   if (there !== undefined) throw refusal(there)
   const name = json === true ? 'bursar.config.json' : 'bursar.config.mjs'
@@ -33,5 +34,5 @@ async function init(run: Run, { json }: InitOptions): Promise<void> {
   } catch (error) {
     throw (error as NodeJS.ErrnoException).code === 'EEXIST' ? refusal(name) : error
   }
-  run.terminal.say(`${name} was written. Look through it, then try: bursar budget ada`)
+  run.terminal.say(`${name} was written. Look through it, then try: npx bursar simulate --sample 1000`)
 }

@@ -62,7 +62,7 @@ export function addLimits(program: Command, act: Act): void {
   withLimit(change, mode())
     .option('--clear <window>', 'take a window away; may be given again', collected)
     .action(act<LimitOptions & Shown, [string]>(changeOne))
-  limits.command('remove').description('take a limit away').argument('<limit>', 'the id of the limit').action(act<object, [string]>(removeOne))
+  limits.command('remove').description('take a limit away').argument('<limit>', 'the id of the limit').option('--json', 'as JSON').action(act<Shown, [string]>(removeOne))
   limits.command('triggered').description('what is at or over a threshold now: limits and shared budgets').option('--json', 'as JSON lines').action(act<Shown, []>(triggered))
   addTenants(limits, act)
 }
@@ -100,20 +100,25 @@ async function showOne(run: Run, { json, member, tenant }: ShowOptions, id: stri
   if (json === true) return run.terminal.json({ ...limitJson(limit), windows: windows.map(windowJson) }, 2)
   await printLimit(run, limit)
   await run.terminal.print('\n')
-  if (windows.length > 0) await printWindows(run, windows)
+  if (windows.length > 0) await printWindows(run, windows, [limit])
   else run.terminal.say('Nothing is spent or held in it.')
 }
 
 async function createOne(run: Run, { json, ...options }: LimitOptions & Shown, scope: string): Promise<void> {
+  // What is wrong with it is said before anything is opened; the configuration may say in which zone times are meant.
+  readNewLimit(scope, options, run)
+  const configuration = await readConfiguration(run)
   const wanted = readNewLimit(scope, options, run)
-  const { tracker } = await engineFor(run, true)
+  const { tracker } = (await openEngine(configuration, run, { mayCreate: true })).engine
   await made(run, await tracker.limits.create(wanted), json, 'was made')
 }
 
 async function changeOne(run: Run, { json, ...options }: LimitOptions & Shown, id: string): Promise<void> {
   assertId(id, 'limit')
+  readPatch(options, run)
+  const configuration = await readConfiguration(run)
   const patch = readPatch(options, run)
-  const { tracker } = await engineFor(run)
+  const { tracker } = (await openEngine(configuration, run)).engine
   await made(run, await tracker.limits.change(id, patch), json, 'was changed')
 }
 
@@ -122,10 +127,11 @@ async function made(run: Run, limit: Limit, json: boolean | undefined, what: str
   run.terminal.say(`Limit "${limit.id}" ${what}: every process knows it within a second.`)
 }
 
-async function removeOne(run: Run, _options: object, id: string): Promise<void> {
+async function removeOne(run: Run, { json }: Shown, id: string): Promise<void> {
   assertId(id, 'limit')
   const { tracker } = await engineFor(run)
   await tracker.limits.remove(id)
+  if (json === true) await run.terminal.json({ id, removed: true }, 2)
   run.terminal.say(`Limit "${id}" was removed.`)
 }
 
@@ -133,6 +139,6 @@ async function triggered(run: Run, { json }: Shown): Promise<void> {
   const { tracker } = await engineFor(run)
   const found = await tracker.limits.triggered()
   if (json === true) for (const each of found) await run.terminal.json({ ...windowJson(each), thresholdPct: each.thresholdPct })
-  else if (found.length > 0) await printWindows(run, found)
+  else if (found.length > 0) await printWindows(run, found, await tracker.limits.list())
   if (found.length === 0) run.terminal.say('Nothing is at or over a threshold.')
 }

@@ -1,8 +1,6 @@
 // `bursar report`: where the money went, by whatever it is asked for.
 
 import { Argument, Option, type Command } from 'commander'
-import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { InvalidRequestError } from '../../errors/index.js'
 import type { EntryField, EntryFilter } from '../../ledger/index.js'
 import { Reports, TIME_UNITS, type Report, type ReportFormat, type TimeUnit } from '../../report/index.js'
@@ -11,7 +9,8 @@ import { showCount } from '../amounts.js'
 import { readConfiguration, type Configuration } from '../configuration.js'
 import { openSource } from '../engine.js'
 import { addFields, readFilter, type FilterOptions } from '../filters.js'
-import { BILLING_PAGE, CLIENTS_PAGE, summaryPage, totalLine, type Page } from '../report-page.js'
+import { pathToWrite } from '../out-file.js'
+import { billingPage, CLIENTS_PAGE, summaryPage, totalLine, type Page } from '../report-page.js'
 import type { Run } from '../run.js'
 
 const KINDS = ['summary', 'clients', 'daily', 'top', 'billing'] as const
@@ -59,21 +58,23 @@ export function addReport(program: Command, act: Act): void {
 }
 
 async function report(run: Run, options: ReportCommandOptions, kind: (typeof KINDS)[number]): Promise<void> {
-  const asked = askedFor(kind, options, run)
-  // What is wrong with it is said before anything is opened.
-  asked.text(NOTHING)
+  // What is wrong with it is said before anything is opened; the configuration may say in which zone times are meant.
+  askedFor(kind, options, run).text(NOTHING)
   const { format, out } = formatOf(options, run)
-  const configuration = await readConfiguration(run)
+  const configuration = await readConfiguration(run, { opensStore: run.common.ledger === undefined })
+  const asked = askedFor(kind, options, run)
   const reports = new Reports(await openSource(configuration, run), { timeZone: run.zone, clock: run.io.clock, ...weekOf(configuration) })
   if (format === 'table') return asked.print(run, reports)
   const found = asked.text(reports)
+  // Its dates are all that it says of time.
+  if (kind === 'billing') run.terminal.say(`Days begin and end in ${run.zone}.`)
   if (out !== undefined) return toFile(run, found, out, format)
   const pieces = format === 'csv' ? found.toCsv() : format === 'json' ? found.toJson() : found.toJsonLines()
   for await (const piece of run.each(pieces)) await run.terminal.print(piece)
 }
 
-function asking<Row extends object>(of: (reports: Reports) => Report<Row>, page: Page<Row>): Asked {
-  return { text: of, print: (run, reports) => print(run, of(reports), page) }
+function asking<Row extends object>(of: (reports: Reports) => Report<Row>, page: Page<Row>, hasTotal = true): Asked {
+  return { text: of, print: (run, reports) => print(run, of(reports), page, hasTotal) }
 }
 
 function askedFor(kind: (typeof KINDS)[number], options: ReportCommandOptions, run: Run): Asked {
@@ -85,11 +86,12 @@ function askedFor(kind: (typeof KINDS)[number], options: ReportCommandOptions, r
   if (kind === 'daily') return asking((reports) => reports.daily(common), summaryPage(['tenant'], 'day', run.zone))
   if (kind === 'billing') {
     const fields = { ...(client !== undefined && { client: client as EntryField }), ...(service !== undefined && { service: service as EntryField }), ...(project !== undefined && { project: project as EntryField }) }
-    return asking((reports) => reports.billing({ ...common, ...fields }), BILLING_PAGE)
+    return asking((reports) => reports.billing({ ...common, ...fields }), billingPage(run.zone))
   }
   if (kind === 'top') {
     const field = (by ?? 'userId') as EntryField
-    return asking((reports) => reports.topSpenders({ ...common, by: field, ...(limit !== undefined && { limit }) }), summaryPage(field === 'userId' ? ['userId', 'tenant'] : [field], undefined, run.zone))
+    // Of those who are shown, a total would be taken for that of all.
+    return asking((reports) => reports.topSpenders({ ...common, by: field, ...(limit !== undefined && { limit }) }), summaryPage(field === 'userId' ? ['userId', 'tenant'] : [field], undefined, run.zone), false)
   }
   const words = (by ?? 'day').split(',').map((word) => word.trim()) as (TimeUnit | EntryField)[]
   const unit = words.find((word) => (TIME_UNITS as readonly string[]).includes(word))
@@ -109,13 +111,10 @@ function formatOf({ format, json, out, force }: ReportCommandOptions, run: Run):
   if (json === true && format !== undefined && format !== 'json') throw new InvalidRequestError(`--json: and --format ${format} are both given. Give one of them.`)
   const asked = json === true ? 'json' : format
   if (out === undefined) return { format: asked ?? 'table', out }
-  const path = run.path(out, '--out')
-  const ending = path.slice(path.lastIndexOf('.') + 1).toLowerCase()
+  const ending = out.slice(out.lastIndexOf('.') + 1).toLowerCase()
   const found = asked ?? FORMATS.find((each) => each === ending)
   if (found === undefined || found === 'table') throw new InvalidRequestError(`--format: ${found === undefined ? `is missing, and ${JSON.stringify(out)} ends with none of csv, json, jsonl` : 'a table is for the screen'}. Give csv, json or jsonl.`)
-  if (!existsSync(dirname(path))) throw new InvalidRequestError(`--out: there is no folder ${dirname(path)}. Make it, or give another path.`)
-  if (existsSync(path) && force !== true) throw new InvalidRequestError(`--out: ${path} is there already. Add --force to replace it, or give another path.`)
-  return { format: found, out: path }
+  return { format: found, out: pathToWrite(out, '--out', force, run) }
 }
 
 function weekOf({ config: { weekStartsOn } }: Configuration): { weekStartsOn?: NonNullable<typeof weekStartsOn> } {
@@ -137,10 +136,16 @@ async function toFile({ terminal, io }: Run, found: Text, out: string, format: R
   terminal.say(`${done === 1 ? '1 row' : `${showCount(done)} rows`} written to ${out}.`)
 }
 
-async function print<Row extends object>(run: Run, found: Report<Row>, page: Page<Row>): Promise<void> {
+async function print<Row extends object>(run: Run, found: Report<Row>, page: Page<Row>, hasTotal: boolean): Promise<void> {
   const rows: Row[] = []
-  for await (const row of run.each(found)) rows.push(row)
+  for await (const row of run.each(found)) if (isOfAnything(row, page)) rows.push(row)
   if (rows.length === 0) return run.terminal.say('Nothing was spent or denied that matches.')
   const lines = rows.flatMap((row) => page.linesOf(row))
-  await run.terminal.table(page.columns, rows.length > 1 ? [...lines, totalLine(page, rows)] : lines)
+  await run.terminal.table(page.columns, hasTotal && rows.length > 1 ? [...lines, totalLine(page, rows)] : lines)
+}
+
+/** What is configured stands in the ledger too, and nobody asks where the money went for that. */
+function isOfAnything<Row extends object>(row: Row, page: Page<Row>): boolean {
+  const { calls, denials = 0, tokens, microcents } = page.sumsOf(row)
+  return calls !== 0 || denials !== 0 || tokens !== 0n || microcents !== 0n
 }

@@ -2,7 +2,6 @@
 
 import type { Command } from 'commander'
 import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
 import type { BursarConfig } from '../../config.js'
 import { InvalidConfigError, InvalidRequestError } from '../../errors/index.js'
 import { writeFile } from '../../ledger/index.js'
@@ -10,15 +9,17 @@ import { formatUsd } from '../../money/index.js'
 import { findLimit, readLog, renderJson, renderPage, renderTable, sampleLog, simulate, type FoundLimit, type Simulation, type UsageLog } from '../../simulate/index.js'
 import { countArgument, pairsArgument, type Act } from '../act.js'
 import { showPct } from '../amounts.js'
-import { readCandidate, readConfiguration, type Configuration } from '../configuration.js'
+import { closeUnused, readCandidate, readConfiguration, type Configuration } from '../configuration.js'
 import { openSource } from '../engine.js'
 import { EXIT } from '../failure.js'
+import { pathToWrite } from '../out-file.js'
 import { assertThere, openLedger, parsePlace } from '../places.js'
 import type { Run } from '../run.js'
 import {
   assertTogether,
   boundArgument,
   mapArgument,
+  MAPPED,
   numberArgument,
   passedBy,
   percentArgument,
@@ -41,7 +42,7 @@ export function addSimulate(program: Command, act: Act): void {
     .description('what would have happened under other configurations')
     .argument('[log]', "a file (CSV, JSON lines, or what bursar has exported), or a ledger ('sqlite:./ledger.db', 'postgres://…'); by default that of the store")
     .option('--candidate <name=file>', 'a configuration to try; may be given again (default: the configuration, as "today")', pairsArgument)
-    .option('--map <field=column,…>', "which column of a foreign log means what: time=TIMESTAMP,userId=user,inputTokens=ContextTokens; may be given again", mapArgument)
+    .option('--map <field=column,…>', "which column of a foreign log means what: time=TIMESTAMP,userId=user,inputTokens=ContextTokens; may be given again; see below", mapArgument)
     .option('--separator <character>', 'what stands between the cells of a CSV (default: a comma)')
     .option('--skip-bad-rows', 'leave out rows that cannot be read, and say how many')
     .option('--look-ahead <time>', 'how far rows may be out of order: 1h')
@@ -59,7 +60,7 @@ export function addSimulate(program: Command, act: Act): void {
     .option('--days <count>', 'how many days a sample has (default: 7)', countArgument)
     .option('--directory-tiers', "tiers as the candidate's defaultTier says, and not as the log does")
     .option('--top-users <count>', 'how many affected users are named (default: 20)', wholeArgument)
-    .option('--against-log', 'exit code 3 where the first candidate decides anything otherwise than the log')
+    .option('--against-log', 'exit code 3 where anything comes out otherwise with the first candidate than in the log')
     .option('--fail-on <share>', 'exit code 3 where a candidate blocks more: blocked-users=1%, blocked-requests=1%; may be given again', boundArgument)
     .option('--find <path>', 'look for the smallest limit at this place of the configuration: tiers.free.daily')
     .option('--blocked-users <percent>', '… at which at most so many users are ever blocked', percentArgument)
@@ -72,15 +73,18 @@ export function addSimulate(program: Command, act: Act): void {
     .option('--title <text>', 'its title')
     .option('--force', 'replace a page that is there')
     .option('--json', 'as JSON')
+    .addHelpText('after', `\n--map: ${MAPPED}\nA request that a candidate rejects with an error counts as blocked and as another outcome than in the log.`)
     .action(act<SimulateOptions, [string | undefined]>(simulated))
 }
 
 async function simulated(run: Run, options: SimulateOptions, source: string | undefined): Promise<number> {
   assertTogether(options)
   if (options.sample !== undefined && source !== undefined) throw new InvalidRequestError('--sample: makes a log, and one is given. Give one of the two.')
-  const page = pageOf(options, run)
+  const page = options.html === undefined ? undefined : pathToWrite(options.html, '--html', options.force, run)
   if (options.find !== undefined) targetOf(options)
-  const configuration = await readConfiguration(run)
+  const readsStore = options.sample === undefined && source === undefined
+  const configuration = await readConfiguration(run, { opensStore: readsStore })
+  if (!readsStore) closeUnused(configuration, run)
   const candidates = await candidatesOf(options, configuration, run)
   const log = await logOf(options, source, configuration, run)
   if (options.find !== undefined) return find(run, options, log, candidates)
@@ -92,14 +96,6 @@ async function simulated(run: Run, options: SimulateOptions, source: string | un
     run.terminal.say(`The page was written to ${page}.`)
   }
   return verdictOf(simulation, options, run)
-}
-
-function pageOf({ html, force }: SimulateOptions, run: Run): string | undefined {
-  if (html === undefined) return undefined
-  const path = run.path(html, '--html')
-  if (!existsSync(dirname(path))) throw new InvalidRequestError(`--html: there is no folder ${dirname(path)}. Make it, or give another path.`)
-  if (existsSync(path) && force !== true) throw new InvalidRequestError(`--html: ${path} is there already. Add --force to replace it, or give another path.`)
-  return path
 }
 
 async function candidatesOf({ candidate = [], find: path }: SimulateOptions, { config, file }: Configuration, run: Run): Promise<Record<string, BursarConfig>> {
@@ -118,13 +114,14 @@ async function candidatesOf({ candidate = [], find: path }: SimulateOptions, { c
 
 async function logOf(options: SimulateOptions, source: string | undefined, configuration: Configuration, run: Run): Promise<UsageLog> {
   if (options.sample !== undefined) return sampleLog(samplingOf(options))
-  const reading = readingOf(options, run.zone)
+  // Times of others without a zone are in none of ours.
+  const reading = readingOf(options, run.common.zone ?? 'UTC')
   if (source === undefined) return readLog(await openSource(configuration, run), { ...reading, name: 'the ledger' })
   if (/^(sqlite:|postgres(ql)?:\/\/|rediss?:\/\/)/.test(source)) {
     run.secrets.address(source)
     const place = parsePlace(source, 'log', 'ledger', run.io.cwd)
     assertThere(place, 'log', false)
-    return readLog(await openLedger(place, run), { ...reading, name: 'the ledger' })
+    return readLog(await openLedger(place, run, 'log'), { ...reading, name: 'the ledger' })
   }
   const path = run.path(source, 'log')
   if (!existsSync(path)) throw new InvalidRequestError(`log: there is no file ${path}. Give a log, or --sample to make one.`)
@@ -178,9 +175,12 @@ function verdictOf({ candidates }: Simulation, { againstLog, failOn = [] }: Simu
   }
   const passed = candidates.flatMap((candidate) => passedBy(candidate, failOn))
   for (const line of passed) terminal.complain(line)
-  if (againstLog !== true || first === undefined || first.differences.requests === 0) return passed.length > 0 ? EXIT.found : EXIT.done
-  terminal.complain(`${first.name}: ${first.differences.requests} requests came out otherwise than in the log.`)
-  for (const { row, userId, what, log, candidate } of first.differences.first) terminal.complain(`  row ${row}, user ${userId}: ${what} ${log} in the log, ${candidate} here`)
+  const found = passed.length > 0 ? EXIT.found : EXIT.done
+  if (againstLog !== true || first === undefined) return found
+  const { total, failures, first: some } = first.differences
+  if (total === 0 && first.failed === 0) return found
+  terminal.complain(`${first.name}: ${total} ${total === 1 ? 'thing' : 'things'} came out otherwise than in the log${failures === 0 ? '' : `, ${failures} of them failed with an error`}.`)
+  for (const { row, userId, what, log, candidate } of some) terminal.complain(`  row ${row}, user ${userId}: ${what} ${log} in the log, ${candidate} here`)
   return EXIT.found
 }
 

@@ -26,7 +26,7 @@ export function addTenants(limits: Command, act: Act): void {
     .option('--model <model>', 'a model that they may use, or the beginning of names and a *; may be given again (default: all)', collected)
     .option('--json', 'as JSON')
     .action(act<TenantsOptions, [string]>(set))
-  tenants.command('remove').description('take away what is set').argument('<tenant>', 'the tenant').action(act<object, [string]>(remove))
+  tenants.command('remove').description('take away what is set').argument('<tenant>', 'the tenant').option('--json', 'as JSON').action(act<TenantsOptions, [string]>(remove))
 }
 
 async function engineFor(run: Run, mayCreate: boolean): Promise<Engine> {
@@ -45,10 +45,11 @@ async function set(run: Run, { tier, model, json }: TenantsOptions, tenant: stri
   await print(run, [await tracker.limits.tenants.set(tenant, { ...(tier !== undefined && { tier }), ...(model !== undefined && { models: model }) })], json)
 }
 
-async function remove(run: Run, _options: object, tenant: string): Promise<void> {
+async function remove(run: Run, { json }: TenantsOptions, tenant: string): Promise<void> {
   assertId(tenant, 'tenant')
   const { tracker } = await engineFor(run, false)
   await tracker.limits.tenants.remove(tenant)
+  if (json === true) await run.terminal.json({ tenant, removed: true }, 2)
   run.terminal.say(`Nothing is set for tenant "${tenant}" any more.`)
 }
 

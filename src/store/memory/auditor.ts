@@ -1,7 +1,7 @@
 // How a memory store is audited. Everything is copied at once: nothing else runs meanwhile, so it is of one moment.
 
 import type { LedgerEntry } from '../../ledger/index.js'
-import type { AuditSnapshot, Auditor, CounterCorrection } from '../auditing.js'
+import type { AuditSnapshot, Auditor, CounterCorrection, LedgerStanding } from '../auditing.js'
 import { correctCounters, countedWindows, openHold } from '../counting/audited.js'
 import { LIFETIME_ENTRIES, LIFETIME_MICROCENTS } from '../counting/cells.js'
 import type { DueQueue } from './due-queue.js'
@@ -36,6 +36,10 @@ export class MemoryAuditor implements Auditor {
     return { now, complete, scopes, holds: this.#due.holds.map(openHold), repairs: this.#repairs, entries: () => each(entries) }
   }
 
+  standing(): LedgerStanding {
+    return { repairs: this.#repairs, room: this.#ledger.room, isAnonymised: false }
+  }
+
   correct(corrections: readonly CounterCorrection[], repairs = this.#repairs): boolean {
     if (repairs !== this.#repairs) return false
     this.#repairs += 1
@@ -49,8 +53,13 @@ export class MemoryAuditor implements Auditor {
 
   append(entries: readonly LedgerEntry[], repairs = this.#repairs): boolean {
     if (repairs !== this.#repairs) return false
+    const moved = entries.filter(({ calls }) => calls !== undefined)
+    if (moved.length > 0 && moved.length > this.#ledger.room) return false
     this.#repairs += 1
-    for (const entry of entries) this.#ledger.charge(entry)
+    for (const entry of entries) {
+      if (entry.calls === undefined) this.#ledger.charge(entry)
+      else this.#ledger.move(entry)
+    }
     return true
   }
 }

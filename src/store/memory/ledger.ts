@@ -37,12 +37,15 @@ interface Note {
 
 /**
  * A bounded ledger. What carries no money has a ring of its own, so that a flood of denials does not push out what was spent; and
- * so has what audits have appended, which belongs to no charge.
+ * so have what audits have appended, which belongs to no charge, and what moves spend, of which half would be worse than nothing: that ring
+ * takes what fits, and loses nothing.
  */
 export class StoreLedger implements LedgerSink {
   readonly #lines: Ring<Line>
   readonly #notes: Ring<Note>
   readonly #appended: Ring<Note>
+  readonly #moved: Ring<Note>
+  readonly #capacity: number
   readonly #rings: readonly Ring<Line | Note>[]
   readonly #pool: ChargePool
   readonly #totals = new RunningTotals()
@@ -53,13 +56,20 @@ export class StoreLedger implements LedgerSink {
     this.#lines = new Ring(capacity)
     this.#notes = new Ring(capacity)
     this.#appended = new Ring(capacity)
-    this.#rings = [this.#lines, this.#notes, this.#appended] as readonly Ring<Line | Note>[]
+    this.#moved = new Ring(capacity)
+    this.#capacity = capacity
+    this.#rings = [this.#lines, this.#notes, this.#appended, this.#moved] as readonly Ring<Line | Note>[]
     this.#pool = pool
   }
 
   /** Whether every entry that carries money is still kept. */
   get complete(): boolean {
     return this.#complete
+  }
+
+  /** How many entries {@link move} takes: none where what they would move may be gone. */
+  get room(): number {
+    return this.#complete ? this.#capacity - this.#moved.size : 0
   }
 
   append(...entries: readonly LedgerEntry[]): void {
@@ -70,6 +80,11 @@ export class StoreLedger implements LedgerSink {
   charge(entry: LedgerEntry): void {
     this.#totals.add(entry.microcents, entry.tokens, entry.model, entry.provider, entry.tier)
     if (this.#appended.put({ number: (this.#written += 1), entry })) this.#complete = false
+  }
+
+  /** Appends an entry that moves what was charged before. There must be room for it. */
+  move(entry: LedgerEntry): void {
+    this.#moved.put({ number: (this.#written += 1), entry })
   }
 
   /** Writes one change of money of a charge: how its cost was found, why it was changed, and the instants whose rolling buckets it changed. */

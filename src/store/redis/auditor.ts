@@ -2,17 +2,21 @@
 
 import { parseScopeKey, scopeKey } from '../../budget/index.js'
 import type { ScopeId } from '../../enforcement/index.js'
-import type { LedgerEntry } from '../../ledger/index.js'
-import type { Auditor, AuditSnapshot, CountedScope, CounterCorrection, OpenHold } from '../auditing.js'
+import type { EntryField, LedgerEntry } from '../../ledger/index.js'
+import type { Auditor, AuditSnapshot, CountedScope, CounterCorrection, EntrySink, LedgerStanding, OpenHold } from '../auditing.js'
+import type { Registry } from '../registry.js'
 import type { Connection } from './connection.js'
 import { unpackCounters } from './counters.js'
 import { chargedBy, packJsonEntry } from './entries.js'
 import { unpackHold } from './holds.js'
 import type { RedisLedger } from './ledger.js'
 import { Unpacker, type Packer } from './packing.js'
+import { RedisRegistry } from './registry.js'
 import { codeOf } from './window-codes.js'
 
 const SCOPE = 's'
+/** How many repairs were made: see scripts/correct.lua. */
+const REPAIRS = 'R'
 /** Where every entry is. A process without the sink of the others does not see what was drained to it. */
 const IN_OUTBOX = 1
 const WITH_SINK = 2
@@ -21,12 +25,14 @@ const MENDS = { mends: true } as const
 
 /** Audits one data set. */
 export class RedisAuditor implements Auditor {
+  readonly registry: Registry
   readonly #connection: Connection
   readonly #ledger: RedisLedger
 
   constructor(connection: Connection, ledger: RedisLedger) {
     this.#connection = connection
     this.#ledger = ledger
+    this.registry = new RedisRegistry(connection, true)
   }
 
   async snapshot(): Promise<AuditSnapshot> {
@@ -54,11 +60,21 @@ export class RedisAuditor implements Auditor {
     return { now, complete, scopes, holds, repairs, entries }
   }
 
+  async standing(): Promise<LedgerStanding> {
+    const [repairs] = await this.#connection.fields(REPAIRS)
+    return { repairs: Number(repairs?.toString() ?? 0), room: this.#keepsAll ? Infinity : 0, isAnonymised: this.#ledger.sink?.isAnonymised === true }
+  }
+
+  hides(field: EntryField): boolean {
+    return isHiddenIn(this.#ledger.sink, field)
+  }
+
   correct(corrections: readonly CounterCorrection[], repairs?: number): Promise<boolean> {
     return this.#mend(corrections, [], repairs)
   }
 
-  append(entries: readonly LedgerEntry[], repairs?: number): Promise<boolean> {
+  async append(entries: readonly LedgerEntry[], repairs?: number): Promise<boolean> {
+    if (!this.#keepsAll && entries.some(({ calls }) => calls !== undefined)) return false
     return this.#mend([], entries, repairs)
   }
 
@@ -67,11 +83,22 @@ export class RedisAuditor implements Auditor {
     if (this.#connection.isLost) await this.#connection.accept()
   }
 
+  /** Without a sink, entries leave the outbox some at a time, wherever a pair of them may stand. */
+  get #keepsAll(): boolean {
+    const { sink } = this.#ledger
+    return sink !== undefined && sink.isBounded !== true
+  }
+
   async #mend(corrections: readonly CounterCorrection[], entries: readonly LedgerEntry[], repairs: number | undefined): Promise<boolean> {
     const reply = await this.#connection.run('correct', (to) => packEntries(packCorrections(to.u56(repairs === undefined ? 0 : repairs + 1), corrections), entries), MENDS)
     this.#connection.keep(reply)
     return reply.code === 'K'
   }
+}
+
+/** True where a sink keeps a field otherwise than it was written. */
+export function isHiddenIn(sink: EntrySink | undefined, field: EntryField): boolean {
+  return sink?.hides === undefined ? sink?.isAnonymised === true : sink.hides(field)
 }
 
 function packCorrections(to: Packer, corrections: readonly CounterCorrection[]): Packer {
@@ -88,7 +115,7 @@ function packEntries(to: Packer, entries: readonly LedgerEntry[]): Packer {
   to.u32(entries.length)
   for (const entry of entries) {
     for (const name of [entry.model, entry.provider, entry.tier]) to.textZ((name ?? '').replaceAll('\0', '\ufffd'))
-    to.i64(entry.microcents).i64(entry.tokens).sized32(() => to.bytes(packJsonEntry(entry)))
+    to.i64(entry.microcents).i64(entry.tokens).u8(entry.calls === undefined ? 1 : 0).sized32(() => to.bytes(packJsonEntry(entry)))
   }
   return to
 }

@@ -3,9 +3,11 @@
 import { scopeKey, type UserRef } from '../../budget/index.js'
 import type { ScopeId } from '../../enforcement/index.js'
 import { pageOf, sumsOf, type Conditions, type EntryField, type EntryPage, type EntrySource, type EntrySum, type LedgerEntry, type LedgerTotals, type ModelTotals } from '../../ledger/index.js'
-import type { Auditor, AuditSnapshot, CounterCorrection } from '../auditing.js'
+import type { Auditor, AuditSnapshot, CounterCorrection, LedgerStanding } from '../auditing.js'
 import type { LedgerSink, MaybePromise } from '../index.js'
 import type { Directory, DirectoryChange, DirectoryEntry } from '../directory.js'
+import { isHiddenIn } from './auditor.js'
+import type { Registry } from '../registry.js'
 import type { DataSet, DataSets } from './data-set.js'
 import { JoinedStreams } from './joined-streams.js'
 
@@ -92,6 +94,10 @@ export class JoinedAuditor implements Auditor {
     this.#sets = sets
   }
 
+  get registry(): Registry {
+    return this.#sets.first.auditor.registry
+  }
+
   async snapshot(): Promise<AuditSnapshot> {
     const snapshots: AuditSnapshot[] = []
     for (const { auditor } of this.#sets.all()) snapshots.push(await auditor.snapshot())
@@ -107,7 +113,7 @@ export class JoinedAuditor implements Auditor {
         return
       }
       // One sink for all: each entry counts up to the moment of its own data set.
-      for (const { ledger } of sets.all()) await ledger.drain()
+      for (const { connection, ledger } of sets.all()) if (!connection.isLost) await ledger.drain()
       for await (const entry of (sets.all()[0] as DataSet).ledger.entries()) {
         if (entry.at <= (own.get(sets.ofUser(userOfEntry(entry)))?.now ?? 0)) yield entry
       }
@@ -122,12 +128,22 @@ export class JoinedAuditor implements Auditor {
     }
   }
 
+  /** What moves spend stands in one data set, whoever it is of: only there is it all or none. */
+  standing(): Promise<LedgerStanding> {
+    return this.#sets.first.auditor.standing()
+  }
+
+  hides(field: EntryField): boolean {
+    return isHiddenIn(this.#sets.sink, field)
+  }
+
   /** Each data set is mended by itself: where one was repaired meanwhile, the others are, and an audit finds what is left. */
   async correct(corrections: readonly CounterCorrection[], repairs?: number): Promise<boolean> {
     return this.#each(corrections, ({ scope }) => this.#of(scope), repairs, (auditor, own, made) => auditor.correct(own, made))
   }
 
   async append(entries: readonly LedgerEntry[], repairs?: number): Promise<boolean> {
+    if (entries.length > 0 && entries.every(({ calls }) => calls !== undefined)) return this.#sets.first.auditor.append(entries, repairs)
     return this.#each(entries, (entry) => this.#sets.ofUser(userOfEntry(entry)), repairs, (auditor, own, made) => auditor.append(own, made))
   }
 

@@ -56,6 +56,11 @@ export class RedisLedger implements LedgerSink {
     return this.#sink !== undefined && this.#sink.isAnonymised !== true && this.#sink.isBounded !== true
   }
 
+  /** Where entries are kept for good, if anywhere. */
+  get sink(): EntrySink | undefined {
+    return this.#sink
+  }
+
   /** Where every entry is by now: the sink, or the streams. */
   async #source(): Promise<EntrySource> {
     if (this.#sink === undefined) return this.streams

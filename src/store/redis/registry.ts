@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Registry, RegistryRecord, RegistryWrite } from '../registry.js'
-import type { Connection } from './connection.js'
+import type { Connection, RunOptions } from './connection.js'
 import { Unpacker } from './packing.js'
 
 const LISTED_AT_ONCE = 500
@@ -11,13 +11,16 @@ const WRITE_BYTES = 8
 /** The registry of one data set. A write whose reply is lost rejects: whether it happened, `get` tells. */
 export class RedisRegistry implements Registry {
   readonly #connection: Connection
+  readonly #mends: boolean
 
-  constructor(connection: Connection) {
+  /** `mends`: it works on a data set that stands in the place of a lost one, too. */
+  constructor(connection: Connection, mends = false) {
     this.#connection = connection
+    this.#mends = mends
   }
 
   async get(kind: string, key: string): Promise<RegistryRecord | undefined> {
-    const { code, body } = await this.#connection.run('read-record', (to) => to.text(key), { keys: keysOf(kind) })
+    const { code, body } = await this.#connection.run('read-record', (to) => to.text(key), this.#options(kind))
     return code === 'K' ? recordIn(body) : undefined
   }
 
@@ -30,7 +33,7 @@ export class RedisRegistry implements Registry {
         to.sized32(() => to.text(key)).u56(expected).bytes(write)
         return to.u8(value === null ? 1 : 0).u56(ttlMs === undefined ? 0 : ttlMs + 1).text(value ?? '')
       },
-      { keys: keysOf(kind) },
+      this.#options(kind),
     )
     return code === 'K' ? body.u56() : undefined
   }
@@ -40,7 +43,7 @@ export class RedisRegistry implements Registry {
     let cursor = '0'
     do {
       const from = cursor
-      const { body, more } = await this.#connection.run('list-records', (to) => to.textZ(from).u32(LISTED_AT_ONCE), { keys: keysOf(kind) })
+      const { body, more } = await this.#connection.run('list-records', (to) => to.textZ(from).u32(LISTED_AT_ONCE), this.#options(kind))
       cursor = body.textZ()
       const records = more.find((item) => Array.isArray(item)) as Buffer[]
       for (let index = 0; index < records.length; index += 2) {
@@ -50,6 +53,10 @@ export class RedisRegistry implements Registry {
         yield { key, ...recordIn(new Unpacker(records[index + 1] as Buffer)) }
       }
     } while (cursor !== '0')
+  }
+
+  #options(kind: string): RunOptions {
+    return { keys: keysOf(kind), mends: this.#mends }
   }
 }
 

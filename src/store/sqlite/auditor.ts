@@ -2,7 +2,7 @@
 
 import { scopeKey } from '../../budget/index.js'
 import type { LedgerEntry } from '../../ledger/index.js'
-import type { Auditor, AuditSnapshot, CountedScope, CounterCorrection } from '../auditing.js'
+import type { Auditor, AuditSnapshot, CountedScope, CounterCorrection, LedgerStanding } from '../auditing.js'
 import { correctCounters, countedWindows, openHold } from '../counting/audited.js'
 import { LIFETIME_ENTRIES, LIFETIME_MICROCENTS } from '../counting/cells.js'
 import type { ChargeTable } from './charges.js'
@@ -52,6 +52,10 @@ export class SqliteAuditor implements Auditor {
       const holds = this.#charges.open().map(openHold)
       return { now, complete: true, scopes, holds, repairs: this.#made(), entries: () => this.#ledger.entries(until) }
     })
+  }
+
+  standing(): LedgerStanding {
+    return { repairs: this.#made(), room: Infinity, isAnonymised: false }
   }
 
   correct(corrections: readonly CounterCorrection[], repairs?: number): boolean {

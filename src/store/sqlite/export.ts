@@ -1,13 +1,13 @@
 // Ledger entries as a SQLite file for other tools: one readable table, complete or not there.
 
-import { existsSync } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { chmod, rename, rm } from 'node:fs/promises'
 import { InvalidConfigError } from '../../errors/index.js'
-import { actionOf, type LedgerEntry } from '../../ledger/index.js'
+import { actionOf, isSqlite, placeOf, type LedgerEntry } from '../../ledger/index.js'
 import { formatUsd } from '../../money/index.js'
 import { Connection } from './connection.js'
 import type { SqliteValue } from './driver.js'
 import { jsonOf } from './entries.js'
+import { LEDGER_FILE, STORE_FILE } from './migrations.js'
 
 /** USD as exact decimals beside the integers, times in ISO 8601, `charged`, `metadata`, `usage`, `labels`, `scopes` and `rungs` as JSON, `estimated` 1 or NULL. */
 const TABLE = `
@@ -20,25 +20,32 @@ const TABLE = `
 const COLUMN_COUNT = 29
 /** How many entries are written in one transaction. */
 const BATCH = 1_000
+/** Where the header of a SQLite file says whose it is: four bytes, the highest first. */
+const APPLICATION_ID_AT = 68
 
 /**
- * Writes entries into a new SQLite file with one table, `entry`, replacing what was at that path: to a neighbour first, then
- * renamed, so that a reader never sees half of it. Throws `InvalidConfigError` for what is no path and for a database in use,
- * `StoreUnavailableError` where the file cannot be written, and whatever the entries throw.
+ * Writes entries into a new SQLite file with one table, `entry`, replacing what was at that path (its permissions stay, and a link to it
+ * stays one): to a neighbour first, then renamed, so that a reader never sees half of it. Where the process is killed, its `….unfinished`
+ * is left beside it, and is nobody's. Throws `InvalidConfigError` for what is no path of a file, for a database in use and for that of a
+ * store or a ledger, `StoreUnavailableError` where the file cannot be written, and whatever the entries throw.
  */
 export async function exportToSqlite(path: string, entries: AsyncIterable<LedgerEntry>): Promise<void> {
-  if (typeof path !== 'string' || path === '') throw new InvalidConfigError(`path: ${JSON.stringify(path)} is no path. Give the path of a file.`)
-  // A log that is left beside the new file would be taken for its own.
-  if (existsSync(`${path}-wal`)) throw new InvalidConfigError(`path: ${path} is a database in use (${path}-wal is there). Give another path, or remove both.`)
-  const unfinished = `${path}.${crypto.randomUUID()}.unfinished`
+  const { path: real, unfinished, mode, head } = await placeOf(path, (message) => new InvalidConfigError(message))
+  const kept = isSqlite(head) ? [STORE_FILE, LEDGER_FILE].find(({ applicationId }) => applicationId === applicationIdOf(head)) : undefined
+  if (kept !== undefined) throw new InvalidConfigError(`path: ${path} is ${kept.what}, and an export would take its place. Give another path, or remove it first if nobody needs it.`)
   try {
     await write(unfinished, entries)
-    await rename(unfinished, path)
+    if (mode !== undefined) await chmod(unfinished, mode)
+    await rename(unfinished, real)
   } catch (error) {
     await rm(unfinished, { force: true })
     await rm(`${unfinished}-journal`, { force: true })
     throw error
   }
+}
+
+function applicationIdOf(head: Uint8Array): number | undefined {
+  return head.length < APPLICATION_ID_AT + 4 ? undefined : new DataView(head.buffer, head.byteOffset, head.byteLength).getUint32(APPLICATION_ID_AT)
 }
 
 async function write(path: string, entries: AsyncIterable<LedgerEntry>): Promise<void> {

@@ -4,6 +4,7 @@
 import { MAX_NAMES, OTHERS, UNKNOWN, type Conditions, type CostDetails, type EntryField, type EntryPage, type EntrySum, type LedgerEntry, type LedgerKind, type LedgerRung, type LedgerTotals, type ModelTotals } from '../../ledger/index.js'
 import { modelOf, READING_SIZE, type LedgerSink, type ScopeTerms, type WindowTerms } from '../contract.js'
 import type { ChargeLedger } from '../counting/life.js'
+import type { MaybePromise } from '../maybe-promise.js'
 import type { ChargeTable, StoredCharge } from './charges.js'
 import type { Connection } from './connection.js'
 import { perform, type SqliteStatement } from './driver.js'
@@ -78,7 +79,7 @@ export class StoreLedger implements LedgerSink, ChargeLedger {
     return this.#queries.page(conditions, limit, after)
   }
 
-  sums(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): readonly EntrySum[] {
+  sums(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): MaybePromise<readonly EntrySum[]> {
     return this.#queries.sums(conditions, by, boundaries)
   }
 

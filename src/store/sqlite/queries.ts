@@ -1,8 +1,10 @@
 // Filters, pages and sums over the table of entries, asked of SQLite itself. Knows how this database says them; what they mean is the
 // ledger's.
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { noCursor, type Conditions, type EntryField, type EntryPage, type EntrySum } from '../../ledger/index.js'
-import { pageSql, sumsOfRows, sumsSql, type Dialect, type SumsRow } from '../../ledger/sql.js'
+import { GroupedSums, pageSql, sumsSql, type Dialect, type SumsRow } from '../../ledger/sql.js'
+import type { MaybePromise } from '../maybe-promise.js'
 import type { Connection } from './connection.js'
 import { ENTRY_COLUMNS, entryOf, type EntryRow } from './entries.js'
 
@@ -22,6 +24,9 @@ const SQLITE: Dialect = {
 const IN_HALVES: Dialect = { ...SQLITE, sum: (column) => `sum(${column} >> 32) || ' ' || sum(${column} & 4294967295)` }
 const HALF_BITS = 32n
 
+/** How many entries are summed before the process may turn to something else: some tens of milliseconds. */
+const SUMMED_AT_ONCE = 100_000
+
 /** What can be asked of a file with a table of entries. A page is of the entries that are there when it is asked for. */
 export class EntryQueries {
   readonly #connection: Connection
@@ -39,24 +44,54 @@ export class EntryQueries {
     return rows.length > limit ? { entries, next: String((rows[limit - 1] as EntryRow).seq) } : { entries }
   }
 
-  /** See `EntrySource.sums`. */
-  sums(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): readonly EntrySum[] {
-    return this.#connection.read(() => {
-      try {
-        return this.#sums(SQLITE, conditions, by, boundaries)
-      } catch (error) {
-        if (!isOverflow(error)) throw error
-        return this.#sums(IN_HALVES, conditions, by, boundaries)
-      }
+  /**
+   * See `EntrySource.sums`: of the entries that are there when it is asked for. At once for few of them, else a part at a time, and the
+   * process does other things in between.
+   */
+  sums(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): MaybePromise<readonly EntrySum[]> {
+    const found = new GroupedSums(by)
+    const last = this.#connection.read(() => {
+      const { last } = this.#connection.prepare('SELECT max(seq) AS last FROM entry').get() as { readonly last: number | null }
+      if ((last ?? 0) <= SUMMED_AT_ONCE) this.#addTo(found, conditions, by, boundaries)
+      return last ?? 0
     })
+    return last <= SUMMED_AT_ONCE ? found.all : this.#inParts(found, last, conditions, by, boundaries)
   }
 
-  #sums(dialect: Dialect, conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): readonly EntrySum[] {
-    const answers = sumsSql(dialect, 'entry', conditions, by, boundaries).map((query) => {
+  // Entries are never changed or removed, and are numbered as they are written: those up to a number are the ledger of that moment,
+  // whatever is written between the parts.
+  async #inParts(found: GroupedSums, last: number, conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): Promise<readonly EntrySum[]> {
+    // Where an index finds entries by their time, it finds fewer than the numbers do.
+    const isTimed = boundaries.length > 0 || conditions.bounds.some(({ field }) => field === 'at')
+    const seq = isTimed && this.#hasTimeIndex() ? '+seq' : 'seq'
+    for (let after = 0; after < last; after += SUMMED_AT_ONCE) {
+      await nextTurn()
+      const until = Math.min(after + SUMMED_AT_ONCE, last)
+      this.#connection.read(() => this.#addTo(found, conditions, by, boundaries, `${seq} > ${after} AND ${seq} <= ${until}`))
+    }
+    return found.all
+  }
+
+  #hasTimeIndex(): boolean {
+    return this.#connection.once(() => this.#connection.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = 'entry_at'").get()) !== undefined
+  }
+
+  #addTo(found: GroupedSums, conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[], only?: string): void {
+    try {
+      this.#add(found, SQLITE, conditions, by, boundaries, only)
+    } catch (error) {
+      if (!isOverflow(error)) throw error
+      this.#add(found, IN_HALVES, conditions, by, boundaries, only)
+    }
+  }
+
+  #add(found: GroupedSums, dialect: Dialect, conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[], only?: string): void {
+    const answers = sumsSql(dialect, 'entry', conditions, by, boundaries, only).map((query) => {
       const rows = this.#connection.prepare(query.text).all(...query.parameters) as SumsRow[]
       return [query, dialect === IN_HALVES ? rows.map(whole) : rows] as const
     })
-    return sumsOfRows(by, answers)
+    // Not before all have answered: what fails is asked again.
+    for (const [query, rows] of answers) found.add(query, rows)
   }
 }
 

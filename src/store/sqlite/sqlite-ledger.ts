@@ -2,6 +2,7 @@
 
 import type { Conditions, EntryField, EntryPage, EntrySum, LedgerEntry } from '../../ledger/index.js'
 import type { EntrySink } from '../auditing.js'
+import type { MaybePromise } from '../maybe-promise.js'
 import { Connection } from './connection.js'
 import { perform, type SqliteStatement } from './driver.js'
 import { entryInsert, EntryReader, valuesOf } from './entries.js'
@@ -13,7 +14,7 @@ import { EntryQueries } from './queries.js'
 export interface SqliteLedger extends EntrySink {
   write(entries: readonly LedgerEntry[]): void
   page(conditions: Conditions, limit: number, after?: string): EntryPage
-  sums(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): readonly EntrySum[]
+  sums(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): MaybePromise<readonly EntrySum[]>
   /** Closes the file; a database that was given stays open. */
   close(): void
 }
@@ -54,7 +55,7 @@ class LedgerFile implements SqliteLedger {
     return this.#queries.page(conditions, limit, after)
   }
 
-  sums(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): readonly EntrySum[] {
+  sums(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): MaybePromise<readonly EntrySum[]> {
     return this.#queries.sums(conditions, by, boundaries)
   }
 

@@ -2,7 +2,8 @@
 // declares no auditor, its counters cannot be compared, and only what it writes into the ledger is looked at.
 
 import { audit, type AuditReport } from '../../audit/index.js'
-import type { Auditor, CounterCorrection } from '../../store/index.js'
+import type { LedgerEntry } from '../../ledger/index.js'
+import type { Auditor, CounterCorrection, LedgerStanding } from '../../store/index.js'
 import { bucketIndex, rollingRule } from '../../time/index.js'
 import { Bench, DAY, entriesOf, equal, HOUR, MINUTE, outcomeIs, SECOND, teamOf, userOf, windowOf, type OpenStore, type StoreContractCase } from './kit.js'
 
@@ -253,6 +254,48 @@ const snapshotCases: readonly StoreContractCase[] = [
   },
 ]
 
+/** A pair of entries that books spend of nobody's to a client. */
+function moved(id: string, at: number): readonly [LedgerEntry, LedgerEntry] {
+  const common = { kind: 'corrected', at, decisionId: id, userId: 'ann', model: 'large', reason: 'assigned', charged: [] } as const
+  return [
+    { ...common, id: `${id}:assigned:from`, microcents: -7, tokens: -2, calls: -1 },
+    { ...common, id: `${id}:assigned:to`, tenant: 'acme', microcents: 7, tokens: 2, calls: 1 },
+  ]
+}
+
+const movingCases: readonly StoreContractCase[] = [
+  {
+    name: 'appends what moves spend to a client only where nobody has since the ledger stood so, and to no totals',
+    async run(open) {
+      const setting = await afterMuch(open)
+      if (setting?.auditor.standing === undefined) return
+      const { bench, auditor } = setting
+      await bench.counted(...both)
+      const stood = async (): Promise<Partial<LedgerStanding>> => (await auditor.standing?.()) ?? {}
+      const standing = async (): Promise<number> => (await stood()).repairs ?? -1
+      const first = await standing()
+      equal(await standing(), first, 'the number when nothing has happened')
+      equal((await auditor.snapshot()).repairs, first, 'the number of a snapshot')
+      const before = await bench.store.ledger.totals()
+      const count = (await entriesOf(bench)).length
+      const { room = 0 } = await stood()
+      const takesAny = room >= 6
+      equal(await auditor.append([...moved('refunded', START), ...moved('yesterday', START)], first), takesAny, 'the first append')
+      equal(await auditor.append(moved('late', START), first), false, 'another one of the same standing')
+      equal(await standing(), takesAny ? first + 1 : first, 'the number after one')
+      equal(await auditor.append(moved('late', START), await standing()), takesAny, 'one of the next standing')
+      const last = await standing()
+      await auditor.correct([])
+      equal(await auditor.append(moved('recorded', START), last), false, 'one after a repair of counters')
+      const written = takesAny ? ['refunded', 'yesterday', 'late'] : []
+      equal((await entriesOf(bench)).slice(count).map(({ id }) => id), written.flatMap((id) => [`${id}:assigned:from`, `${id}:assigned:to`]), 'what was written')
+      equal(JSON.stringify(await bench.store.ledger.totals()), JSON.stringify(before), 'the totals')
+      equal((await audited(bench)).status, 'clean', 'an audit afterwards')
+      if (takesAny) equal((await stood()).room, room - 6, 'the room that is left')
+    },
+  },
+]
+
 const ledgerCases: readonly StoreContractCase[] = [
   {
     name: 'charges no window of requests with the release of a request that never was',
@@ -270,4 +313,4 @@ const ledgerCases: readonly StoreContractCase[] = [
 ]
 
 /** See the head of this file. */
-export const auditCases: readonly StoreContractCase[] = [...snapshotCases, ...repairCases, ...ledgerCases]
+export const auditCases: readonly StoreContractCase[] = [...snapshotCases, ...repairCases, ...movingCases, ...ledgerCases]

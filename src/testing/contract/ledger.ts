@@ -125,7 +125,7 @@ const FILTERS: readonly EntryFilter[] = [
   { estimatedCost: { atLeast: '0.0000001' } },
   { tokens: { atLeast: MAX_AMOUNT } },
   { from: AT + DAY, until: AT + DAY + HOUR },
-  { from: AT, until: AT },
+  { from: AT - DAY, until: AT },
   { openedFrom: AT + MINUTE, openedUntil: AT + 10 * MINUTE },
   { from: new Date(AT + 3 * MINUTE), where: { kind: ['settled', 'expired'], 'metadata.n': null }, cost: { atLeast: 0 } },
 ]

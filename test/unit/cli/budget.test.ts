@@ -10,7 +10,7 @@ async function stage(): Promise<Stage> {
 describe('bursar budget', () => {
   it('shows every window of a user and of what the user shares', async () => {
     const out = await (await stage()).ok('budget', 'bob', '--tenant', 'acme')
-    expect(out).toMatch(/^tier +pro$/m)
+    expect(out).toMatch(/^tier +pro \(in the directory\)$/m)
     expect(out).toMatch(/^spent in all +\$0\.55 in 4 entries$/m)
     expect(out).toMatch(/^user +daily +USD +\$0\.55 +\$0\.00 +\$1\.00 +\$0\.45 +55 % +2026-11-23 00:00:00, in 12h$/m)
     expect(out).toMatch(/^tenant acme +monthly +USD +\$0\.55 .*\$500\.00/m)
@@ -35,6 +35,22 @@ describe('bursar budget', () => {
     const { code, errors } = await (await stage()).run(['budget', 'adda'])
     expect(code).toBe(0)
     expect(errors).toContain('Nothing was ever counted for user "adda"')
+    expect(errors).not.toContain('There is a user')
+  })
+
+  it('says where a user of that id is counted, who is asked for without the tenant', async () => {
+    const { errors } = await (await stage()).run(['budget', 'bob'])
+    expect(errors).toContain('There is a user of that id of tenant "acme": see --tenant.')
+  })
+
+  it('says who says of which tier a user is', async () => {
+    const on = await stage()
+    await on.engine((bursar) => bursar.limits.tenants.set('acme', { tier: 'pro' }))
+    const from = async (...args: string[]): Promise<string> => (await on.json('budget', ...args)).tierFrom
+    expect(await from('ada')).toBe('defaultTier')
+    expect(await from('bob', '--tenant', 'acme')).toBe('directory')
+    expect(await from('eve', '--tenant', 'acme')).toBe('tenant')
+    expect(await from('ada', '--tier', 'pro')).toBe('option')
   })
 
   it('sets limits, lets them end, and clears them', async () => {

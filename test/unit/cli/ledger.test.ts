@@ -1,8 +1,8 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
 import { Interrupted } from '../../../src/cli/failure.js'
-import { Stage } from './stage.js'
+import { NOW, Stage } from './stage.js'
 
 async function stage(): Promise<Stage> {
   const made = new Stage()
@@ -52,6 +52,33 @@ describe('bursar usage', () => {
     expect(new Set(seen).size).toBe(11)
   })
 
+  it('begins at the newest where that is asked for', async () => {
+    const on = await stage()
+    for (const [minutes, user] of [[1, 'late'], [4_000_000, 'later']] as const) {
+      on.now = NOW + minutes * 60_000
+      await on.engine((bursar) => bursar.tracker.addCost({ userId: user, cost: '0.01' }))
+    }
+    on.now += 60_000
+    const users = async (...args: string[]): Promise<string[]> => lines(await on.ok('usage', '--newest', '--json', ...args)).map(({ userId }) => userId)
+    expect(await users('--limit', '2')).toEqual(['later', 'late'])
+    expect(await users('--limit', '3')).toEqual(['later', 'late', 'ada'])
+    expect(await users('--limit', '1', '--until', '2026-12-01')).toEqual(['late'])
+    expect(await users('--user', 'bob')).toHaveLength(5)
+    expect(await users()).toHaveLength(13)
+    expect(await on.run(['usage', '--newest', '--after', '6'])).toMatchObject({ code: 2 })
+  })
+
+  it('gives every time in ISO 8601', async () => {
+    const found = lines(await (await stage()).ok('usage', '--json', '--user', 'ada', '--limit', '1'))
+    expect(found[0].charged.map(({ startsAt }: { startsAt: unknown }) => startsAt)).toContain('2026-11-22T00:00:00.000Z')
+  })
+
+  it.each([['--kind', 'setled'], ['--action', 'allow'], ['--where', 'kind=setled'], ['--where', 'action=allow']])('refuses the word %s %s, which no entry has', async (...args) => {
+    const { code, errors } = await (await stage()).run(['usage', ...args])
+    expect(code).toBe(2)
+    expect(errors).toMatch(/^bursar: --(kind|action): /)
+  })
+
   it.each([['--limit', '0'], ['--limit', '1e3'], ['--limit', '10001'], ['--where', 'foo=1'], ['--where', 'metadata'], ['--where', '=x'], ['--min-cost', '$1'], ['--from', '2026-11-02', '--until', '2026-11-01'], ['--after', 'nonsense'], ['extra']])('refuses %s %s', async (...args) => {
     const { code, out, errors } = await (await stage()).run(['usage', ...args])
     expect({ code, out }).toEqual({ code: 2, out: '' })
@@ -76,6 +103,13 @@ describe('bursar report', () => {
     expect(out).toMatch(/^month \(UTC\) +tenant +model +calls +denials +tokens +cost \(USD\)$/m)
     expect(out).toMatch(/^2026-11 +acme +gpt-4o +3 +0 +3,000 +\$0\.55$/m)
     expect(out).toMatch(/^total +8 +1 +3,500 +\$0\.60$/m)
+  })
+
+  it('has no total of some rows, and no rows of nothing', async () => {
+    const on = await stage()
+    expect(await on.ok('report', 'top', '--limit', '1')).not.toContain('total')
+    expect(await on.ok('report', 'top')).not.toContain('total')
+    expect(await on.ok('report', '--by', 'kind')).not.toContain('configured')
   })
 
   it('gives the same sums as CSV, JSON, JSON lines and into a file', async () => {
@@ -128,6 +162,15 @@ describe('bursar export', () => {
     expect(readFileSync(on.path('ledger.csv'), 'utf8')).toBe('mine')
     await on.ok('export', '--out', 'ledger.csv', '--force')
     expect(readFileSync(on.path('ledger.csv'), 'utf8')).toContain('recorded')
+  })
+
+  it('says of a folder that it is none to write to, forced or not', async () => {
+    const on = await stage()
+    mkdirSync(on.path('folder.csv'))
+    for (const args of [['export'], ['report']]) {
+      for (const force of [[], ['--force']]) expect(await on.run([...args, '--out', 'folder.csv', ...force])).toMatchObject({ code: 2, out: '', errors: `bursar: --out: ${on.path('folder.csv')} is a folder. Give the path of a file in it.\n` })
+      expect(await on.run([...args, '--out', 'bursar.db/x.csv'])).toMatchObject({ code: 2, errors: `bursar: --out: ${on.path('bursar.db')} is no folder. Give another path.\n` })
+    }
   })
 
   it('copies entries into another ledger, each once however often', async () => {

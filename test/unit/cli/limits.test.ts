@@ -18,13 +18,36 @@ describe('bursar limits', () => {
     })
     const shown = await on.json('limits', 'show', 'search')
     expect(shown.windows).toMatchObject([{ period: 'daily', spent: '0.20', limit: '0.30', remaining: '0.10' }, { period: 'monthly', unit: 'tokens', spent: 10, limit: 5_000 }])
-    expect(await on.ok('limits', 'show', 'search')).toMatch(/^search +all +daily +\$0\.20 +\$0\.00 +\$0\.30 +66\.6 % +2026-11-23/m)
-    expect(await on.ok('limits', 'triggered')).toMatch(/^search +all +daily .* 50 %/m)
-    expect(await on.json('limits', 'change', 'search', '--set', 'daily=1', '--clear', 'monthly', '--until', '2026-12')).toMatchObject({ budget: { daily: { usd: '1' } }, until: '2026-12-01T00:00:00.000Z', description: 'the search team' })
+    expect(await on.ok('limits', 'show', 'search')).toMatch(/^search +team search +daily +\$0\.20 +\$0\.00 +\$0\.30 +66\.6 % +2026-11-23/m)
+    expect(await on.ok('limits', 'triggered')).toMatch(/^search +team search +daily .* 50 %/m)
+    expect(await on.json('limits', 'change', 'search', '--set', 'daily=1', '--clear', 'monthly', '--until', '2026-12')).toMatchObject({ budget: { daily: { usd: '1.00' } }, until: '2026-12-01T00:00:00.000Z', description: 'the search team' })
     expect(await on.ok('limits')).toMatch(/^search +team search +\$1 daily +block +active +– +2026-12-01 00:00:00 +the search team$/m)
     expect(await on.run(['limits', 'triggered', '--json'])).toEqual({ code: 0, out: '', errors: 'Nothing is at or over a threshold.\n' })
     await on.ok('limits', 'remove', 'search')
     await on.engine(async (bursar) => expect((await bursar.check({ userId: 'zoe', userTier: 'pro', estimatedCost: 0.9, scopes: { team: 'search' } })).allowed).toBe(true))
+  })
+
+  it('gives budgets in one shape, however they were written, with money as exact decimals', async () => {
+    const on = await stage()
+    await on.engine(async ({ limits }) => {
+      for (const [id, daily] of [['number', 0.1], ['text', '0.1'], ['units', { usd: 0.1, tokens: 5 }]] as const) await limits.create({ id, scope: { kind: 'global' }, budget: { daily, rolling: { '5h': daily } } })
+    })
+    const listed = (await on.ok('limits', 'list', '--json')).trimEnd().split('\n').map((line) => JSON.parse(line) as { id: string; budget: unknown })
+    const budgets = Object.fromEntries(listed.map(({ id, budget }) => [id, budget]))
+    for (const id of ['number', 'text']) expect(budgets[id]).toMatchObject({ daily: { usd: '0.10' }, rolling: { '5h': { usd: '0.10' } } })
+    expect(budgets['units']).toMatchObject({ daily: { usd: '0.10', tokens: 5 } })
+    expect((await on.json('limits', 'show', 'number')).budget).toEqual(budgets['number'])
+    expect(await on.json('limits', 'remove', 'text')).toEqual({ id: 'text', removed: true })
+  })
+
+  it('names scopes the same wherever it shows them', async () => {
+    const on = await stage()
+    await on.ok('limits', 'create', 'user:*', '--tenant', 'acme', '--id', 'each', '--set', 'daily=0.10')
+    await on.engine(async (bursar) => {
+      await bursar.tracker.addCost({ userId: 'eve', tenant: 'acme', cost: '0.1' })
+    })
+    expect(await on.ok('limits', 'list')).toMatch(/^each +each user \(acme\)/m)
+    for (const args of [['show', 'each'], ['triggered']]) expect(await on.ok('limits', ...args)).toMatch(/^each +user eve \(acme\) +daily/m)
   })
 
   it('lists by state, and says where nothing is', async () => {
@@ -75,6 +98,10 @@ describe('bursar explain', () => {
     const on = await stage()
     const id = await on.engine(async (bursar) => (await bursar.check({ userId: 'ada', model: 'gpt-4o', estimatedCost: 1 })).id)
     expect(await on.json('explain', id)).toMatchObject({ decisionId: id, action: 'BLOCK', who: { userId: 'ada', tier: 'free' } })
+    const { rungs, windows } = await on.json('explain', id)
+    expect(rungs).toMatchObject([{ estimatedCost: '1.00', tokens: 0 }])
+    expect(windows[0]).toMatchObject({ unit: 'usd', limit: '0.10', spent: '0.05', held: '0.00', remaining: '0.05', estimate: '1.00', ceilings: { block: { max: '0.10', exact: { max: 10_000_000 } }, degrade: null } })
+    expect(windows[1]).toMatchObject({ limit: null, remaining: null })
     expect(await on.ok('explain', id)).toMatch(/0\.05 spent \+ 0\.00 held \+ 1\.00 estimate = 1\.05 > 0\.10/)
   })
 

@@ -22,7 +22,7 @@ describe('bursar simulate', () => {
     expect(found.candidates[0].blocked).toBeGreaterThan(30)
     const { out, code, errors } = await on.run(['simulate', 'log.csv', ...MAP, ...candidates, '--fail-on', 'blocked-users=1%'])
     expect(code).toBe(3)
-    expect(errors).toBe('small: 100 % blocked users, more than 1 %.\n')
+    expect(errors).toBe('small: 4 of 4 users are blocked, more than 1 %.\n')
     expect(out).toContain('small')
     expect(out).toContain('large')
   })
@@ -61,13 +61,32 @@ describe('bursar simulate', () => {
     expect(await on.run(args)).toMatchObject({ code: 1, out: '', errors: expect.stringMatching(/^bursar: row 42: /) })
     const { code, out } = await on.run([...args, '--skip-bad-rows'])
     expect(code).toBe(0)
-    expect(out).toContain('1 rows were left out')
+    expect(out).toContain('1 row was left out')
   })
 
   it('fails where a candidate could decide nothing', async () => {
     const on = stage()
     on.write('priceless.json', { tiers: { free: { daily: 1 } }, defaultTier: 'free' })
     expect(await on.run(['simulate', 'log.csv', ...MAP, '--candidate', 'priceless=priceless.json'])).toMatchObject({ code: 1, errors: expect.stringContaining('candidate priceless: every request was rejected') })
+  })
+
+  it('counts what failed with an error as blocked, and as another outcome than in the log', async () => {
+    const on = stage()
+    // One of forty requests has a model that has no price.
+    on.write('log.csv', LOG.split('\n').map((line, row) => `${line},${row === 0 ? 'model' : row === 7 ? 'nobody-knows' : 'gpt-4o'}`).join('\n'))
+    const args = ['simulate', 'log.csv', '--map', 'time=at,userId=who,model=model,inputTokens=asked,outputTokens=answered', '--tiers', 'free:1', '--candidate', 'large=large.json']
+    expect(await on.run([...args, '--fail-on', 'blocked-requests=0%'])).toMatchObject({ code: 3, errors: 'large: 1 of 40 requests are blocked, more than 0 %. 1 request failed with an error, which counts as blocked.\n' })
+    expect(await on.run([...args, '--fail-on', 'blocked-users=24.999999%'])).toMatchObject({ code: 3 })
+    expect(await on.run([...args, '--fail-on', 'blocked-users=25%', '--fail-on', 'blocked-requests=2.5%'])).toMatchObject({ code: 0, errors: '' })
+    expect(await on.run([...args, '--against-log'])).toMatchObject({ code: 3, errors: expect.stringMatching(/^large: 1 thing came out otherwise than in the log, 1 of them failed with an error\.\n/) })
+  })
+
+  it('says that a store is no log', async () => {
+    const on = new Stage()
+    await on.traffic()
+    for (const [args, remedy] of [[['simulate', 'sqlite:./bursar.db'], 'Leave the log out, and use --store'], [['usage', '--ledger', 'sqlite:./bursar.db'], 'Use --store']] as const) {
+      expect(await on.run(args)).toMatchObject({ code: 2, errors: expect.stringContaining(`${on.path('bursar.db')} is a bursar store, which has a ledger. ${remedy} sqlite:`) })
+    }
   })
 
   it.each([

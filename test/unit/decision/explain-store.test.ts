@@ -4,7 +4,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { Bursar, memoryStore, type BursarConfig, type Decision, type Registry, type Store } from '../../../src/index.js'
 import { sqliteStore } from '../../../src/store/sqlite/index.js'
 import { manualClock } from '../../../src/testing/index.js'
@@ -55,6 +55,35 @@ describe('a decision in a shared store', () => {
     const records = await allOf(store.registry.list('decision'))
     expect(records.length).toBeGreaterThan(1)
     expect(records.length).toBeLessThanOrEqual(4)
+  })
+
+  it('finds a place where there is one, so that few of half as many as there are places are lost', async () => {
+    const store = shared()
+    const bursar = engine(store, { decisionLog: { max: 200 } })
+    const ids: string[] = []
+    for (let index = 0; index < 100; index += 10) {
+      ids.push(...(await Promise.all(Array.from({ length: 10 }, () => deny(bursar)))).map(({ id }) => id))
+      await vi.waitFor(async () => expect((await allOf(store.registry.list('decision'))).some(({ value }) => value.includes(ids.at(-1) as string))).toBe(true))
+    }
+    await bursar.close()
+    const other = engine(store, { decisionLog: { max: 200 } })
+    const found = await Promise.all(ids.map((id) => other.explain(id).then(() => 1, () => 0)))
+    expect(found.filter((each) => each === 1).length).toBeGreaterThanOrEqual(92)
+    await expect(other.explain('none')).rejects.toThrow('bursts are thinned')
+  })
+
+  it('gives its place up before newer ones', async () => {
+    const store = shared()
+    const ids: string[] = []
+    for (let index = 0; index < 40; index += 1) {
+      const bursar = engine(store, { decisionLog: { max: 8 } })
+      ids.push((await deny(bursar)).id)
+      await bursar.close()
+    }
+    const left = (await allOf(store.registry.list('decision'))).map(({ value }) => (JSON.parse(value) as { decisionId: string }).decisionId)
+    expect(left).toHaveLength(8)
+    expect(left).toContain(ids.at(-1))
+    expect(left.filter((id) => ids.indexOf(id) < 10)).toEqual([])
   })
 
   it('is not written for ALLOW and WARN', async () => {

@@ -1,8 +1,9 @@
 // What is kept of decisions, for how long, and what an explanation says of the odd ones: repeats, policies that fail, stores that are
 // away. That its sums are right is shown on random traces.
 
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Bursar, definePolicy, explainText, isBursarError, memoryStore, type BursarConfig, type EnforcementAction } from '../../../src/index.js'
+import { DecisionLog } from '../../../src/decision/index.js'
 import { manualClock } from '../../../src/testing/index.js'
 import { gracefulDegradation, modelAccess, strictBudgetEnforcement } from '../../../policies/index.js'
 import { MIDNIGHT, START, storeWith } from '../setting.js'
@@ -212,5 +213,19 @@ describe('explainText', () => {
       '  an estimate of at most $0.05 now',
       '  the same request: at 2026-01-16T00:00:00.000Z, if nothing else changes',
     ])
+  })
+})
+
+describe('what a policy throws', () => {
+  it('is kept as a short message, without what hangs on it', async () => {
+    const thrown = Object.assign(new Error(`no answer ${'x'.repeat(5_000)}`), { response: { body: 'y'.repeat(1_000) } })
+    const bursar = new Bursar({ tiers: { free: {} }, defaultTier: 'free', store: memoryStore(), policies: [() => { throw thrown }, () => ({ action: 'BLOCK', reason: 'z'.repeat(5_000) })] } as BursarConfig)
+    const keep = vi.spyOn(DecisionLog.prototype, 'keep')
+    const { id } = await bursar.check({ userId: 'u' })
+    const [decided] = keep.mock.calls[0] ?? []
+    keep.mockRestore()
+    const slim = decided?.toKeep().verdicts() ?? []
+    expect(slim.map(({ error, reason }) => [error === undefined ? undefined : Object.keys(error), (error?.message ?? reason)?.length])).toEqual([[['name', 'message'], 1_001], [undefined, 1_001]])
+    expect((await bursar.explain(id)).verdicts).toMatchObject([{ error: `no answer ${'x'.repeat(990)}…` }, { reason: `${'z'.repeat(1_000)}…` }])
   })
 })

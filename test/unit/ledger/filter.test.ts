@@ -85,6 +85,28 @@ describe('a filter', () => {
     expect(() => parseFilter(filter as unknown as EntryFilter)).toThrow(expect.objectContaining({ name: expect.stringMatching(/^Invalid(Request|Amount)Error$/), message: expect.stringMatching(new RegExp(`filter.*${head}`)) }))
   })
 
+  it.each([
+    [{ where: { tenant: 5 } }, /^filter\.where\.tenant: 5 is refused .*Give a text, several, or null/],
+    [{ where: { tenant: ['a', true] } }, /^filter\.where\.tenant\S*: (true|\["a",true\]) is refused/],
+    [{ from: 'today' }, /^filter\.from: "today" is refused .*Give a Date/],
+    [{ where: 5 }, /^filter\.where: 5 is refused .*by field/],
+    [{ form: 5 }, /"form".*Use from, until/],
+    [{ cost: { atLeast: Number.NaN } }, /^filter\.cost\.atLeast: NaN /],
+    [{ where: { kind: 'setled' } }, /^filter\.where\.kind: "setled" .*Use settled, released, expired, recorded, corrected, denied, configured\.$/],
+    [{ where: { kind: ['settled', null, ''] } }, /^filter\.where\.kind: "" /],
+    [{ where: { action: 'block' } }, /^filter\.where\.action: "block" .*Use ALLOW, WARN, DEGRADE, BLOCK\.$/],
+    [{ from: 5, until: 5 }, /^filter\.until: 1970-01-01T00:00:00\.005Z is not after filter\.from, 1970-01-01T00:00:00\.005Z\. Give an end that comes later/],
+    [{ openedFrom: new Date(6), openedUntil: 5 }, /^filter\.openedUntil: .* is not after filter\.openedFrom/],
+  ])('says the value and what would be right: %j', (filter, message) => {
+    expect(() => parseFilter(filter as unknown as EntryFilter)).toThrow(expect.objectContaining({ code: expect.stringMatching(/^INVALID_(REQUEST|AMOUNT)$/) as unknown, message: expect.stringMatching(message) as unknown }))
+  })
+
+  it('knows every kind and every action', () => {
+    const kind = ['settled', 'released', 'expired', 'recorded', 'corrected', 'denied', 'configured']
+    const action = ['ALLOW', 'WARN', 'DEGRADE', 'BLOCK']
+    expect(parseFilter({ where: { kind, action: [...action, null] } }).fields.map(({ texts }) => texts)).toEqual([kind, action])
+  })
+
   it.each([null, 5, 'tenant', []])('must be one: %o', (filter) => {
     expect(() => parseFilter(filter as never)).toThrow(expect.objectContaining({ code: 'INVALID_REQUEST' }))
   })

@@ -91,6 +91,16 @@ describe('sums', () => {
     expect(sums([], [0.5, 10.5, 20.5])[0]?.text).toContain('(at - 1) / 10 AS bucket')
   })
 
+  it('by stretches of few lengths divide in each run of one length: all hours of years in which the clock changes are one query', () => {
+    expect(sums([], [0, 10, 20, 30, 35, 45, 55])[0]?.text).toMatch(/^SELECT CASE WHEN at < 30 THEN \(at - 0\) \/ 10 ELSE CASE WHEN at < 35 THEN 3 ELSE 4 \+ \(at - 35\) \/ 10 END END AS bucket,/)
+    const hours = Array.from({ length: 40_000 }, (_, hour) => hour * 60 - (hour > 20_000 ? 30 : 0))
+    expect(sums([], hours)).toHaveLength(1)
+  })
+
+  it('of a part only say so beside everything else', () => {
+    expect(sumsSql(dialect, 'entry', ALL_ENTRIES, [], [1, 2], 'seq > 5')[0]?.text).toContain('WHERE seq > 5 AND at >= 1 AND at < 2 HAVING')
+  })
+
   it('by very many uneven stretches are asked for in parts, which meet', () => {
     const boundaries = Array.from({ length: 2_500 }, (_, index) => index * index)
     const queries = sums([], boundaries)

@@ -15,6 +15,17 @@ describe('RunningTotals', () => {
     expect(byTier.get('pro')).toEqual({ microcents: -4, tokens: 0, entries: 1 })
   })
 
+  it('loses nothing beyond 2^53, where a sum is the nearest double', () => {
+    const totals = new RunningTotals()
+    const most = Number.MAX_SAFE_INTEGER
+    totals.add(most, most, 'm', undefined, undefined)
+    for (let time = 0; time < 1_001; time += 1) totals.add(1, 1, 'm', undefined, undefined)
+    const { microcents, tokens, byModel } = totals.snapshot()
+    expect([microcents, tokens, byModel.get('m')?.microcents]).toEqual(new Array(3).fill(Number(BigInt(most) + 1_001n)))
+    totals.add(-most, -most, 'm', undefined, undefined)
+    expect(totals.snapshot()).toMatchObject({ microcents: 1_001, tokens: 1_001 })
+  })
+
   it('stays bounded: late names count as others, and the sum stays right', () => {
     const totals = new RunningTotals()
     for (let name = 0; name < 3_000; name += 1) totals.add(1, 1, `model ${name}`, undefined, undefined)

@@ -106,6 +106,60 @@ describe('the records of limits', () => {
     expect(ids(records)).toEqual(['a'])
   })
 
+  it('are not believed by what was asked long before, and answered only now', async () => {
+    const { registry } = memoryStore()
+    let now = 0
+    let answer: (() => void) | undefined
+    let isSlow = false
+    const slow: Registry = {
+      get: async (kind, key) => {
+        const found = await registry.get(kind, key)
+        if (isSlow) await new Promise<void>((resolve) => (answer = resolve))
+        return found
+      },
+      put: (...given) => registry.put(...given),
+      list: (kind) => registry.list(kind),
+    }
+    const records = new LimitRecords(slow, true, () => now)
+    await records.ready()
+    now += 600
+    isSlow = true
+    expect(records.ready()).toBeUndefined()
+    await Promise.resolve()
+    isSlow = false
+    await new LimitRecords(registry, true, () => now).write('limit', 'a', () => LIMIT)
+    now += 1_500
+    const request = records.ready()
+    answer?.()
+    await request
+    expect(ids(records)).toEqual(['a'])
+  })
+
+  it('give a number to each limit that no other of its id has had, also where one comes and goes meanwhile', async () => {
+    const { registry } = memoryStore()
+    const other = new LimitRecords(registry, true)
+    let meanwhile: (() => Promise<unknown>) | undefined
+    const records = new LimitRecords({ get: registry.get.bind(registry), list: registry.list.bind(registry), put: async (...given) => {
+      const happens = given[0] === 'limit' ? meanwhile : undefined
+      if (happens !== undefined) meanwhile = undefined
+      await happens?.()
+      return registry.put(...given)
+    } }, true)
+    const numbers: number[] = []
+    const make = async (by: LimitRecords): Promise<void> => void numbers.push((await by.create('a', () => LIMIT)).value.generation)
+    await make(records)
+    await records.remove('a')
+    meanwhile = async () => {
+      await make(other)
+      await other.remove('a')
+    }
+    await make(records)
+    await records.remove('a')
+    await make(other)
+    expect(numbers).toEqual([1, 2, 3, 4])
+    expect(await records.remove('none')).toBeUndefined()
+  })
+
   it('know what this process has written at once, whatever was read meanwhile', async () => {
     const { records, advance } = shared()
     await records.ready()

@@ -199,6 +199,32 @@ describe('thresholds and ladders', () => {
   })
 })
 
+describe('what refuses nothing', () => {
+  const watched = { id: 'watch', scope: { kind: 'global' }, budget: { rolling: { '1h': 1 }, daily: 1 }, mode: 'alert' } as const
+
+  it('needs not be known: a limit that only alerts and was never met', async () => {
+    const { bursar, fickle, ask } = engine(LOCAL)
+    await ask({ estimatedCost: 0 })
+    await bursar.limits.create(watched)
+    fickle.mood = 'refuses'
+    const decision = allowedOf(await ask({ estimatedCost: 0.5 }))
+    expect(decision.enforcedBy).toBe('local')
+    expect(decision.windows.filter(({ scope }) => scope.kind === 'limit')).toMatchObject([{ period: 'daily', spent: 0, held: 0 }, { period: 'rolling:1h', spent: 0, held: 0 }])
+    expect(deniedOf(await ask({ estimatedCost: 6 })).code).toBe('budget')
+  })
+
+  it('counts as empty where its window has ended, and one that blocks does not', async () => {
+    for (const [mode, allowed] of [['alert', true], ['block', false]] as const) {
+      const { bursar, fickle, ask, pass } = engine({ ...LOCAL, tiers: { free: { total: 100 } } })
+      await bursar.limits.create({ id: 'l', scope: { kind: 'global' }, budget: { rolling: { '1m': 50 } }, mode })
+      await ask({ estimatedCost: 0 })
+      fickle.mood = 'refuses'
+      await pass(200_000)
+      expect((await ask({ estimatedCost: 0.5 })).allowed).toBe(allowed)
+    }
+  })
+})
+
 describe('what is not known', () => {
   it('is refused: a user never seen', async () => {
     const { fickle, ask } = engine(LOCAL)

@@ -84,13 +84,53 @@ describe('a summary', () => {
     expect(JSON.parse(await text(report.toJson()))).toEqual([{ calls: 3, denials: 0, entries: 3, tokens: '18014398509481983', cost: '180143985.09481983' }])
   })
 
-  it('asks a ledger that sums by itself for some stretches at a time, and only around the years that it has entries of', async () => {
+  it('asks a ledger that sums by itself for all hours of a year at once, and by fields for as many stretches as have rows to be kept', async () => {
+    const hours: (readonly number[])[] = []
+    const year = { from: Date.UTC(2026, 0), until: Date.UTC(2027, 0) }
+    expect(await new Reports(summing(hours, entry({}))).summary({ by: ['hour'], timeZone: 'Europe/Berlin', ...year }).all()).toHaveLength(1)
+    expect(hours.map(({ length }) => length)).toEqual([8_761])
+    const asked: (readonly number[])[] = []
+    await new Reports(summing(asked, entry({}))).summary({ by: ['hour', 'tenant'], ...year }).all()
+    expect(asked.map(({ length }) => length)).toEqual([65, 1_025, 8_760 - 1_088 + 1])
+    const busy: (readonly number[])[] = []
+    const source: EntrySource = {
+      ...reading,
+      sums: (_conditions, by, boundaries) => {
+        busy.push(boundaries)
+        const sum = (index: number) => ({ bucket: Math.floor(index / 1_000), texts: by.map(() => `t${index}`), entries: 1, calls: 1, denials: 0, tokens: 0n, microcents: 1n })
+        return Array.from({ length: (boundaries.length - 1) * 1_000 }, (_, index) => sum(index))
+      },
+    }
+    let rows = 0
+    for await (const { cost } of new Reports(source).summary({ by: ['day', 'id'], ...year })) rows += Math.sign(cost)
+    expect([rows, Math.max(...busy.map(({ length }) => length))]).toEqual([365_000, 65])
+  })
+
+  it('lets the process do other things between two questions to a ledger that answers at once, and while it reads one', async () => {
+    const year = { from: Date.UTC(2026, 0), until: Date.UTC(2027, 0) }
+    const many = Array.from({ length: 12_000 }, () => entry({}))
+    const unpaged = sourceOf(...many)
+    const hourly = { by: ['hour', 'tenant'] as const, ...year }
+    for (const [source, asked] of [[summing([], entry({})), hourly], [unpaged, hourly], [{ entries: () => unpaged.entries() }, hourly], [{ entries: () => unpaged.entries() }, { by: [] }]] as const) {
+      let [turns, isOver] = [0, false]
+      const turn = (): void => {
+        turns += 1
+        if (!isOver) setImmediate(turn)
+      }
+      setImmediate(turn)
+      await new Reports(source).summary(asked).all()
+      isOver = true
+      expect(turns).toBeGreaterThanOrEqual(2)
+    }
+  })
+
+  it('asks a ledger that sums by itself only around the years that it has entries of', async () => {
     const asked: (readonly number[])[] = []
     const source = summing(asked, entry({ when: '2025-06-01T00:00Z' }), entry({ when: '2026-06-01T00:00Z' }))
     const rows = await new Reports(source, { clock: () => Date.UTC(2026, 6, 1) }).summary({ by: ['day'] }).all()
     expect(rows).toHaveLength(2)
-    expect(Math.max(...asked.map(({ length }) => length))).toBe(65)
-    expect(asked.length).toBeLessThan(16)
+    expect(Math.max(...asked.map(({ length }) => length))).toBe(2 * 365 + 1)
+    expect(asked.length).toBeLessThan(6)
     // Where one is from another age, the years in between cost nothing.
     const far: (readonly number[])[] = []
     const old = summing(far, entry({ when: '2026-06-01T00:00Z' }), entry({ when: '1971-01-01T00:00Z' }), entry({ when: '9999-12-31T23:59Z' }))
@@ -121,6 +161,8 @@ describe('a summary', () => {
   it('refuses a zone and a week of its own that are none', () => {
     expect(() => new Reports(reading, { timeZone: 'Nowhere' })).toThrow(/Nowhere/)
     expect(() => new Reports(reading, { weekStartsOn: 7 as never })).toThrow(/weekStartsOn/)
+    for (const source of [undefined, null, {}]) expect(() => new Reports(source as never)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG', message: expect.stringMatching(/^source: .* is no ledger/) as unknown }))
+    for (const options of [{ timezone: 'Europe/Berlin' }, null, 5]) expect(() => new Reports(reading, options as never)).toThrow(expect.objectContaining({ code: 'INVALID_CONFIG', message: expect.stringMatching(/^options.*timeZone/) as unknown }))
   })
 })
 
@@ -146,6 +188,18 @@ describe('the other reports', () => {
 
   it('say what each tenant used on each day, and was denied', async () => {
     expect((await reports.daily().all()).map(({ start, tenant, calls, denials }) => [start?.getUTCDate(), tenant, calls, denials])).toEqual([[15, 'acme', 2, 1], [16, 'unassigned', 1, 0]])
+  })
+
+  it('tell what belongs to nobody from a tenant called unassigned, and no model from one called unknown', async () => {
+    const named = new Reports(sourceOf(entry({ tenant: 'unassigned', model: 'unknown' }), entry({ tenant: 'unassigned' }), entry({ microcents: 3 * CENT })))
+    expect((await named.byClient().all()).map(({ client, isUnassigned, calls, models }) => [client, isUnassigned, calls, models.map(({ model, isUnknown }) => [model, isUnknown])])).toEqual([
+      ['unassigned', undefined, 2, [['unknown', undefined], ['unknown', true]]],
+      ['unassigned', true, 1, [['unknown', true]]],
+    ])
+    expect((await named.daily().all()).map(({ tenant, isUnassigned, calls }) => [tenant, isUnassigned, calls])).toEqual([['unassigned', undefined, 2], ['unassigned', true, 1]])
+    const billed = await named.billing().all()
+    expect(billed.map(({ client, isUnassigned, cost }) => [client, isUnassigned, cost])).toEqual([['unassigned', undefined, 0.01], ['unassigned', undefined, 0.01], ['unassigned', true, 0.03]])
+    expect((JSON.parse(await text(named.billing().toJson())) as { isUnassigned?: boolean }[]).map(({ isUnassigned }) => isUnassigned)).toEqual([undefined, undefined, true])
   })
 
   it('say who spent most, the same amount in the order of the names', async () => {
@@ -187,6 +241,21 @@ describe('a written report', () => {
     expect(await read('other')).toBe(await read('all.json'))
     await expect(report().writeTo(join(folder, 'all.xlsx'))).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
     await expect(new Reports(reading).byClient().writeTo(join(folder, 'x'), { format: 'xml' as never })).rejects.toThrow(/"xml"/)
+  })
+
+  it.each<[unknown, unknown, RegExp]>([
+    ['a.csv', { fromat: 'json' }, /options\.fromat.*format, onProgress, signal/],
+    ['a.csv', null, /options: null/],
+    ['a.csv', { signal: 5 }, /signal: 5/],
+    ['a.csv', { signal: null }, /signal: null/],
+    ['a.csv', { onProgress: 5 }, /onProgress: 5/],
+    ['', { format: 'csv' }, /path: ""/],
+    [undefined, { format: 'csv' }, /path: undefined/],
+    ['.', { format: 'json' }, /is a folder/],
+  ])('is refused to %j with %j before anything is read', async (name, options, message) => {
+    const path = name === undefined || name === '' ? name : join(folder, name as string)
+    await expect(new Reports(reading).byClient().writeTo(path as string, options as never)).rejects.toMatchObject({ code: 'INVALID_REQUEST', message: expect.stringMatching(message) as unknown })
+    expect(await readdir(folder)).toEqual([])
   })
 
   it('tells how many rows there were, and leaves nothing where it was given up', async () => {

@@ -59,6 +59,41 @@ describe('a log of somebody else', () => {
     expect(pass.skipped.first.map(({ row }) => row)).toEqual([3, 5])
   })
 
+  it('leaves out a row of nobody, once, however often the log is repeated', async () => {
+    const log = readLog(['at,who\n2026-01-05T00:00:00Z,ada\n2026-01-05T00:00:01Z,\n2026-01-05T00:00:02Z,ben\n'], { map: { time: 'at', userId: 'who' }, onBadRow: 'skip', spread: { repeat: { times: 3, over: '3d' } } })
+    const pass = log.pass()
+    const seen: string[] = []
+    for await (const batch of pass.batches()) for (const call of batch) seen.push((call as LoggedRequest).userId)
+    expect(seen.join(' ')).toBe('ada ben ada ben ada ben')
+    expect(pass.skipped).toMatchObject({ count: 1, first: [{ row: 3 }] })
+  })
+
+  it.each([
+    ['is never closed', (line: number) => (line === 3 ? '2026-01-05,"bob,0.001' : `2026-01-05,u${line},0.001`), [3]],
+    ['is never closed, and the file is long', (line: number) => (line === 3 ? '2026-01-05,"bob,0.001' : `2026-01-05,u${line},0.001${'0'.repeat(60)}`), [3]],
+    ['is never closed, among rows that are quoted', (line: number) => (line === 3 ? '2026-01-05,"bob,0.001' : `2026-01-05,"u${line}",0.001`), [3]],
+    ['closes in the same column further down', (line: number) => (line === 3 ? '2026-01-05,"bob,0.001' : line === 9 ? '2026-01-05,dan",0.001' : `2026-01-05,u${line},0.001`), [3]],
+    ['opens in several rows', (line: number) => (line % 1_000 === 3 ? '2026-01-05,"bob,0.001' : `2026-01-05,u${line},0.001`), [3, 1_003, 2_003, 3_003, 4_003]],
+    ['is in the last row', (line: number) => (line === 5_000 ? '2026-01-05,"bob,0.001' : `2026-01-05,u${line},0.001`), [5_000]],
+  ])('loses no other row where a quote %s', async (_what, lineOf, rows) => {
+    const lines = ['at,who,cost', ...Array.from({ length: 4_999 }, (_, index) => lineOf(index + 2))]
+    const pass = readLog([`${lines.join('\n')}\n`], { map: { time: 'at', userId: 'who', cost: 'cost' }, onBadRow: 'skip' }).pass()
+    const seen: number[] = []
+    for await (const batch of pass.batches()) for (const { row } of batch) seen.push(row)
+    expect(pass.skipped.count).toBe(rows.length)
+    expect(pass.skipped.first.map(({ row }) => row)).toEqual(rows)
+    expect(seen).toEqual(lines.map((_, index) => index + 1).slice(1).filter((row) => !(rows as number[]).includes(row)))
+  })
+
+  it('refuses a file without anything, and a header that names two columns alike', async () => {
+    const path = join(folder, 'nothing.jsonl')
+    writeFileSync(path, '')
+    await expect(all(readLog(path))).rejects.toMatchObject({ code: 'INVALID_CONFIG', message: expect.stringMatching(/log: is empty/) })
+    await expect(all(readLog([' \n\n'], { map }))).rejects.toThrow(/log: is empty/)
+    await expect(all(readLog(['at,who,at\n2026-01-01,ada,2026-01-02\n'], { map: { time: 'at', userId: 'who' } }))).rejects.toMatchObject({ code: 'INVALID_CONFIG', message: expect.stringMatching(/two columns "at"/) })
+    expect(await all(readLog(['at,who,,\n2026-01-01,ada,,\n'], { map: { time: 'at', userId: 'who' } }))).toHaveLength(1)
+  })
+
   it('puts rows in order within its look-ahead, and names one that is later than that', async () => {
     const text = (late: string): string => `at,who\n2026-01-01T00:00:00Z,a\n2026-01-01T00:10:00Z,b\n2026-01-01T00:06:00Z,c\n2026-01-01T01:00:00Z,d\n${late},e\n`
     const options = { map: { time: 'at', userId: 'who' }, lookAhead: '5m' } as const
@@ -144,7 +179,7 @@ describe('a ledger', () => {
   const each = async function* (entries: LedgerEntry[]): AsyncIterable<LedgerEntry> {
     yield* entries
   }
-  const told = (calls: readonly object[]): object[] => calls.map((call) => ({ ...call, row: 0, order: 0, entry: undefined }))
+  const told = (calls: readonly object[]): object[] => calls.map((call) => ({ ...call, row: 0, order: 0, entry: undefined, windowsSince: undefined }))
 
   it('says the same from its entries and from what was exported as CSV and JSON', async () => {
     const entries = await ledger()
@@ -167,6 +202,31 @@ describe('a ledger', () => {
     expect(await rowError(changed)).toMatchObject({ row: 2 })
     const later = entries.map((entry, index) => JSON.stringify(index === 2 ? { ...entry, openedAt: entry.at + 1 } : entry)).join('\n')
     expect((await rowError(later)).message).toMatch(/row 3: openedAt/)
+  })
+
+  it('refuses an entry that it has twice, and a second ending of one hold, or leaves them out', async () => {
+    const entry = (id: string, at: number, more: object = {}): object => ({ id: `${id}:settled`, kind: 'settled', at, openedAt: at - 1_000, decisionId: id, userId: 'ada', microcents: 5, tokens: 0, estimatedMicrocents: 5, charged: [], ...more })
+    const now = Date.UTC(2026, 0, 1)
+    const entries = [entry('a', now), entry('b', now + 10), entry('c', now + 20)]
+    const text = (...each: object[]): string => each.map((one) => JSON.stringify(one)).join('\n')
+    expect((await rowError(text(...entries, ...entries))).message).toMatch(/row 4: id: "a:settled" was in row 1 already.*overlap/)
+    expect((await rowError(text(...entries, entry('b', now + 10, { microcents: 50 })))).message).toMatch(/row 4: id: "b:settled" was in row 2/)
+    expect((await rowError(text(...entries, entry('b', now + 15, { id: 'b:released', kind: 'released', microcents: 0, openedAt: now - 990 })))).message).toMatch(/row 4: decisionId: "b" ended in row 2 already/)
+    const pass = readLog([text(...entries, ...entries)], { onBadRow: 'skip' }).pass()
+    let count = 0
+    for await (const batch of pass.batches()) count += batch.length
+    expect([count, pass.skipped.count]).toEqual([3, 3])
+    // An id that was forgotten, and is used again.
+    expect(await all(readLog([text(...entries, entry('a', now + 60_000))]))).toHaveLength(4)
+  })
+
+  it('tells ids apart that an export has to defuse', async () => {
+    const ids = ['=x', "'=x", "''=x", "'x", 'a;=b', "a;'=b", "';'=b", '-1']
+    const now = Date.UTC(2026, 0, 1)
+    const entries = ids.map((userId, index): LedgerEntry => ({ id: `${index}:denied`, kind: 'denied', at: now + index, decisionId: String(index), userId, microcents: 0, tokens: 0, charged: [], reason: 'BUDGET', metadata: { note: `;=${userId}` } }))
+    const calls = (await all(readLog([await text(toCsv(each(entries)))]))) as LoggedRequest[]
+    expect(calls.map(({ userId }) => userId)).toEqual(ids)
+    expect(calls.map(({ metadata }) => metadata?.['note'])).toEqual(ids.map((userId) => `;=${userId}`))
   })
 
   it('names a hold that lasted longer than the look-ahead', async () => {

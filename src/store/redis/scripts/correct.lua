@@ -3,7 +3,8 @@
 -- ARGV 1, after the header: I7 the number of repairs in that snapshot + 1, or 0 | I4 counters, for each
 --   s scope key | B 1 where a window is meant, 0 for the sums of the scope | B code | I7 length | I7 startsAt
 --   | I7 endsAt + 1 where a window that is not there is begun, or 0 | i8 to add to spent | i8 to add to held | i8 to add to entries
---   | I4 entries, for each s model | s provider | s tier | i8 microcents | i8 tokens | I4 the text for the outbox
+--   | I4 entries, for each s model | s provider | s tier | i8 microcents | i8 tokens
+--     | B 0 where it moves what was summed when it was charged | I4 the text for the outbox
 -- Returns  K mended    G another repair came first
 -- Field R: how many repairs were made.
 --include common
@@ -50,10 +51,10 @@ for key, s in pairs(mended) do call('HSET', STATE, 's' .. key, pack_scope(s)) en
 
 entries, at = punpack('<I4', A, at)
 for _ = 1, entries do
-  local model, provider, tier, microcents, tokens, text
-  model, provider, tier, microcents, tokens, text, at = punpack('<sssi8i8I4c0', A, at)
+  local model, provider, tier, microcents, tokens, is_summed, text
+  model, provider, tier, microcents, tokens, is_summed, text, at = punpack('<sssi8i8BI4c0', A, at)
   add_to_outbox(text)
-  count_total({model = model, provider = provider, tier = tier}, microcents, tokens)
+  if is_summed == 1 then count_total({model = model, provider = provider, tier = tier}, microcents, tokens) end
 end
 for index = 1, #writes, 2 do call('HSET', STATE, writes[index], writes[index + 1]) end
 writes = {}

@@ -73,23 +73,47 @@ describe('pages', () => {
 })
 
 describe('sums', () => {
-  it.each([1, -1])('are exact beyond 2^53 and beyond 2^63 (sign %i)', (sign) => {
+  it.each([1, -1])('are exact beyond 2^53 and beyond 2^63 (sign %i)', async (sign) => {
     const most = sign * Number.MAX_SAFE_INTEGER
     const some = Array.from({ length: 3 }, (_, index) => entry(`s${index}`, 1, { tenant: 's', microcents: most, tokens: most }))
     const many = Array.from({ length: 1_500 }, (_, index) => entry(`m${index}`, 1, { tenant: 'm', microcents: most, tokens: index % 2 === 0 ? most : -most }))
-    const [few] = made(...some).sums(ALL_ENTRIES, ['tenant'], [])
+    const [few] = await made(...some).sums(ALL_ENTRIES, ['tenant'], [])
     expect(few).toEqual({ bucket: 0, texts: ['s'], entries: 3, calls: 3, denials: 0, tokens: 3n * BigInt(most), microcents: 3n * BigInt(most) })
-    const all = made(...some, ...many).sums(ALL_ENTRIES, ['tenant'], [])
+    const all = await made(...some, ...many).sums(ALL_ENTRIES, ['tenant'], [])
     expect(all).toHaveLength(2)
     expect(all).toContainEqual(few)
     expect(all).toContainEqual({ bucket: 0, texts: ['m'], entries: 1_500, calls: 1_500, denials: 0, tokens: 0n, microcents: 1_500n * BigInt(most) })
   })
 
-  it('by thousands of uneven stretches say each entry where it belongs', () => {
+  it('by thousands of uneven stretches say each entry where it belongs', async () => {
     const boundaries = Array.from({ length: 3_000 }, (_, index) => index * index)
     const at = [0, 1, 1_024 ** 2 - 1, 1_024 ** 2, 2_048 ** 2, 2_999 ** 2 - 1, 2_999 ** 2]
-    const found = made(...at.map((instant) => entry(`e${instant}`, instant))).sums(ALL_ENTRIES, ['id'], boundaries)
+    const found = await made(...at.map((instant) => entry(`e${instant}`, instant))).sums(ALL_ENTRIES, ['id'], boundaries)
     expect(found.map(({ bucket, texts }) => [bucket, texts[0]])).toEqual([0, 1, 1_023, 1_024, 2_048, 2_998].map((bucket, index) => [bucket, `e${at[index]}`]))
+  })
+
+  it('of very many entries are those of one moment, and let the process do other things in between', async () => {
+    const over = (index: number): Partial<LedgerEntry> => ({ tenant: `t${index % 3}`, microcents: index === 7 ? Number.MAX_SAFE_INTEGER : 1 })
+    const ledger = made()
+    ledger.write(Array.from({ length: 250_000 }, (_, index) => entry(`e${index}`, index, over(index))))
+    for (const boundaries of [[], [0, 100_000, 200_000, 1e9]]) {
+      const asked = ledger.sums(ALL_ENTRIES, ['tenant'], boundaries)
+      let turns = 0
+      setImmediate(() => {
+        turns += 1
+        ledger.write([entry(`late ${boundaries.length}`, 5, { tenant: 't1' }), entry(`later ${boundaries.length}`, 5, { tenant: 'new' })])
+      })
+      const found = await asked
+      expect(turns).toBe(1)
+      expect(found.reduce((all, { entries }) => all + entries, 0)).toBe(boundaries.length === 0 ? 250_000 : 250_002)
+      const first = found.filter(({ texts }) => texts[0] === 't1').reduce((all, { microcents }) => all + microcents, 0n)
+      expect(first).toBe(83_332n + BigInt(Number.MAX_SAFE_INTEGER) + (boundaries.length === 0 ? 0n : 5n))
+    }
+    const after = await ledger.sums(parseFilter({ from: 120_000, until: 120_010 }), ['tenant'], [])
+    expect(after.map(({ entries }) => entries).sort()).toEqual([3, 3, 4])
+    const asked = ledger.sums(ALL_ENTRIES, [], [])
+    ledger.close()
+    await expect(asked).rejects.toThrow(ClosedError)
   })
 
   it('of nothing are none', () => {

@@ -1,6 +1,6 @@
 // Ledgers in files of their own: kept for a store elsewhere, and exported for other tools.
 
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { lstatSync, statSync, symlinkSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { InvalidConfigError, StoreUnavailableError } from '../../../../src/errors/index.js'
@@ -111,6 +111,25 @@ describe('exportToSqlite', () => {
     await expect(exportToSqlite('', each())).rejects.toThrow(InvalidConfigError)
     await expect(exportToSqlite('/nowhere/at all/export.db', each())).rejects.toThrow(StoreUnavailableError)
     expect(existsSync('/nowhere')).toBe(false)
+  })
+
+  it('replaces no store and no ledger, also one that nobody has open', async () => {
+    for (const make of [(path: string) => sqliteStore({ path }), (path: string) => sqliteLedger({ path })]) {
+      const path = files.path()
+      await make(path).close()
+      await expect(exportToSqlite(path, each())).rejects.toMatchObject({ code: 'INVALID_CONFIG', message: expect.stringMatching(/is a bursar (store|ledger), and an export would take its place/) as unknown })
+      await make(path).close()
+    }
+  })
+
+  it('keeps the permissions of what it replaces, and a link to it', async () => {
+    const path = files.path('export.db')
+    writeFileSync(path, 'SQLite format 3\0', { mode: 0o600 })
+    const link = `${path}.link`
+    symlinkSync(path, link)
+    await exportToSqlite(link, each(plain('p')))
+    expect([lstatSync(link).isSymbolicLink(), statSync(path).mode & 0o777]).toEqual([true, 0o600])
+    expect(files.closedLater(openDatabase(path)).prepare('SELECT id FROM entry').all()).toEqual([{ id: 'p' }])
   })
 
   it('does not replace a database in use', async () => {

@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest'
+import { CONFIG, Stage } from './stage.js'
+
+async function stage(tenants: object = { acme: {}, globex: {} }): Promise<Stage> {
+  const on = new Stage()
+  await on.traffic()
+  on.write('bursar.config.json', { ...CONFIG, scopes: { tenant: tenants }, store: 'sqlite:./bursar.db' })
+  return on
+}
+
+const costs = async (on: Stage): Promise<Record<string, string>> => Object.fromEntries((await on.json('report', 'clients')).map(({ client, cost }: { client: string; cost: string }) => [client, cost]))
+
+describe('bursar assign', () => {
+  it('says what it would book, and books it when it is told to', async () => {
+    const on = await stage()
+    const args = ['assign', '--tenant', 'globex', '--where', 'metadata.project=search', '--reason', 'ticket']
+    expect(await on.ok(...args)).toBe('5 entries of $0.05 and 500 tokens would be booked to tenant "globex". Add --yes to do it.\n')
+    expect(await costs(on)).toEqual({ acme: '0.55', unassigned: '0.05' })
+    expect(await on.json(...args)).toEqual({ tenant: 'globex', done: false, entries: 5, cost: '0.05', tokens: '500' })
+    expect(await on.ok(...args, '--yes')).toBe('5 entries of $0.05 and 500 tokens booked to tenant "globex".\n')
+    expect(await costs(on)).toMatchObject({ acme: '0.55', globex: '0.05' })
+    for (const more of [[], ['--yes']]) expect(await on.json(...args, ...more)).toMatchObject({ entries: 0, cost: '0.00' })
+    expect(await on.ok('usage', '--json', '--tenant', 'globex', '--limit', '1')).toContain('ticket')
+  })
+
+  it('books only to tenants that the configuration knows, unless it is forced to', async () => {
+    const on = await stage()
+    const args = ['assign', '--tenant', 'globbex', '--user', 'ada', '--yes']
+    expect(await on.run(args)).toMatchObject({ code: 2, errors: expect.stringContaining('--tenant: "globbex" is no tenant of') })
+    expect(await costs(on)).toEqual({ acme: '0.55', unassigned: '0.05' })
+    await on.ok(...args, '--force')
+    expect(await costs(on)).toMatchObject({ globbex: '0.05' })
+    expect((await (await stage({ '*': {} })).run(args)).code).toBe(0)
+  })
+
+  it.each([[], ['--tenant', ''], ['--tenant', 'acme'], ['--tenant', 'acme', '--user', 'ada', '--reason', ''], ['--tenant', 'acme', '--kind', 'settled'], ['--tenant', 'acme', '--where', 'tenant=globex'], ['--tenant', 'acme', '--where', 'project=x'], ['--tenant', 'acme', '--from', 'soon']])('refuses %s %s %s %s, and books nothing', async (...args) => {
+    const on = await stage()
+    const { code, out, errors } = await on.run(['assign', ...args, '--yes'])
+    expect({ code, out }).toEqual({ code: 2, out: '' })
+    expect(errors).toMatch(/^bursar: [^\n]+\n$/)
+    expect(await costs(on)).toEqual({ acme: '0.55', unassigned: '0.05' })
+  })
+})
