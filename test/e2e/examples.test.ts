@@ -113,7 +113,7 @@ describe('examples', () => {
       /^sample of 4,000 requests \(seed 3\): 4,000 requests of 100 users, 2026-01-05/,
       /^ +log +today +cheaper models first +twice as much$/,
       /^Blocked +0 \(0 %\) +1,016 \(25\.4 %\) +644 \(16\.1 %\) +662 \(16\.6 %\)$/,
-      /^Spent +\$18\.51 +\$11\.31 +\$11\.11 +\$14\.03$/,
+      /^Spent +\$18\.5144 +\$11\.3140 +\$11\.1120 +\$14\.0322$/,
       /^\$0\.75 is the smallest limit at which at most 1 % of users of tier free are ever blocked\.$/,
     ],
     'with-ai-sdk': [
