@@ -168,7 +168,7 @@ export class Stage {
     })
     this.#watched = watched
     // What is written in the background, of decisions that a shared store remembers, moves store time at instants of its own: no operation of the trace.
-    this.bursar = new Bursar({ ...world.config, decisionLog: { keep: 'none' }, store: { ...watched, ...this.#toldOfCosts(watched), read: (scopes) => this.#withUntold(watched.read(scopes)) }, clock: this.clock })
+    this.bursar = new Bursar({ decisionLog: { keep: 'none' }, ...world.config, store: { ...watched, ...this.#toldOfCosts(watched), read: (scopes) => this.#withUntold(watched.read(scopes)) }, clock: this.clock })
     this.bursar.on('threshold', (alert) => {
       this.alertIds.push(alert.alertId)
       if ((alert.resetsAt?.getTime() ?? Infinity) > this.#storeTime) this.alerts.push(alert)
