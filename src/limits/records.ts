@@ -139,18 +139,23 @@ export class LimitRecords {
     return known
   }
 
-  /** Takes a limit away. Gives what it was; `undefined`, and nothing happens, where it is not there. */
-  async remove(id: string): Promise<LimitRecord | undefined> {
+  /** Takes a limit away. Gives its last version and generation; `undefined`, and nothing happens, where it is not there. */
+  async remove(id: string): Promise<{ readonly version: number; readonly generation: number } | undefined> {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
       const found = await this.get('limit', id)
       if (found === undefined) return undefined
       const { generation } = found.value
       // Before it is gone: whoever makes another one must count from there.
       await this.#tell(generation)
-      const { before, after } = await this.write('limit', id, (standing) => (standing === undefined || standing.generation <= generation ? null : standing))
-      if (after === undefined) return before
+      const { replaced, after } = await this.write('limit', id, (standing) => (standing === undefined || standing.generation <= generation ? null : standing))
+      if (after === undefined) return { version: replaced === 0 ? found.version : replaced, generation }
     }
     throw restless('limit', id)
+  }
+
+  /** True where the registry, which may be of a store that is about to be repaired, has or had any record: none was lost with its data. */
+  async isBegun(registry: Registry = this.#registry): Promise<boolean> {
+    return (await registry.get(REVISION.kind, REVISION.key)) !== undefined
   }
 
   /** Writes records that the registry lacks, by one that may be of a store that is about to be repaired. Gives the ids of those written. */
@@ -172,20 +177,20 @@ export class LimitRecords {
 
   /**
    * Writes what `change` makes of a record (`null`: none any more), again where another process was faster, and tells all processes.
-   * Gives what was before and what is now. What `change` throws is the caller's, and nothing was written.
+   * Gives what was before, with its version (0: nothing was), and what is now. What `change` throws is the caller's, and nothing was written.
    */
-  async write<Kind extends RecordKind>(kind: Kind, id: string, change: (before: Values[Kind] | undefined) => Values[Kind] | null): Promise<{ readonly before: Values[Kind] | undefined; readonly after: Known<Values[Kind]> | undefined }> {
+  async write<Kind extends RecordKind>(kind: Kind, id: string, change: (before: Values[Kind] | undefined) => Values[Kind] | null): Promise<{ readonly before: Values[Kind] | undefined; readonly replaced: number; readonly after: Known<Values[Kind]> | undefined }> {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
       const found = await this.get(kind, id)
       const value = change(found?.value)
-      if (value === null && found === undefined) return { before: undefined, after: undefined }
+      if (value === null && found === undefined) return { before: undefined, replaced: 0, after: undefined }
       await this.#ensureRevision()
       const version = await this.#registry.put(kind, id, value === null ? null : JSON.stringify(value), { expected: found?.version ?? 0 })
       if (version === undefined) continue
       const after = value === null ? undefined : Object.freeze({ id, value, version })
       this.#take(kind, id, after)
       await this.#tell()
-      return { before: found?.value, after }
+      return { before: found?.value, replaced: found?.version ?? 0, after }
     }
     throw restless(kind, id)
   }

@@ -19,6 +19,7 @@ export interface Restored {
 
 /**
  * Writes what a registry lacks of the limits and tenants that these entries, in the order of writing, tell of; what is there stays as it is.
+ * For a registry that was lost: in one that was not, what is lacking was taken away.
  * `defaults`: the calendars of the configuration. `registry`: that of a store that is about to be repaired.
  */
 export async function restore(records: LimitRecords, entries: AsyncIterable<LedgerEntry>, defaults: CalendarConfig, registry?: Registry): Promise<Restored> {
@@ -45,16 +46,38 @@ class ToldChanges {
   removed = 0
   readonly #defaults: CalendarConfig
   readonly #made = new Map<string, number>()
+  readonly #versions = new Map<string, number>()
 
   constructor(defaults: CalendarConfig) {
     this.#defaults = defaults
   }
 
   add({ reason, metadata = {}, tenant, at }: LedgerEntry): void {
-    if (reason === 'limit created' || reason === 'limit changed') this.#limit(metadata, reason === 'limit created', at)
-    else if (reason === 'limit removed') this.#remove(String(metadata['id']))
-    else if (reason === 'tenant set' && tenant !== undefined) this.#tenant(tenant, metadata)
-    else if (reason === 'tenant removed' && tenant !== undefined) this.#forget(`tenant "${tenant}"`, () => this.tenants.delete(tenant))
+    const { limit, id = (limit as { readonly id?: unknown } | undefined)?.id, version } = metadata
+    switch (reason) {
+      case 'limit created':
+      case 'limit changed':
+        if (this.#isNews(`limit "${String(id)}"`, version)) this.#limit(metadata, reason === 'limit created', at)
+        return
+      case 'limit removed':
+        this.#remove(String(id), metadata['generation'], this.#isNews(`limit "${String(id)}"`, version, true))
+        return
+      case 'tenant set':
+        if (tenant !== undefined && this.#isNews(`tenant "${tenant}"`, version)) this.#tenant(tenant, metadata)
+        return
+      case 'tenant removed':
+        if (tenant !== undefined && this.#isNews(`tenant "${tenant}"`, version, true)) this.#forget(`tenant "${tenant}"`, () => this.tenants.delete(tenant))
+        return
+    }
+  }
+
+  /** False for a line that was written after that of a later change: the versions of records tell. A removal has the version of what went. */
+  #isNews(name: string, version: unknown, isRemoval = false): boolean {
+    if (typeof version !== 'number') return true
+    const latest = this.#versions.get(name) ?? 0
+    if (version < latest || (version === latest && !isRemoval)) return false
+    this.#versions.set(name, version)
+    return true
   }
 
   #limit({ limit, generation }: Readonly<Record<string, unknown>>, isNew: boolean, at: number): void {
@@ -71,9 +94,9 @@ class ToldChanges {
     })
   }
 
-  #remove(id: string): void {
-    this.removed = Math.max(this.removed, this.limits.get(id)?.generation ?? this.#made.get(id) ?? 0)
-    this.#forget(`limit "${id}"`, () => this.limits.delete(id))
+  #remove(id: string, generation: unknown, isNews: boolean): void {
+    this.removed = Math.max(this.removed, typeof generation === 'number' ? generation : (this.limits.get(id)?.generation ?? this.#made.get(id) ?? 0))
+    if (isNews) this.#forget(`limit "${id}"`, () => this.limits.delete(id))
   }
 
   #tenant(tenant: string, { tier, models }: Readonly<Record<string, unknown>>): void {

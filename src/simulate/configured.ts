@@ -60,7 +60,7 @@ export async function configure(bursar: Bursar, entry: LedgerEntry, sessions: Op
       await limits?.remove(metadata['id'] as string)
       return undefined
     case 'tenant set':
-      await limits?.tenants.set(entry.tenant as string, metadata)
+      await limits?.tenants.set(entry.tenant as string, { tier: metadata['tier'], models: metadata['models'] })
       return undefined
     case 'tenant removed':
       await limits?.tenants.remove(entry.tenant as string)

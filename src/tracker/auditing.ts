@@ -13,6 +13,8 @@ export async function auditStore({ store, plan, accounts }: Foundation, options:
   const endingsWith = async (restored?: Restored): Promise<EndingOf> => endingsOf(plan, await accounts.sessions.lives(), await accounts.limits.windows(restored))
   let endings = await endingsWith()
   const restoring = async ({ entries }: AuditSnapshot): Promise<RestoredRecords | undefined> => {
+    // What a store that has kept its data lacks was taken away, perhaps since the snapshot.
+    if (await accounts.limits.records.isBegun(store.auditor?.registry)) return undefined
     const restored = await restore(accounts.limits.records, entries(), plan.config, store.auditor?.registry)
     // Only now it is known when their windows end.
     endings = await endingsWith(restored)

@@ -102,8 +102,9 @@ export class Limits {
   /** Takes a limit away. Another one of its id counts from the beginning. Rejects with `UnknownLimitError`. */
   async remove(id: string): Promise<void> {
     assertId(id, 'id')
-    if ((await this.#records.remove(id)) === undefined) throw new UnknownLimitError(id)
-    await noteChange(this.#foundation, {}, `limit "${id}" was removed`, 'limit removed', { id })
+    const removed = await this.#records.remove(id)
+    if (removed === undefined) throw new UnknownLimitError(id)
+    await noteChange(this.#foundation, {}, `limit "${id}" was removed`, 'limit removed', { id, ...removed })
   }
 
   /**
@@ -181,8 +182,9 @@ export class Limits {
 }
 
 /** A limit as a line of the ledger has it: as `create` takes it, and what tells it from others of its id. */
-function lineOf({ id, value }: KnownLimit): Record<string, unknown> {
-  return { limit: givenOf(id, value), generation: value.generation }
+/** With the version of its record: lines may be written in another order than records. */
+function lineOf({ id, value, version }: KnownLimit): Record<string, unknown> {
+  return { limit: givenOf(id, value), generation: value.generation, version }
 }
 
 function shown({ id, value, version }: KnownLimit, now: number): Limit {

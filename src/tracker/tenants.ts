@@ -26,7 +26,7 @@ export class Tenants {
     const { tiers } = this.#foundation.plan
     if (record.tier !== undefined && !tiers.includes(record.tier)) throw new UnknownTierError(`tier: "${record.tier}" is no tier of the configuration. ${tiers.length === 0 ? 'It has none: add them under tiers.' : `The tiers are ${tiers.join(', ')}.`}`, record.tier)
     const { after } = await this.#records.write('tenant', tenant, () => record)
-    await noteChange(this.#foundation, { tenant }, `tenant "${tenant}" was set`, 'tenant set', { ...record })
+    await noteChange(this.#foundation, { tenant }, `tenant "${tenant}" was set`, 'tenant set', { ...record, version: after?.version })
     return tenantFrom(tenant, record, after?.version ?? 0)
   }
 
@@ -46,8 +46,8 @@ export class Tenants {
   /** Takes away what is set; nothing, where nothing is. */
   async remove(tenant: string): Promise<void> {
     assertId(tenant, 'tenant')
-    const { before } = await this.#records.write('tenant', tenant, () => null)
-    if (before !== undefined) await noteChange(this.#foundation, { tenant }, `what was set for tenant "${tenant}" was taken away`, 'tenant removed', {})
+    const { before, replaced: version } = await this.#records.write('tenant', tenant, () => null)
+    if (before !== undefined) await noteChange(this.#foundation, { tenant }, `what was set for tenant "${tenant}" was taken away`, 'tenant removed', { version })
   }
 
   get #records(): Foundation['accounts']['limits']['records'] {

@@ -77,8 +77,23 @@ describe('an audit that repairs counters', () => {
     await store.registry.put('limit', 'lost', null, { expected: lost?.version ?? 0 })
     expect((await bursar.tracker.audit()).restored).toBeUndefined()
     expect((await bursar.tracker.audit({ repair: 'ledger' })).restored).toBeUndefined()
+    await lose(store, 'limits')
     expect((await bursar.tracker.audit({ repair: 'counters' })).restored).toEqual({ limits: ['lost'], tenants: [], failed: [] })
     expect(await limits.get('cap')).toMatchObject({ budget: { total: 6 } })
+  })
+
+  it('brings nothing back that was taken away, also where the ledger has no line of it', async () => {
+    const { store, bursar, limits } = world()
+    await limits.create({ id: 'cap', scope: { kind: 'global' }, budget: { total: 5 } })
+    await limits.tenants.set('acme', { models: ['cheap'] })
+    const { ledger } = store
+    const append = ledger.append.bind(ledger)
+    ledger.append = () => Promise.reject(new Error('disk full'))
+    await expect(limits.remove('cap')).rejects.toThrow('was removed, and stands so')
+    await expect(limits.tenants.remove('acme')).rejects.toThrow('was taken away, and stands so')
+    ledger.append = append
+    expect((await bursar.tracker.audit({ repair: 'counters' })).restored).toBeUndefined()
+    expect([await limits.list(), await limits.tenants.list()]).toEqual([[], []])
   })
 })
 
@@ -89,6 +104,24 @@ describe('what a ledger says of limits', () => {
     const lines = [entry('limit created', { limit }), entry('limit removed', { id: 'cap' }), entry('limit created', { limit })]
     const { limits } = await restore(new LimitRecords(registry, false), each(lines), {})
     expect(limits.get('cap')?.value.generation).toBe(2)
+  })
+
+  it('is what the last change made of it, in whatever order the lines were written', async () => {
+    const { registry } = memoryStore()
+    const limit = (id: string, total: number) => ({ id, scope: { kind: 'global' }, budget: { total } })
+    const lines = [
+      entry('limit changed', { limit: limit('cap', 2), generation: 1, version: 7 }),
+      entry('limit created', { limit: limit('cap', 500), generation: 1, version: 3 }),
+      entry('limit created', { limit: limit('again', 3), generation: 2, version: 9 }),
+      entry('limit removed', { id: 'again', generation: 1, version: 4 }),
+      entry('limit removed', { id: 'gone', generation: 1, version: 5 }),
+      entry('limit created', { limit: limit('gone', 1), generation: 1, version: 5 }),
+      entry('tenant set', { tier: 'pro', version: 12 }, { tenant: 'acme' }),
+      entry('tenant removed', { version: 6 }, { tenant: 'acme' }),
+    ]
+    const { limits, report } = await restore(new LimitRecords(registry, false), each(lines), {})
+    expect([...limits].map(([id, { value }]) => [id, value.budget, value.generation])).toEqual([['cap', { total: 2 }, 1], ['again', { total: 3 }, 2]])
+    expect(report).toMatchObject({ tenants: ['acme'] })
   })
 
   it('is reported where it cannot be restored, as long as nothing later takes its place', async () => {
