@@ -159,7 +159,7 @@ function shown({ heapBytes, rssBytes }: MemoryPeak): string {
 async function exported(place: Place, folder: string): Promise<string[][]> {
   const rows: string[][] = []
   for (const format of ['CSV', 'JSON lines', 'SQLite'] as const) {
-    const orders: ExportOrders = { dist: options.dist, from: place.address, format, path: join(folder, 'export') }
+    const orders: ExportOrders = { dist: options.dist, from: place.address, format, path: join(folder, `export-${place.name}-${format.replace(' ', '-')}`) }
     const { stdout } = await promisify(execFile)(process.execPath, ['--import', 'tsx', EXPORT, JSON.stringify(orders)])
     const { peaks, seconds } = JSON.parse(stdout) as { readonly peaks: readonly MemoryPeak[]; readonly seconds: number }
     const marks = [0, 1, 2].map((mark) => peaks[mark])

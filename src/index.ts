@@ -159,6 +159,8 @@ export {
   type Tenants,
   type Triggered,
   type Assigned,
+  type AssignedSum,
+  type AssignedTo,
   type AssignOptions,
   type ExportOptions,
   type QueryOptions,

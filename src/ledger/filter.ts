@@ -119,9 +119,9 @@ export function parseFilter(filter: EntryFilter = {}): Conditions {
   }
   bound('at', ...timeRange(from, until, 'filter.from', 'filter.until'))
   bound('openedAt', ...timeRange(openedFrom, openedUntil, 'filter.openedFrom', 'filter.openedUntil'))
-  bound('microcents', ...usdRange(cost, 'filter.cost'))
-  bound('estimatedMicrocents', ...usdRange(estimatedCost, 'filter.estimatedCost'))
-  bound('tokens', countOf(tokens?.atLeast, 'filter.tokens.atLeast'), countOf(tokens?.atMost, 'filter.tokens.atMost'))
+  bound('microcents', ...amountRange(cost, 'filter.cost', usdOf))
+  bound('estimatedMicrocents', ...amountRange(estimatedCost, 'filter.estimatedCost', usdOf))
+  bound('tokens', ...amountRange(tokens, 'filter.tokens', countOf))
   return fields.length === 0 && bounds.length === 0 ? ALL_ENTRIES : { fields, bounds }
 }
 
@@ -230,9 +230,16 @@ function timeRange(from: Moment | undefined, until: Moment | undefined, first: s
   return [least, most === undefined ? undefined : most - 1]
 }
 
-function usdRange(bounds: AmountRange<Usd> | undefined, what: string): readonly [number | undefined, number | undefined] {
-  const read = (value: Usd | undefined, name: string): number | undefined => (value === undefined ? undefined : parseUsd(value, `${what}.${name}`, 'refuse'))
-  return [read(bounds?.atLeast, 'atLeast'), read(bounds?.atMost, 'atMost')]
+function amountRange<Amount>(bounds: AmountRange<Amount> | undefined, what: string, read: (value: Amount | undefined, what: string) => number | undefined): readonly [number | undefined, number | undefined] {
+  const [least, most] = [read(bounds?.atLeast, `${what}.atLeast`), read(bounds?.atMost, `${what}.atMost`)]
+  if (least !== undefined && most !== undefined && least > most) {
+    throw new InvalidRequestError(`${what}.atMost: ${shown(bounds?.atMost)} is less than ${what}.atLeast, ${shown(bounds?.atLeast)}. Give a bound that is not lower; both are included.`)
+  }
+  return [least, most]
+}
+
+function usdOf(value: Usd | undefined, what: string): number | undefined {
+  return value === undefined ? undefined : parseUsd(value, what, 'refuse')
 }
 
 function countOf(value: unknown, what: string): number | undefined {

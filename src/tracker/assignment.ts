@@ -14,6 +14,15 @@ export interface AssignmentRun {
   readonly reason: string | undefined
   /** Of the entries that may be assigned. */
   readonly conditions: Conditions
+  /** All but the writing. */
+  readonly dryRun: boolean
+}
+
+/** What one tenant got. */
+export interface TenantShare {
+  assigned: number
+  readonly microcents: ExactSum
+  readonly tokens: ExactSum
 }
 
 /** A store that spend can be assigned on. */
@@ -33,10 +42,8 @@ const TAKEN = parseFilter({ where: { kind: 'corrected', reason: ASSIGNED } })
 
 /** Assigns what matches and was not assigned. See {@link LedgerBook.assign}. */
 export class Assignment {
-  readonly microcents = new ExactSum()
-  readonly tokens = new ExactSum()
-  /** How many entries this run has assigned. */
-  assigned = 0
+  /** What this run has assigned, or as a dry run would have. */
+  readonly shares = new Map<string, TenantShare>()
   readonly #store: AssigningStore
   readonly #run: AssignmentRun
   readonly #taken: TakenSpend
@@ -87,25 +94,31 @@ export class Assignment {
       const left = batch.filter((entry) => !this.#taken.has(entry))
       if (left.length === 0) return
       const { repairs, room, isAnonymised } = this.#standing as LedgerStanding
-      const pairs = left.flatMap((entry) => pairOf(entry, this.#taken.ownerOf(entry), this.#run))
+      const owned = left.map((entry) => [entry, this.#taken.ownerOf(entry)] as const)
+      const pairs = owned.flatMap(([entry, owner]) => pairOf(entry, owner, this.#run))
       if (pairs.length > room) throw this.#noRoom(pairs.length)
-      if (await this.#store.auditor.append(pairs, repairs)) {
+      if (this.#run.dryRun || (await this.#store.auditor.append(pairs, repairs))) {
         this.#standing = { repairs: repairs + 1, room: room - pairs.length, isAnonymised }
-        for (const entry of left) this.#count(entry)
+        for (const [entry, owner] of owned) this.#count(entry, owner)
         return
       }
       // Somebody was there before: another run, or this one, where the reply was lost and the batch sent again.
       await this.#stand()
       await this.#taken.read()
-      for (const entry of left) if (this.#taken.isOwn(entry)) this.#count(entry)
+      for (const entry of left) {
+        const owner = this.#taken.ownOwnerOf(entry)
+        if (owner !== undefined) this.#count(entry, owner)
+      }
     }
     throw new StoreUnavailableError('assign: others repair this ledger all the time. Assign again: what was booked is not booked twice.')
   }
 
-  #count({ microcents, tokens }: LedgerEntry): void {
-    this.assigned += 1
-    this.microcents.add(microcents)
-    this.tokens.add(tokens)
+  #count({ microcents, tokens }: LedgerEntry, tenant: string): void {
+    const share = this.shares.get(tenant) ?? { assigned: 0, microcents: new ExactSum(), tokens: new ExactSum() }
+    this.shares.set(tenant, share)
+    share.assigned += 1
+    share.microcents.add(microcents)
+    share.tokens.add(tokens)
   }
 
   /** To be asked before what is taken is read: what is written in between fails the next append. */
@@ -139,8 +152,8 @@ class TakenSpend {
   readonly #ledger: LedgerSink
   readonly #run: AssignmentRun
   readonly #corrected: ReadonlySet<string>
-  /** By what tells one entry from all others: whether this run has assigned it. */
-  readonly #entries = new Map<string, boolean>()
+  /** By what tells one entry from all others: to whom this run has assigned it, and `undefined` where another one has. */
+  readonly #entries = new Map<string, string | undefined>()
   /** Of decisions of which something is to be corrected: to whom their charge was assigned, or else a part of it. */
   readonly #owners = new Map<string, string>()
   #after: string | undefined
@@ -155,8 +168,9 @@ class TakenSpend {
     return this.#entries.has(identityOf(`${entry.id}:${ASSIGNED}:to`, entry))
   }
 
-  isOwn(entry: LedgerEntry): boolean {
-    return this.#entries.get(identityOf(`${entry.id}:${ASSIGNED}:to`, entry)) === true
+  /** To whom this run has assigned an entry, if it has. */
+  ownOwnerOf(entry: LedgerEntry): string | undefined {
+    return this.#entries.get(identityOf(`${entry.id}:${ASSIGNED}:to`, entry))
   }
 
   /** To whom an entry goes: what corrects a decision that was assigned, to the same tenant. */
@@ -180,7 +194,7 @@ class TakenSpend {
     const { bounds } = this.#run.conditions
     // A pair has the times of its entry: one that does not match stands for an entry that does not.
     const isInTime = bounds.every(({ field, least, most }) => (field !== 'at' && field !== 'openedAt') || (entry[field] !== undefined && entry[field] >= least && entry[field] <= most))
-    if (isInTime) this.#entries.set(identityOf(id, entry), details?.assignment?.run === this.#run.run)
+    if (isInTime) this.#entries.set(identityOf(id, entry), details?.assignment?.run === this.#run.run ? tenant : undefined)
     const decision = decisionOf(entry)
     if (this.#corrected.has(decision) && (calls !== 0 || !this.#owners.has(decision))) this.#owners.set(decision, tenant)
   }

@@ -3,7 +3,7 @@
 
 import { assertId } from '../budget/index.js'
 import { InvalidConfigError, InvalidRequestError } from '../errors/index.js'
-import { pageOf, parseFilter, type Conditions, type EntryFilter, type EntryPage, type LedgerKind } from '../ledger/index.js'
+import { pageOf, parseFilter, shown, type Conditions, type EntryFilter, type EntryPage, type LedgerKind } from '../ledger/index.js'
 import { formatUsd } from '../money/index.js'
 import type { Store } from '../store/index.js'
 import { Assignment, type AssignmentRun } from './assignment.js'
@@ -23,15 +23,28 @@ export interface AssignOptions {
   readonly tenant: string
   /** Stands in the details of the new entries, as `assignment.reason`. */
   readonly reason?: string | undefined
+  /** Writes nothing, and gives what would be booked now; throws where booking would. */
+  readonly dryRun?: boolean | undefined
 }
 
-/** What was booked to a client: by this call, not by another one at the same time. */
-export interface Assigned {
+/** What was booked: a sum. */
+export interface AssignedSum {
   /** Of how many entries. */
   readonly assigned: number
   /** What they had cost, in USD. */
   readonly cost: number
   readonly exact: { readonly microcents: bigint; readonly tokens: bigint }
+}
+
+/** What was booked to clients: by this call, not by another one at the same time. Its own figures are the sums of `byTenant`. */
+export interface Assigned extends AssignedSum {
+  /** To whom, by name: also others than the tenant that was asked for get what corrects their decisions. Who got nothing is left out. */
+  readonly byTenant: readonly AssignedTo[]
+}
+
+/** What was booked to one client. */
+export interface AssignedTo extends AssignedSum {
+  readonly tenant: string
 }
 
 const USUAL_PAGE = 100
@@ -63,7 +76,8 @@ export class LedgerBook {
    *
    * Each entry is assigned once, whoever calls this at the same time, from whichever process; a repeat takes what was not assigned yet, also
    * after a run that broke off. What has been assigned stays with whom it was given to. So does what corrects it later: a refund of a
-   * decision that was assigned goes, in the next run that it matches, to the tenant of that decision, whatever tenant the run names.
+   * decision that was assigned goes, in the next run that it matches, to the tenant of that decision, whatever tenant the run names:
+   * `byTenant` says what went to whom.
    *
    * Throws `InvalidRequestError` for arguments that are none, and `InvalidConfigError` where the ledger does not keep every entry or has no
    * room for the pairs (memory: half of `ledgerCapacity`; Redis without a sink: none), and where it is anonymised: before anything is
@@ -72,12 +86,13 @@ export class LedgerBook {
   async assign(filter: EntryFilter, options: AssignOptions): Promise<Assigned> {
     const conditions = unassigned(filter)
     if (typeof options !== 'object' || options === null) throw new InvalidRequestError('options: are missing. Give { tenant }.')
-    assertKnownFields(options, ['tenant', 'reason'], 'options')
-    const { tenant, reason } = options
+    assertKnownFields(options, ['tenant', 'reason', 'dryRun'], 'options')
+    const { tenant, reason, dryRun = false } = options
     assertId(tenant, 'tenant')
     if (reason !== undefined && (typeof reason !== 'string' || reason === '')) throw new InvalidRequestError(`reason: ${JSON.stringify(reason)} is no text. Say why, or leave it out.`)
+    if (typeof dryRun !== 'boolean') throw new InvalidRequestError(`dryRun: ${shown(dryRun)} is neither true nor false. Say true to write nothing, or leave it out.`)
     // One after the other: two at once would only get in each other's way.
-    const made = this.#assigning.then(() => this.#assign({ run: newId(), tenant, reason, conditions }))
+    const made = this.#assigning.then(() => this.#assign({ run: newId(), tenant, reason, conditions, dryRun }))
     this.#assigning = made.catch(() => {})
     return made
   }
@@ -87,9 +102,20 @@ export class LedgerBook {
     if (auditor === undefined) throw new InvalidConfigError(`store: the "${name}" store has no auditor, so spend cannot be assigned safely. Use memory, SQLite, or Redis with a sink.`)
     const assignment = new Assignment({ name, ledger, auditor }, run)
     await assignment.make()
-    const { assigned, microcents, tokens } = assignment
-    return { assigned, cost: Number(formatUsd(microcents.value)), exact: { microcents: microcents.value, tokens: tokens.value } }
+    const byTenant = [...assignment.shares].map(([tenant, { assigned, microcents, tokens }]) => ({ tenant, ...sumOf(assigned, microcents.value, tokens.value) }))
+    byTenant.sort((one, other) => (one.tenant < other.tenant ? -1 : 1))
+    let [assigned, microcents, tokens] = [0, 0n, 0n]
+    for (const share of byTenant) {
+      assigned += share.assigned
+      microcents += share.exact.microcents
+      tokens += share.exact.tokens
+    }
+    return { ...sumOf(assigned, microcents, tokens), byTenant }
   }
+}
+
+function sumOf(assigned: number, microcents: bigint, tokens: bigint): AssignedSum {
+  return { assigned, cost: Number(formatUsd(microcents)), exact: { microcents, tokens } }
 }
 
 function unassigned(filter: EntryFilter): Conditions {

@@ -76,10 +76,14 @@ const range = <T>(bound: fc.Arbitrary<T>): fc.Arbitrary<{ atLeast?: T | undefine
 const KINDS = ['settled', 'denied', 'corrected']
 const ACTIONS = ['ALLOW', 'BLOCK', 'DEGRADE']
 
-/** The nearest filter that is one: an end comes after its beginning, and a kind or an action is one that there is. */
+/** The nearest filter that is one: an end comes after its beginning, a bound is not lower than the one below it, and a kind or an action is one that there is. */
 export function askable(filter: EntryFilter): EntryFilter {
   const { from, until, openedFrom, openedUntil, where } = filter
   const isBackwards = (first: unknown, end: unknown): boolean => typeof first === 'number' && typeof end === 'number' && first >= end
+  const upright = (name: 'cost' | 'estimatedCost' | 'tokens'): object => {
+    const { atLeast, atMost } = filter[name] ?? {}
+    return atLeast !== undefined && atMost !== undefined && Number(atLeast) > Number(atMost) ? { [name]: { atLeast: atMost, atMost: atLeast } } : {}
+  }
   const known = (text: string | null, texts: readonly string[]): string | null => (text === null || texts.includes(text) ? text : (texts[text.length % texts.length] as string))
   const wanted = Object.entries(where ?? {}).map(([name, value]) => {
     const texts = name === 'kind' ? KINDS : name === 'action' ? ACTIONS : undefined
@@ -90,6 +94,9 @@ export function askable(filter: EntryFilter): EntryFilter {
     ...filter,
     ...(isBackwards(from, until) && { from: until, until: (from as number) + 1 }),
     ...(isBackwards(openedFrom, openedUntil) && { openedFrom: openedUntil, openedUntil: (openedFrom as number) + 1 }),
+    ...upright('cost'),
+    ...upright('estimatedCost'),
+    ...upright('tokens'),
     ...(where !== undefined && { where: Object.fromEntries(wanted) as NonNullable<EntryFilter['where']> }),
   }
 }

@@ -3,8 +3,9 @@
 import type { Command } from 'commander'
 import { assertId } from '../../budget/index.js'
 import { InvalidRequestError } from '../../errors/index.js'
-import { ASSIGNED, parseFilter, sumsOf, type Conditions, type EntryFilter } from '../../ledger/index.js'
+import type { EntryFilter } from '../../ledger/index.js'
 import { formatUsd } from '../../money/index.js'
+import type { Assigned, AssignedSum } from '../../tracker/index.js'
 import type { Act } from '../act.js'
 import { show, showCount } from '../amounts.js'
 import { assertLedgerThere } from '../completeness.js'
@@ -12,6 +13,7 @@ import { readConfiguration, type Configuration } from '../configuration.js'
 import { openEngine } from '../engine.js'
 import { addPeriod, addValues, readFilter, type FilterOptions } from '../filters.js'
 import type { Run } from '../run.js'
+import { visible } from '../visible.js'
 
 interface AssignCommandOptions extends Omit<FilterOptions, 'tenant'> {
   readonly tenant: string
@@ -20,15 +22,6 @@ interface AssignCommandOptions extends Omit<FilterOptions, 'tenant'> {
   readonly force?: boolean | undefined
   readonly json?: boolean | undefined
 }
-
-/** What is booked, or would be. */
-interface Booked {
-  readonly entries: number
-  readonly microcents: bigint
-  readonly tokens: bigint
-}
-
-const MONEY_KINDS = ['settled', 'expired', 'recorded', 'corrected'] as const
 
 /** Adds the command. */
 export function addAssign(program: Command, act: Act): void {
@@ -52,29 +45,27 @@ async function assign(run: Run, options: AssignCommandOptions): Promise<void> {
   assertTenant(configuration, options)
   const { engine, store } = await openEngine(configuration, run)
   await assertLedgerThere(store)
-  const booked = yes === true ? await book(engine.tracker.ledger.assign(filter, { tenant, ...(reason !== undefined && { reason }) })) : await lookedAt(store.ledger, filter)
-  const { entries, microcents, tokens } = booked
-  if (json === true) return run.terminal.json({ tenant, done: yes === true, entries, cost: formatUsd(microcents), tokens: String(tokens) }, 2)
-  const amount = `${entries === 1 ? '1 entry' : `${showCount(entries)} entries`} of ${show(microcents)} and ${showCount(tokens)} tokens`
-  await run.terminal.print(yes === true ? `${amount} booked to tenant "${tenant}".\n` : `${amount} would be booked to tenant "${tenant}". Add --yes to do it.\n`)
+  const booked = await engine.tracker.ledger.assign(filter, { tenant, ...(reason !== undefined && { reason }), dryRun: yes !== true })
+  if (json === true) return run.terminal.json({ tenant, done: yes === true, ...jsonOf(booked), byTenant: booked.byTenant.map((each) => ({ tenant: each.tenant, ...jsonOf(each) })) }, 2)
+  await run.terminal.print(textOf(tenant, booked, yes === true))
 }
 
-async function book(assigning: Promise<{ readonly assigned: number; readonly exact: Omit<Booked, 'entries'> }>): Promise<Booked> {
-  const { assigned, exact } = await assigning
-  return { entries: assigned, ...exact }
+/** The tenant that was asked for, and then those who get what corrects their decisions. */
+function textOf(tenant: string, { byTenant }: Assigned, isDone: boolean): string {
+  const line = (booked: AssignedSum | undefined, to: string, why: string): string => `${amountOf(booked)} ${isDone ? '' : 'would be '}booked to tenant "${visible(to)}"${why}.`
+  const others = byTenant.filter((each) => each.tenant !== tenant)
+  const asked = byTenant.find((each) => each.tenant === tenant)
+  const lines = [line(asked, tenant, ''), ...others.map((each) => line(each, each.tenant, ', to whom what it corrects was booked before'))]
+  return `${lines.join('\n')}${isDone ? '' : ' Add --yes to do it.'}\n`
 }
 
-/** What was booked before is a pair: what was taken from nobody makes up for what nobody had. */
-async function lookedAt(ledger: Parameters<typeof sumsOf>[0], filter: EntryFilter): Promise<Booked> {
-  const { fields, bounds } = parseFilter(filter)
-  const unassigned: Conditions = { fields: [...fields, { field: 'tenant', texts: [], orNone: true }, { field: 'kind', texts: MONEY_KINDS, orNone: false }], bounds }
-  let [entries, microcents, tokens] = [0, 0n, 0n]
-  for (const sum of await sumsOf(ledger, unassigned, ['reason'])) {
-    entries += sum.texts[0] === ASSIGNED ? -sum.entries : sum.entries
-    microcents += sum.microcents
-    tokens += sum.tokens
-  }
-  return { entries, microcents, tokens }
+function amountOf(booked: AssignedSum | undefined): string {
+  const { assigned, exact } = booked ?? { assigned: 0, exact: { microcents: 0n, tokens: 0n } }
+  return `${assigned === 1 ? '1 entry' : `${showCount(assigned)} entries`} of ${show(exact.microcents)} and ${showCount(exact.tokens)} tokens`
+}
+
+function jsonOf({ assigned, exact }: AssignedSum): object {
+  return { entries: assigned, cost: formatUsd(exact.microcents), tokens: String(exact.tokens) }
 }
 
 /** Nothing chosen would book everything, for good. */

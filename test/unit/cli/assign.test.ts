@@ -16,11 +16,37 @@ describe('bursar assign', () => {
     const args = ['assign', '--tenant', 'globex', '--where', 'metadata.project=search', '--reason', 'ticket']
     expect(await on.ok(...args)).toBe('5 entries of $0.05 and 500 tokens would be booked to tenant "globex". Add --yes to do it.\n')
     expect(await costs(on)).toEqual({ acme: '0.55', unassigned: '0.05' })
-    expect(await on.json(...args)).toEqual({ tenant: 'globex', done: false, entries: 5, cost: '0.05', tokens: '500' })
+    expect(await on.json(...args)).toEqual({ tenant: 'globex', done: false, entries: 5, cost: '0.05', tokens: '500', byTenant: [{ tenant: 'globex', entries: 5, cost: '0.05', tokens: '500' }] })
     expect(await on.ok(...args, '--yes')).toBe('5 entries of $0.05 and 500 tokens booked to tenant "globex".\n')
     expect(await costs(on)).toMatchObject({ acme: '0.55', globex: '0.05' })
     for (const more of [[], ['--yes']]) expect(await on.json(...args, ...more)).toMatchObject({ entries: 0, cost: '0.00' })
     expect(await on.ok('usage', '--json', '--tenant', 'globex', '--limit', '1')).toContain('ticket')
+  })
+
+  it('shows nothing of what was booked before, whatever the filter leaves out', async () => {
+    const on = await stage()
+    const args = ['assign', '--where', 'kind=recorded', '--tenant']
+    await on.ok(...args, 'globex', '--yes')
+    expect(await on.ok(...args, 'acme')).toBe('0 entries of $0.00 and 0 tokens would be booked to tenant "acme". Add --yes to do it.\n')
+    expect(await on.json(...args, 'acme')).toEqual({ tenant: 'acme', done: false, entries: 0, cost: '0.00', tokens: '0', byTenant: [] })
+  })
+
+  it('says apart what goes to another tenant, because it corrects what was booked to that one', async () => {
+    const on = await stage()
+    const args = ['assign', '--tenant', 'acme', '--from', '1970']
+    await on.engine(async (bursar) => {
+      const [first] = (await bursar.tracker.ledger.query({ where: { userId: 'ada', kind: 'recorded' } })).entries
+      await bursar.tracker.ledger.assign({ where: { userId: 'ada' } }, { tenant: 'globex' })
+      await bursar.tracker.refund({ userId: 'ada', cost: '0.004', decisionId: first?.decisionId })
+    })
+    const follows = '1 entry of −$0.004 and 0 tokens would be booked to tenant "globex", to whom what it corrects was booked before.'
+    expect(await on.ok(...args)).toBe(`0 entries of $0.00 and 0 tokens would be booked to tenant "acme".\n${follows} Add --yes to do it.\n`)
+    await on.engine((bursar) => bursar.tracker.addCost({ userId: 'eve', cost: 2, tokens: 7 }))
+    expect(await on.ok(...args)).toBe(`1 entry of $2.00 and 7 tokens would be booked to tenant "acme".\n${follows} Add --yes to do it.\n`)
+    const booked = { entries: 2, cost: '1.996', tokens: '7', byTenant: [{ tenant: 'acme', entries: 1, cost: '2.00', tokens: '7' }, { tenant: 'globex', entries: 1, cost: '-0.004', tokens: '0' }] }
+    expect(await on.json(...args)).toEqual({ tenant: 'acme', done: false, ...booked })
+    expect(await on.json(...args, '--yes')).toEqual({ tenant: 'acme', done: true, ...booked })
+    expect(await costs(on)).toMatchObject({ acme: '2.55', globex: '0.046' })
   })
 
   it('books only to tenants that the configuration knows, unless it is forced to', async () => {

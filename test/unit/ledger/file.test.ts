@@ -1,6 +1,7 @@
 // Files that are whole or not there, and what is never written over.
 
-import { chmod, lstat, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile as put } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile as put } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -47,9 +48,53 @@ describe('a file that is replaced', () => {
     expect([await readFile(join(folder, 'real'), 'utf8'), await readFile(join(folder, 'not yet'), 'utf8')]).toEqual(['new', 'first'])
     expect((await readdir(folder)).sort()).toEqual(['early', 'link', 'link of a link', 'not yet', 'real'])
   })
+
+  it('is the last that links lead to, also where it is not there yet', async () => {
+    await symlink('second', join(folder, 'first'))
+    await symlink('third', join(folder, 'second'))
+    await symlink(join(folder, 'not yet'), join(folder, 'third'))
+    await writeFile(join(folder, 'first'), pieces('new'))
+    for (const name of ['first', 'second', 'third']) expect((await lstat(join(folder, name))).isSymbolicLink()).toBe(true)
+    expect(await readFile(join(folder, 'not yet'), 'utf8')).toBe('new')
+    expect((await readdir(folder)).sort()).toEqual(['first', 'not yet', 'second', 'third'])
+  })
+
+  it('is looked for from the folder that a link is really in', async () => {
+    await mkdir(join(folder, 'real', 'deep'), { recursive: true })
+    await mkdir(join(folder, 'far', 'away'), { recursive: true })
+    await symlink('real/deep', join(folder, 'linked'))
+    await symlink('../above', join(folder, 'real', 'deep', 'up'))
+    await symlink('../../far/away', join(folder, 'real', 'deep', 'off'))
+    await symlink('off/../beside', join(folder, 'real', 'deep', 'through'))
+    await writeFile(join(folder, 'linked', 'up'), pieces('above'))
+    await writeFile(join(folder, 'linked', 'through'), pieces('beside'))
+    expect([await readFile(join(folder, 'real', 'above'), 'utf8'), await readFile(join(folder, 'far', 'beside'), 'utf8')]).toEqual(['above', 'beside'])
+    expect((await readdir(folder)).sort()).toEqual(['far', 'linked', 'real'])
+    expect((await readdir(join(folder, 'real', 'deep'))).sort()).toEqual(['off', 'through', 'up'])
+  })
+
+  it('is behind as many links as a system follows', async () => {
+    for (let link = 0; link < 41; link += 1) await symlink(`${link + 1}`, join(folder, `${link}`))
+    await expect(writeFile(join(folder, '0'), unread)).rejects.toMatchObject({ code: 'INVALID_REQUEST', message: expect.stringContaining('more than 40') as unknown })
+    await writeFile(join(folder, '1'), pieces('new'))
+    expect(await readFile(join(folder, '41'), 'utf8')).toBe('new')
+  })
 })
 
 describe('what is not replaced', () => {
+  it('is a link in a circle', async () => {
+    await symlink('loop', join(folder, 'loop'))
+    await symlink('pong', join(folder, 'ping'))
+    await symlink('ping', join(folder, 'pong'))
+    for (const name of ['loop', 'ping', 'loop/a.csv']) {
+      const path = join(folder, name)
+      await expect(writeFile(path, unread)).rejects.toMatchObject({ code: 'INVALID_REQUEST', message: expect.stringMatching(`^path: ${path} leads through links in a circle`) as unknown })
+    }
+    const tracker = new CostTracker({ tiers: { free: { daily: 10 } }, defaultTier: 'free' })
+    await expect(tracker.exportToSqlite(join(folder, 'loop'))).rejects.toMatchObject({ code: 'INVALID_CONFIG', message: expect.stringContaining('in a circle') as unknown })
+    expect((await readdir(folder)).sort()).toEqual(['loop', 'ping', 'pong'])
+  })
+
   it.each(['exportToCsv', 'exportToJson', 'exportToJsonLines', 'exportToSqlite'] as const)('is the database of a store, open or closed: by %s', async (method) => {
     const path = join(folder, 'live.db')
     const store = sqliteStore({ path })
@@ -83,9 +128,19 @@ describe('what is not replaced', () => {
     await expect(writeFile(path as string, unread)).rejects.toMatchObject({ code: 'INVALID_REQUEST', message: expect.stringMatching(/^path: .* is no .*Give the path of a file/) as unknown })
   })
 
+  it.runIf(existsSync('/proc/self/fd'))('is what a process has open and no file has the name of', async () => {
+    const named = async (fd: string): Promise<string> => readlink(`/proc/self/fd/${fd}`).catch(() => '')
+    const fds = await readdir('/proc/self/fd')
+    const open = (await Promise.all(fds.map(async (fd) => [fd, await named(fd)] as const))).filter(([, name]) => /^(pipe|socket|anon_inode):/.test(name))
+    expect(open.length).toBeGreaterThan(0)
+    await symlink(`/proc/self/fd/${open[0]?.[0]}`, join(folder, 'link'))
+    await expect(writeFile(join(folder, 'link'), unread)).rejects.toThrow(/is no regular file/)
+  })
+
   it('is a folder, or what is in none', async () => {
     await expect(writeFile(folder, unread)).rejects.toThrow(/is a folder/)
     await expect(writeFile(join(folder, 'none', 'a'), unread)).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
+    await expect(writeFile(join(folder, 'none/'), unread)).rejects.toThrow(/is a folder/)
     expect(await readdir(folder)).toEqual([])
   })
 })

@@ -97,6 +97,9 @@ describe('a filter', () => {
     [{ where: { action: 'block' } }, /^filter\.where\.action: "block" .*Use ALLOW, WARN, DEGRADE, BLOCK\.$/],
     [{ from: 5, until: 5 }, /^filter\.until: 1970-01-01T00:00:00\.005Z is not after filter\.from, 1970-01-01T00:00:00\.005Z\. Give an end that comes later/],
     [{ openedFrom: new Date(6), openedUntil: 5 }, /^filter\.openedUntil: .* is not after filter\.openedFrom/],
+    [{ cost: { atLeast: 2, atMost: '1.99' } }, /^filter\.cost\.atMost: "1\.99" is less than filter\.cost\.atLeast, 2\. Give a bound/],
+    [{ estimatedCost: { atLeast: '0.00000002', atMost: '0.00000001' } }, /^filter\.estimatedCost\.atMost: .* is less than filter\.estimatedCost\.atLeast/],
+    [{ tokens: { atLeast: 2, atMost: 1 } }, /^filter\.tokens\.atMost: 1 is less than filter\.tokens\.atLeast, 2/],
   ])('says the value and what would be right: %j', (filter, message) => {
     expect(() => parseFilter(filter as unknown as EntryFilter)).toThrow(expect.objectContaining({ code: expect.stringMatching(/^INVALID_(REQUEST|AMOUNT)$/) as unknown, message: expect.stringMatching(message) as unknown }))
   })

@@ -92,10 +92,16 @@ describe.each(Object.keys(stores))('assigning spend in %s', (name) => {
     await tracker.refund({ userId: 'u', cost: 0.75, decisionId: 'd' })
     await tracker.addCost({ userId: 'eve', cost: 3 })
     expect(await clients(bursar)).toEqual([['acme', 2, 1.25], ['other', 1, 4], ['unassigned', 1, 2.25]])
-    expect(await tracker.ledger.assign({}, { tenant: 'zen' })).toMatchObject({ assigned: 2, cost: 2.25 })
+    const exact = { microcents: 225_000_000n, tokens: 0n }
+    const byTenant = [
+      { tenant: 'acme', assigned: 1, cost: -0.75, exact: { microcents: -75_000_000n, tokens: 0n } },
+      { tenant: 'zen', assigned: 1, cost: 3, exact: { microcents: 300_000_000n, tokens: 0n } },
+    ]
+    expect(await tracker.ledger.assign({}, { tenant: 'zen', dryRun: true })).toEqual({ assigned: 2, cost: 2.25, exact, byTenant })
+    expect(await tracker.ledger.assign({}, { tenant: 'zen' })).toEqual({ assigned: 2, cost: 2.25, exact, byTenant })
     expect(await clients(bursar)).toEqual([['acme', 2, 0.5], ['other', 1, 4], ['zen', 1, 3]])
     await tracker.refund({ userId: 'u', cost: 0.25, decisionId: 'd' })
-    expect(await tracker.ledger.assign({ where: { kind: 'corrected' } }, { tenant: 'zen' })).toMatchObject({ assigned: 1, cost: -0.25 })
+    expect(await tracker.ledger.assign({ where: { kind: 'corrected' } }, { tenant: 'zen' })).toMatchObject({ assigned: 1, cost: -0.25, byTenant: [{ tenant: 'acme', assigned: 1, cost: -0.25 }] })
     expect(await clients(bursar)).toEqual([['acme', 2, 0.25], ['other', 1, 4], ['zen', 1, 3]])
   })
 
@@ -108,6 +114,21 @@ describe.each(Object.keys(stores))('assigning spend in %s', (name) => {
     await storeOf.get(bursar)?.refund({ id: 'r', user: { userId: 'v' }, microcents: 25_000_000, of: added?.decisionId, reason: 'assigned', fingerprint: 'r' } as never)
     expect(await tracker.ledger.assign({}, { tenant: 'acme' })).toMatchObject({ assigned: 4, cost: 1 })
     expect(await clients(bursar)).toEqual([['acme', 2, 1], ['other', 1, 4]])
+  })
+
+  it('is tried without writing anything, and says what the next run does, under any filter', async () => {
+    const bursar = await opened()
+    const { tracker } = bursar
+    const entries = async (): Promise<number> => (await allOf(tracker.entries())).length
+    for (const filter of [{ where: { userId: 'v' } }, { where: { kind: 'recorded' } }, { where: { kind: 'corrected' } }, {}, {}] as const) {
+      const before = await entries()
+      const tried = await tracker.ledger.assign(filter, { tenant: 'acme', dryRun: true })
+      expect(await entries()).toBe(before)
+      expect(await tracker.ledger.assign(filter, { tenant: 'acme' })).toEqual(tried)
+      expect(await entries()).toBe(before + 2 * tried.assigned)
+      expect(await tracker.ledger.assign(filter, { tenant: 'zen', dryRun: true })).toEqual({ assigned: 0, cost: 0, exact: { microcents: 0n, tokens: 0n }, byTenant: [] })
+    }
+    expect(await clients(bursar)).toEqual([['acme', 2, 1.25], ['other', 1, 4]])
   })
 
   it('is only of what matches', async () => {
@@ -157,7 +178,7 @@ describe('assigning spend', () => {
       const first = await append()
       return (sent += 1) % 2 === 0 ? first : append()
     })
-    expect(await tracker.ledger.assign({}, { tenant: 'acme' })).toMatchObject({ assigned: 600, cost: 0.6 })
+    expect(await tracker.ledger.assign({}, { tenant: 'acme' })).toMatchObject({ assigned: 600, cost: 0.6, byTenant: [{ tenant: 'acme', assigned: 600 }] })
     expect((await tracker.reports.byClient().all()).map(({ client, calls, cost }) => [client, calls, cost])).toEqual([['acme', 600, 0.6]])
   })
 
@@ -216,6 +237,7 @@ describe('assigning spend', () => {
     const { tracker } = new Bursar({ tiers: { free: {} }, defaultTier: 'free', clock, store: memoryStore({ clock, ledgerCapacity: 600 }) })
     for (let index = 0; index < 400; index += 1) await tracker.addCost({ userId: 'u', cost: 0.001 })
     await expect(tracker.ledger.assign({}, { tenant: 'acme' })).rejects.toThrow('800')
+    await expect(tracker.ledger.assign({}, { tenant: 'acme', dryRun: true })).rejects.toThrow('800')
     expect(await allOf(tracker.entries())).toHaveLength(400)
   })
 
@@ -263,6 +285,7 @@ describe('assigning spend', () => {
     [{}, undefined, /options/],
     [{}, { tenant: 'acme', reason: '' }, /reason/],
     [{}, { tenant: 'acme', note: 'x' }, /note/],
+    [{}, { tenant: 'acme', dryRun: 'no' }, /^dryRun: "no" /],
     [{ colour: 'red' }, { tenant: 'acme' }, /colour|Unrecognized/],
   ])('refuses %j to %j and writes nothing', async (filter, options, message) => {
     const clock = manualClock()
