@@ -2,9 +2,10 @@
 
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { Bursar, type LedgerEntry, type Store } from '../../src/index.js'
+import { Bursar, type Store } from '../../src/index.js'
 import { redisStore } from '../../src/store/redis/index.js'
 import { manualClock } from '../../src/testing/index.js'
+import { KeptEntries } from '../support/kept-entries.js'
 import { sharedRedis, type SharedRedis } from '../support/redis/index.js'
 
 let redis: SharedRedis
@@ -16,18 +17,6 @@ beforeAll(async () => {
 })
 
 afterAll(() => client.quit())
-
-class KeptEntries {
-  readonly kept = new Map<string, LedgerEntry>()
-
-  write(entries: readonly LedgerEntry[]): void {
-    for (const entry of entries) this.kept.set(`${entry.id} ${entry.at}`, entry)
-  }
-
-  async *entries(): AsyncIterable<LedgerEntry> {
-    yield* this.kept.values()
-  }
-}
 
 const open = (store: Store, clock = manualClock()): Bursar => new Bursar({ clock, tiers: { free: { daily: 100 } }, defaultTier: 'free', store, logger: { debug: () => {}, warn: () => {} } })
 
