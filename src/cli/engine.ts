@@ -123,10 +123,10 @@ async function storeOf(configuration: Configuration, run: Run, options: OpenOpti
   const isFlag = common.store !== undefined
   const place = placeOf(given, isFlag ? '--store' : 'config.store', 'store', isFlag ? run.io.cwd : folder, run, options)
   const ledger = common.ledger ?? (isFlag ? undefined : configuration.ledger)
-  if (ledger === undefined) return openStore(place)
+  if (ledger === undefined) return openStore(place, run.io.clock)
   if (place.kind === 'sqlite') throw new InvalidConfigError(`${common.ledger === undefined ? 'config.ledger' : '--ledger'}: a SQLite store keeps its own ledger. Leave it out, or read that ledger by itself.`)
   const sink = common.ledger === undefined ? await configuredLedger(configuration, ledger, run, { mayCreate: true }) : await openLedger(placeOf(common.ledger, '--ledger', 'ledger', run.io.cwd, run, { mayCreate: true }), run)
-  return openStore(place, sink)
+  return openStore(place, run.io.clock, sink)
 }
 
 async function configuredLedger({ folder }: Configuration, ledger: NonNullable<Configuration['ledger']>, run: Run, options: OpenOptions): Promise<Awaited<ReturnType<typeof openLedger>>> {

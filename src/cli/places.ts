@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { InvalidConfigError, isBursarError } from '../errors/index.js'
 import type { EntrySink, Store } from '../store/index.js'
+import type { Clock } from '../time/index.js'
 import type { Run } from './run.js'
 
 /** Where something is kept. */
@@ -50,12 +51,12 @@ export function assertThere(place: Place, field: string, mayCreate: boolean): vo
   if (!existsSync(dirname(place.path))) throw new InvalidConfigError(`${field}: there is no folder ${dirname(place.path)}. Make it, or give another path.`)
 }
 
-/** Opens a store; whoever takes it closes it. With a `sink`, its ledger goes there. */
-export async function openStore(place: Place, sink?: EntrySink): Promise<Store> {
+/** Opens a store; whoever takes it closes it. With a `sink`, its ledger goes there. A file's time is the command's; a server has its own. */
+export async function openStore(place: Place, clock: Clock, sink?: EntrySink): Promise<Store> {
   if (place.kind === 'sqlite') {
     const { sqliteStore } = await import('../store/sqlite/index.js')
     try {
-      return sqliteStore({ path: place.path })
+      return sqliteStore({ path: place.path, clock })
     } catch (cause) {
       if (isOf(cause, LEDGER_FILE)) throw new InvalidConfigError(`store: ${place.path} is a bursar ledger, which counts no money. Read it with --ledger sqlite:${place.path}.`, { cause })
       throw cause
