@@ -113,7 +113,8 @@ export const LEDGER_FILE: FileKind = {
  * later version or of another program.
  */
 export function migrate(connection: Connection, kind: FileKind): void {
-  if (versionOf(connection, kind) === kind.migrations.length) return
+  // At one moment: between two looks another process may give the new file its tables.
+  if (connection.read(() => versionOf(connection, kind)) === kind.migrations.length) return
   connection.write(() => {
     // Another process may have been quicker.
     const version = versionOf(connection, kind)

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import { InvalidConfigError } from '../../../../src/errors/index.js'
 import { Connection } from '../../../../src/store/sqlite/connection.js'
-import { openDatabase } from '../../../../src/store/sqlite/driver.js'
+import { openDatabase, type SqliteDatabase } from '../../../../src/store/sqlite/driver.js'
 import { sqliteLedger, sqliteStore } from '../../../../src/store/sqlite/index.js'
 import { migrate, STORE_FILE, type FileKind } from '../../../../src/store/sqlite/migrations.js'
 import { temporaryFiles } from '../../../support/sqlite/temporary-files.js'
@@ -52,6 +52,26 @@ describe('a file', () => {
     sqliteStore({ path: store }).close()
     made(store, `PRAGMA user_version = ${STORE_FILE.migrations.length + 1}`)
     expect(() => sqliteStore({ path: store })).toThrow(InvalidConfigError)
+  })
+
+  it('that another process makes a store of in the middle of a look is the same store, and not a database of something else', () => {
+    const path = files.path()
+    made(path, 'PRAGMA journal_mode = WAL', 'VACUUM')
+    const database = files.closedLater(openDatabase(path))
+    let others = 0
+    const interrupted: SqliteDatabase = {
+      exec: (sql) => database.exec(sql),
+      close: () => database.close(),
+      prepare(sql) {
+        if (sql.includes('sqlite_schema') && others === 0) {
+          others += 1
+          sqliteStore({ path }).close()
+        }
+        return database.prepare(sql)
+      },
+    }
+    expect(() => sqliteStore({ database: interrupted })).not.toThrow()
+    expect(others).toBe(1)
   })
 
   it('keeps its version where a migration fails half-way', () => {
