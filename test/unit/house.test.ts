@@ -27,9 +27,10 @@ const FLOORS = [
   ['src/session'],
   ['src/config.ts', 'src/policies-in-force.ts', 'src/prices'],
   ['src/bursar.ts'],
-  ['src/integrations', 'src/simulate'],
+  ['src/integrations', 'src/simulate', 'src/telemetry'],
   ['src/index.ts'],
-  ['src/testing', 'src/cli'],
+  ['src/testing', 'src/server'],
+  ['src/cli', 'src/dashboard'],
 ]
 
 const files = [...sources('src'), ...sources('policies')]
@@ -56,12 +57,12 @@ describe('the house', () => {
   })
 
   it.each([
-    ['the system clock', /Date\.now\(|new Date\(\)/, /^src\/time\//],
+    ['the system clock', /Date\.now\(|new Date\(\)/, /^src\/(time|dashboard)\//],
     ['date-fns-tz', /from 'date-fns-tz'/, /^src\/time\//],
     ['eventemitter3', /from 'eventemitter3'/, /^src\/events\//],
     ['the catalog of prices', /from '(@pydantic\/genai-prices|(\.\.?\/)+prices\/[^']*)'/, /^src\/prices\//],
     ['the built-in policies', /from '(\.\.\/)+policies\//, /^src\/(bursar|testing\/.*)\.ts$/],
-    ['a node: module at the top of a file', /^(import|export) .*from 'node:/m, /^src\/(store\/(sqlite|redis)|cli)\//],
+    ['a node: module at the top of a file', /^(import|export) .*from 'node:/m, /^src\/(store\/(sqlite|redis)|cli|server)\//],
   ])('mentions %s in its own room only', (_what, pattern, room) => {
     const elsewhere = files.filter((file) => pattern.test(read(file)) && !room.test(file))
     expect(elsewhere).toEqual([])

@@ -1,0 +1,76 @@
+// How routes are written: one description that validates, documents and guards. Every operation under /v1 says its role, and shares the
+// answers that any of them may give.
+
+import { createRoute, OpenAPIHono, z, type RouteConfig } from '@hono/zod-openapi'
+import { createMiddleware } from 'hono/factory'
+import type { Role } from './caller.js'
+import { Problem } from './problem.js'
+import type { Env } from './service.js'
+
+/** The shape of every problem. Members beside these say more of one kind of them. */
+export const problemSchema = z
+  .looseObject({
+    type: z.string().openapi({ example: 'urn:bursar:problem:invalid-request' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    code: z.string(),
+  })
+  .openapi('Problem')
+
+/** An answer that is a problem. */
+export function problem(description: string): { readonly description: string; readonly content: { readonly 'application/problem+json': { readonly schema: typeof problemSchema } } } {
+  return { description, content: { 'application/problem+json': { schema: problemSchema } } }
+}
+
+/** An answer of JSON. */
+export function json<Schema extends z.ZodType>(schema: Schema, description: string): { readonly description: string; readonly content: { readonly 'application/json': { readonly schema: Schema } } } {
+  return { description, content: { 'application/json': { schema } } }
+}
+
+/** A body of JSON. */
+export function body<Schema extends z.ZodType>(schema: Schema): { readonly required: true; readonly content: { readonly 'application/json': { readonly schema: Schema } } } {
+  return { required: true, content: { 'application/json': { schema } } }
+}
+
+/** An id in a path or a body: 1 to 256 visible characters, as everywhere in bursar. */
+export const idParameter = z.string().min(1).max(256)
+
+/** The tenant that an operator's key speaks of; a key of a tenant leaves it out. */
+export const tenantQuery = z.strictObject({ tenant: idParameter.optional().openapi({ description: "The tenant; a tenant's own key leaves it out." }) })
+
+const SHARED_PROBLEMS = {
+  401: problem('No key, or one that is unknown, revoked or expired.'),
+  403: problem('The key may not do this.'),
+  413: problem('The body is too large.'),
+  422: problem('Something is wrong with the request: nothing has changed.'),
+  429: problem('Too fast: repeat it after `Retry-After`.'),
+  503: problem('The store does not answer: nothing is known to have changed.'),
+} as const
+
+const guards: Readonly<Record<Role, ReturnType<typeof createMiddleware<Env>>>> = { check: guard('check'), read: guard('read'), admin: guard('admin') }
+
+/** An operation that needs a role. Its problems are added to what it answers by itself. */
+export function operation<const Config extends RouteConfig>(role: Role, config: Config): Config & { getRoutingPath(): string } {
+  const described = { ...config, security: [{ key: [] }], 'x-role': role, middleware: guards[role], responses: { ...SHARED_PROBLEMS, ...config.responses } }
+  return createRoute(described as never) as never
+}
+
+/** An empty set of routes: what does not fit its description is a 422 that names the first field. */
+export function routes(): OpenAPIHono<Env> {
+  return new OpenAPIHono<Env>({
+    defaultHook: (result) => {
+      if (result.success) return
+      const [issue] = result.error.issues
+      const path = [...(issue?.path ?? [])].map(String).join('.')
+      throw new Problem(422, 'INVALID_REQUEST', `${path === '' ? result.target : path}: ${issue?.message ?? 'is not what it should be'}.`)
+    },
+  })
+}
+
+function guard(role: Role): ReturnType<typeof createMiddleware<Env>> {
+  return createMiddleware<Env>(async (context, next) => {
+    context.get('caller').assertMay(role)
+    await next()
+  })
+}
