@@ -52,6 +52,7 @@ function inRange(lengthMs: number, isWhole: boolean, value: unknown, field: stri
 }
 
 function refusal(value: unknown, field: string, remedy: string): InvalidConfigError {
-  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value)
+  // An object may have any toString of its own, or none.
+  const shown = typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' && value !== null ? 'an object' : String(value)
   return new InvalidConfigError(`${field}: ${shown} ${remedy}`)
 }

@@ -51,7 +51,8 @@ describe('parseDuration', () => {
     [undefined, 'undefined', 'not a duration'],
     [null, 'null', 'not a duration'],
     [5n, '5', 'not a duration'],
-    [{}, '[object Object]', 'not a duration'],
+    [{}, 'an object', 'not a duration'],
+    [{ toString: 1 }, 'an object', 'not a duration'],
   ])('refuses %s, naming field, value and remedy', (value, shown, remedy) => {
     expect(() => parseDuration(value, 'budget.rolling')).toThrow(InvalidConfigError)
     expect(() => parseDuration(value, 'budget.rolling')).toThrow(`budget.rolling: ${shown} `)
