@@ -7,11 +7,13 @@ import { bursarConfig, type BursarConfig } from './config.js'
 import {
   assertEventName,
   assertMayCall,
+  assertTelemetry,
   checkAndCall,
   Checks,
   DecisionLog,
   Holds,
   Identities,
+  Instruments,
   OutcomeReader,
   parseRequest,
   parseTimeout,
@@ -30,6 +32,7 @@ import {
   type Identity,
   type Outcome,
   type Settlement,
+  type Telemetry,
 } from './decision/index.js'
 import { EnforcementCallbacks, frozenCopy, type Policy } from './enforcement/index.js'
 import { ClosedError, InvalidRequestError, UnknownDecisionError } from './errors/index.js'
@@ -68,7 +71,9 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   readonly #failures: StoreFailures
   readonly #log: DecisionLog
   readonly #identities = new Identities<Tier, Group>()
+  readonly #instruments: Instruments
   #hasBadTokenizer = false
+  #hasBadTelemetry = false
   #closed = false
 
   /** Throws `InvalidConfigError` or `InvalidAmountError` with the path of what is wrong; then nothing was started. */
@@ -91,7 +96,8 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     const { hub, clock } = this.#foundation
     this.#events = hub as unknown as EventHub<BursarEvents>
     this.#failures = new StoreFailures(this.#foundation)
-    this.#holds = new Holds(this.#foundation, this.#events, holdTtlMs, new OutcomeReader(tariff, clock), this.#failures)
+    this.#instruments = new Instruments((error) => this.#telemetryFailed(error))
+    this.#holds = new Holds(this.#foundation, this.#events, holdTtlMs, new OutcomeReader(tariff, clock), this.#failures, this.#instruments)
     const rungSources = { ladder: this.ladder, estimate, tariff, callbacks: this.callbacks, blocksWithoutCheaper: plain.onNoCheaperModel !== 'allow', clock }
     const { store, guard } = this.#foundation
     this.#log = new DecisionLog(plain.decisionLog ?? {}, guard && store.registry, (error) => this.#failures.failed('registry', error))
@@ -107,6 +113,11 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
    * another request (`IdReusedError`); then nothing has changed.
    */
   check(request: CheckRequest<Tier, Group>, options: CheckOptions = NO_OPTIONS): Promise<Decision> {
+    if (!this.#instruments.isOn) return this.#check(request, options)
+    return this.#instruments.check(request as CheckRequest, (given) => this.#identities.complete(given), () => this.#check(request, options))
+  }
+
+  #check(request: CheckRequest<Tier, Group>, options: CheckOptions): Promise<Decision> {
     // Not an async function, and none below that need not wait: what such a function keeps for the time after an await is made
     // at its start, and in memory nothing waits.
     try {
@@ -246,6 +257,16 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   }
 
   /**
+   * Tells a telemetry of every check and every ending from now on, whoever makes them: sessions, guards, streams and wrapped clients too.
+   * Several may be attached; the function that it gives takes this one off. What it throws or rejects with changes nothing, and is a warning once.
+   * Throws `InvalidRequestError` for what is none.
+   */
+  instrument(telemetry: Telemetry): () => void {
+    assertTelemetry(telemetry)
+    return this.#instruments.add(telemetry)
+  }
+
+  /**
    * Takes no more checks and closes the store. Holds that are open stay so: another process may settle them. Settles that wait for a
    * store which is away are sent if it answers within `storeTimeout`; else they stay in the file of the `settleQueue`, or are lost
    * with a warning.
@@ -262,6 +283,11 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
   /** See {@link close}. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  #telemetryFailed(error: unknown): void {
+    if (!this.#hasBadTelemetry) this.#foundation.warn(`bursar: a telemetry failed (${error instanceof Error ? error.message : String(error)}), and what it was told is lost to it. (This is said once.)`)
+    this.#hasBadTelemetry = true
   }
 
   get #sessionEngine(): OpeningEngine {

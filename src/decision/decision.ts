@@ -6,7 +6,7 @@ import { AlreadyEndedError, HoldExpiredError, InvalidRequestError, UnknownHoldEr
 import { formatUsd, toUsd, type Amounts, type Usd } from '../money/index.js'
 import { UsageMeter, type PriceQuery, type Usage, type UsageDetails, type UsageType } from '../pricing/index.js'
 import type { Placement } from '../outage/index.js'
-import type { EndedState } from '../store/index.js'
+import type { ChargeFacts, EndedState } from '../store/index.js'
 import type { Duration } from '../time/index.js'
 import type { TokenCounts } from '../tracker/index.js'
 import type { Denial, DenialCode } from './denial.js'
@@ -130,6 +130,14 @@ abstract class BaseDecision {
 
   protected decided(): Decided {
     return this.#basis
+  }
+
+  /**
+   * Whose a decision is, without working out its context.
+   * @internal
+   */
+  static factsOf(decision: BaseDecision): ChargeFacts {
+    return decision.#basis.placement().facts
   }
 
   /** What `console.log` shows in Node: the answer and its reason, not how it was found. */

@@ -27,7 +27,7 @@ export interface BursarEvents extends TrackerEvents {
 
 const NAMES: Readonly<Record<keyof BursarEvents, true>> = {
   decision: true, allow: true, warn: true, degrade: true, block: true, settled: true, overage: true, 'model-mismatch': true, 'usage-error': true, 'policy-error': true,
-  threshold: true, 'hold-expired': true, 'window-reset': true, 'tier-changed': true, 'store-error': true, 'store-recovered': true, 'listener-error': true,
+  threshold: true, 'hold-expired': true, recorded: true, 'window-reset': true, 'tier-changed': true, 'store-error': true, 'store-recovered': true, 'listener-error': true,
 } // prettier-ignore
 
 /** Throws `InvalidRequestError` for a name that no event has: its listener would never be called. */

@@ -13,17 +13,21 @@ import type { BursarEvents } from './events.js'
 import type { Decided, Endings, Outcome, Settlement } from './decision.js'
 import type { Actual, OutcomeReader } from './outcome.js'
 import type { StoreFailures } from './store-failures.js'
+import type { Instruments, SettleNote } from './telemetry.js'
 import { uncounted } from './uncounted-cost.js'
 
 /** Ends holds in the store, and announces how. What a shared store cannot be told now waits for it. */
 export class Holds implements Endings {
+  /** Who watches. */
+  readonly instruments: Instruments
   readonly #foundation: Foundation
   readonly #events: EventHub<BursarEvents>
   readonly #ttlMs: number
   readonly #outcomes: OutcomeReader
   readonly #failures: StoreFailures
 
-  constructor(foundation: Foundation, events: EventHub<BursarEvents>, ttlMs: number, outcomes: OutcomeReader, failures: StoreFailures) {
+  constructor(foundation: Foundation, events: EventHub<BursarEvents>, ttlMs: number, outcomes: OutcomeReader, failures: StoreFailures, instruments: Instruments) {
+    this.instruments = instruments
     this.#foundation = foundation
     this.#events = events
     this.#ttlMs = ttlMs
@@ -43,9 +47,22 @@ export class Holds implements Endings {
   }
 
   settle(id: string, outcome: Outcome | undefined, meter?: UsageMeter, decided?: Decided): Promise<Settlement> {
+    return this.instruments.isOn ? this.instruments.settle(id, decided, (note) => this.#settle(id, outcome, meter, decided, note)) : this.#settle(id, outcome, meter, decided, undefined)
+  }
+
+  release(id: string): Promise<void> {
+    return this.instruments.isOn ? this.instruments.release(id, () => this.#release(id)) : this.#release(id)
+  }
+
+  extend(id: string, ttl: Duration | undefined): Promise<Date> {
+    return this.instruments.isOn ? this.instruments.extend(id, () => this.#extend(id, ttl)) : this.#extend(id, ttl)
+  }
+
+  #settle(id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined, decided: Decided | undefined, note: SettleNote | undefined): Promise<Settlement> {
     // No async function: see Bursar.check.
     try {
       const actual = this.read(id, outcome, meter, decided)
+      if (note !== undefined) note.actual = actual
       const { microcents, tokens, model, provider } = actual
       const details = withAction(actual.details, decided)
       let reply: MaybePromise<Settled | Failure>
@@ -57,18 +74,18 @@ export class Holds implements Endings {
       if (isPromise(reply)) {
         return Promise.resolve(
           reply.then(
-            (settled) => this.#settled(id, settled, actual, decided),
+            (settled) => this.#settled(id, settled, actual, decided, note),
             (error: unknown) => this.#kept(id, actual, decided, error),
           ),
         )
       }
-      return Promise.resolve(this.#settled(id, reply, actual, decided))
+      return Promise.resolve(this.#settled(id, reply, actual, decided, note))
     } catch (error) {
       return Promise.reject(error as Error)
     }
   }
 
-  async release(id: string): Promise<void> {
+  async #release(id: string): Promise<void> {
     let reply: Released | Failure
     try {
       reply = await this.#store.release({ id })
@@ -80,7 +97,7 @@ export class Holds implements Endings {
     this.#foundation.effects.announce(reply.effects)
   }
 
-  async extend(id: string, ttl: Duration | undefined): Promise<Date> {
+  async #extend(id: string, ttl: Duration | undefined): Promise<Date> {
     const reply = await this.#store.extend({ id, ttlMs: ttl === undefined ? this.#ttlMs : parseDuration(ttl, 'ttl') })
     if (reply.outcome !== 'extended') throw failureError(reply, id, 'extend')
     this.#foundation.effects.announce(reply.effects)
@@ -121,8 +138,9 @@ export class Holds implements Endings {
     return settlement
   }
 
-  #settled(id: string, reply: Settled | Failure, { microcents, model }: Actual, decided: Decided | undefined): Settlement {
+  #settled(id: string, reply: Settled | Failure, { microcents, model }: Actual, decided: Decided | undefined, note: SettleNote | undefined): Settlement {
     if (reply.outcome !== 'settled') throw failureError(reply, id, 'settle')
+    if (note !== undefined) note.facts = reply.facts
     this.#foundation.effects.announce(reply.effects)
     if (decided !== undefined) decided.isSettled = true
     const settlement = settlementOf(microcents, Math.max(0, microcents - reply.heldMicrocents), reply.replayed)

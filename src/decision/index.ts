@@ -24,6 +24,7 @@ export { parseRequest, type CheckRequest, type IdentifiedRequest } from './reque
 export type { Estimate } from './rungs.js'
 export { Tariff } from './tariff.js'
 export { assertMayCall, checkAndCall, parseTimeout, signalsOf } from './guarding.js'
+export { assertTelemetry, Instruments, type CheckAsked, type CheckedCall, type EndingAsked, type SettledCall, type Telemetry, type Watch } from './telemetry.js'
 export { StoreFailures } from './store-failures.js'
 export type { CallOptions, CheckOptions, GuardedCall, GuardedOutcome } from './guarded.js'
 export { fittingText } from './refusal-text.js'

@@ -11,6 +11,7 @@ import { newId, type Foundation } from '../tracker/index.js'
 import type { Decided, Endings, Outcome, Settlement } from './decision.js'
 import { placementOn, settlementOf, withAction, type Holds } from './holds.js'
 import type { Actual } from './outcome.js'
+import type { SettleNote } from './telemetry.js'
 import { uncounted } from './uncounted-cost.js'
 
 /** Endings of one decision without a hold; `local` is what was taken of this process's share for it. */
@@ -34,8 +35,35 @@ export class Unheld implements Endings {
     this.#local = local
   }
 
-  async settle(decisionId: string, outcome: Outcome | undefined, meter: UsageMeter | undefined): Promise<Settlement> {
+  settle(decisionId: string, outcome: Outcome | undefined, meter: UsageMeter | undefined): Promise<Settlement> {
+    const { instruments } = this.#holds
+    return instruments.isOn ? instruments.settle(decisionId, this.#decided, (note) => this.#settle(decisionId, outcome, meter, note)) : this.#settle(decisionId, outcome, meter, undefined)
+  }
+
+  release(decisionId: string): Promise<void> {
+    const { instruments } = this.#holds
+    return instruments.isOn ? instruments.release(decisionId, () => this.#release()) : this.#release()
+  }
+
+  extend(id: string, ttl: Duration | undefined): Promise<Date> {
+    return this.#holds.extend(id, ttl)
+  }
+
+  failed(operation: string, error: unknown): void {
+    this.#holds.failed(operation, error)
+  }
+
+  metered(meter: UsageMeter, decided: Decided): { readonly microcents: number; readonly isComplete: boolean } {
+    return this.#holds.metered(meter, decided)
+  }
+
+  usageError(id: string, error: Error): void {
+    this.#holds.usageError(id, error)
+  }
+
+  async #settle(decisionId: string, outcome: Outcome | undefined, meter: UsageMeter | undefined, note: SettleNote | undefined): Promise<Settlement> {
     const actual = this.#holds.read(decisionId, outcome, meter, this.#decided)
+    if (note !== undefined) note.actual = actual
     const { microcents, tokens = 0, model, provider } = actual
     const details = withAction(actual.details, this.#decided)
     const id = this.#id
@@ -61,25 +89,9 @@ export class Unheld implements Endings {
     return this.#settled(decisionId, actual, facts, settlementOf(microcents, microcents, reply.replayed))
   }
 
-  async release(): Promise<void> {
+  async #release(): Promise<void> {
     this.#local?.told()
     this.#ended ??= { state: 'released', microcents: 0 }
-  }
-
-  extend(id: string, ttl: Duration | undefined): Promise<Date> {
-    return this.#holds.extend(id, ttl)
-  }
-
-  failed(operation: string, error: unknown): void {
-    this.#holds.failed(operation, error)
-  }
-
-  metered(meter: UsageMeter, decided: Decided): { readonly microcents: number; readonly isComplete: boolean } {
-    return this.#holds.metered(meter, decided)
-  }
-
-  usageError(id: string, error: Error): void {
-    this.#holds.usageError(id, error)
   }
 
   async #kept(decisionId: string, actual: Actual, error: unknown): Promise<Settlement> {

@@ -24,7 +24,9 @@ export interface ThresholdEvent {
 export interface TrackerEvents {
   threshold: ThresholdEvent
   /** A hold ended because nothing had ended it in time; `charged` is what it was charged. */
-  'hold-expired': { readonly id: string; readonly user: UserRef; readonly dueAt: Date; readonly charged: number }
+  'hold-expired': { readonly id: string; readonly user: UserRef; readonly tier: string | undefined; readonly dueAt: Date; readonly charged: number }
+  /** A cost was counted that no decision stood for (`addCost`). USD. */
+  recorded: { readonly id: string; readonly user: UserRef; readonly tier: string | undefined; readonly cost: number; readonly exact: { readonly microcents: number }; readonly model: string | undefined }
   /** A window that had been used has begun anew. */
   'window-reset': { readonly scope: ScopeId; readonly period: string; readonly unit: Unit; readonly startsAt: Date; readonly resetsAt: Date | null }
   'tier-changed': { readonly user: UserRef; readonly from: string | undefined; readonly to: string | undefined }

@@ -51,6 +51,6 @@ export class EffectAnnouncer {
       this.#warned = true
       return
     }
-    this.#hub.emit('hold-expired', { id: effect.id, user: effect.facts.user, dueAt: new Date(effect.dueAt), charged: toUsd(effect.charged.microcents) })
+    this.#hub.emit('hold-expired', { id: effect.id, user: effect.facts.user, tier: effect.facts.tier, dueAt: new Date(effect.dueAt), charged: toUsd(effect.charged.microcents) })
   }
 }

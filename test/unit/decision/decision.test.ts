@@ -401,7 +401,7 @@ describe('a hold that nobody ends', () => {
     expect(await daily()).toEqual({ cost: 0, held: 0.3 })
     clock.advance(1)
     expect(await daily()).toEqual({ cost: 0.3, held: 0 })
-    expect(expired).toEqual([{ id: decision.id, user: { userId: 'u' }, dueAt: decision.expiresAt, charged: 0.3 }])
+    expect(expired).toEqual([{ id: decision.id, user: { userId: 'u' }, tier: 'free', dueAt: decision.expiresAt, charged: 0.3 }])
     expect((await entriesOf(bursar.tracker)).map(({ kind, microcents }) => [kind, microcents])).toEqual([['expired', 30_000_000]])
   })
 

@@ -6,7 +6,7 @@ import { manualClock } from '../../../src/testing/index.js'
 import { gracefulDegradation, strictBudgetEnforcement } from '../../../policies/index.js'
 import { allowedOf, MIDNIGHT } from '../setting.js'
 
-const NAMES = ['decision', 'allow', 'warn', 'degrade', 'block', 'settled', 'overage', 'model-mismatch', 'hold-expired', 'threshold', 'window-reset', 'tier-changed', 'usage-error', 'policy-error', 'listener-error', 'store-error', 'store-recovered'] as const
+const NAMES = ['decision', 'allow', 'warn', 'degrade', 'block', 'settled', 'overage', 'model-mismatch', 'hold-expired', 'threshold', 'window-reset', 'tier-changed', 'usage-error', 'policy-error', 'listener-error', 'store-error', 'store-recovered', 'recorded'] as const
 
 function engine(config: Partial<BursarConfig> = {}) {
   const clock = manualClock()
@@ -16,6 +16,16 @@ function engine(config: Partial<BursarConfig> = {}) {
   const of = <Name extends keyof BursarEvents>(name: Name) => log.filter(([heard]) => heard === name).map(([, event]) => event as BursarEvents[Name])
   return { bursar, clock, log, of, names: () => log.map(([name]) => name) }
 }
+
+describe('the event of a recorded cost', () => {
+  it('says whose it was and of which tier, once', async () => {
+    const { bursar, of } = engine()
+    const entry = { userId: 'ann', tenant: 'acme', userTier: 'pro', model: 'gpt-4o', cost: 0.25, idempotencyKey: 'k' }
+    await bursar.tracker.addCost(entry)
+    await bursar.tracker.addCost(entry)
+    expect(of('recorded')).toEqual([{ id: 'k', user: { userId: 'ann', tenant: 'acme' }, tier: 'pro', cost: 0.25, exact: { microcents: 25_000_000 }, model: 'gpt-4o' }])
+  })
+})
 
 describe('events of decisions', () => {
   it('come as decision and by their action, with the decision itself', async () => {
