@@ -19,6 +19,7 @@ export {
   type Moment,
 } from './filter.js'
 export { bucketOf, entriesOf, nextTurn, noCursor, pageOf, sumsOf, type EntryPage, type EntrySource, type EntrySum } from './source.js'
+export { newestOf } from './newest.js'
 export { MAX_NAMES, OTHERS, RunningTotals, UNKNOWN } from './totals.js'
 export { anonymiseAssigned } from './assignments.js'
 export { Anonymiser, anonymiseEntry, parseAnonymised, REDACTED, type AnonymisableField, type AnonymisingOptions } from './anonymise.js'

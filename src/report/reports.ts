@@ -77,6 +77,11 @@ export class Reports {
     this.#clock = clock
   }
 
+  /** The zone whose clock cuts time where a report is not told another. */
+  get timeZone(): string {
+    return this.#defaults.timeZone
+  }
+
   /**
    * Sums by any fields, and by hour, day, week or month: in the order of time, then of the texts (missing ones last). Only what has entries
    * has a row. In memory there are the groups of 64 stretches of time, or of as many more (up to 10,000) as have about 50,000 groups; a field

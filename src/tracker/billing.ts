@@ -169,7 +169,8 @@ function contentOf({ standing, pastDueFrom, customers, subscription, item, price
   return JSON.stringify([standing, pastDueFrom, customers, subscription, item, price, period?.startsAt, period?.endsAt, period?.renewsEvery, endsAt, others])
 }
 
-function toMs(value: Instant, field: string): number {
+/** An instant in ms since the epoch. Throws `InvalidRequestError` for what is none. */
+export function toMs(value: Instant, field: string): number {
   return assertInstant(value instanceof Date ? value.getTime() : value, field)
 }
 

@@ -2,19 +2,20 @@
 // and never decides (that is Bursar's).
 
 import type { AuditOptions, AuditReport } from '../audit/index.js'
-import { assertId, canonicalPeriod, overrideKey, periodsOf, toUserRef, type Override, type Spender, type UserArgument, type UserRef, type WindowLimits } from '../budget/index.js'
+import { assertId, canonicalPeriod, toUserRef, type Spender, type UserArgument, type UserRef } from '../budget/index.js'
 import { hits, type EnforcementContext } from '../enforcement/index.js'
 import type { EventHub, TrackerEvents } from '../events/index.js'
 import type { Forecast } from '../forecast/index.js'
 import { InvalidRequestError, UnknownTierError } from '../errors/index.js'
 import type { EntryFilter, LedgerEntry } from '../ledger/index.js'
-import { parseCount, parseUsd, toUsd, UNITS, type Amounts, type Usd } from '../money/index.js'
+import { parseCount, parseUsd, toUsd, type Amounts, type Usd } from '../money/index.js'
 import { Reports } from '../report/index.js'
 import { failureError, type Failure, type MaybePromise, type Recorded, type Registry } from '../store/index.js'
 import type { Clock } from '../time/index.js'
 import type { Account } from './accounts.js'
 import { auditStore } from './auditing.js'
-import { plainBilling, restartWindows, userBilling, writeBilling, type BillingUpdate, type Instant, type UserBilling } from './billing.js'
+import { plainBilling, restartWindows, toMs, userBilling, writeBilling, type BillingUpdate, type Instant, type UserBilling } from './billing.js'
+import { countCalls } from './calls.js'
 import { checkTrackerConfig, type BudgetsConfig } from './config.js'
 import { entriesFor, exportEntries, type ExportOptions } from './exports.js'
 import { layFoundation, noJudges, type Foundation } from './foundation.js'
@@ -22,6 +23,7 @@ import { forecastFor, type ForecastOptions, type ForecastSubject } from './forec
 import { fingerprintOf, newId } from './ids.js'
 import { LedgerBook } from './ledger-book.js'
 import { Limits } from './limits.js'
+import { overrideChanges, userOverrides, type UserOverride } from './overrides.js'
 import {
   assertKnownFields,
   namedScopes,
@@ -80,7 +82,7 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     this.#foundation = foundation ?? layFoundation(config as BudgetsConfig, () => judges)
     const { store, clock } = this.#foundation
     this.limits = new Limits(this.#foundation)
-    this.ledger = new LedgerBook(store)
+    this.ledger = new LedgerBook(store, clock)
     this.reports = new Reports(store.ledger, { timeZone: config.timeZone, weekStartsOn: config.weekStartsOn, clock })
   }
 
@@ -118,12 +120,16 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     const { idempotencyKey, model, provider, sessionId, metadata } = parsed
     const fingerprint = idempotencyKey === undefined ? id : fingerprintOf('record', parsed)
     const { accounts, store } = this.#foundation
+    let payer: string | undefined
     const reply = await accounts.ask<Recorded | Failure>({ user, tier: parsed.userTier, scopes: parsed.scopes, session: sessionId }, ({ tier, scopes, entry: known }) => {
+      payer = tier
       return store.record({ id, fingerprint, idGiven: idempotencyKey !== undefined, scopes, amounts, facts: { user, tier, provider, model, sessionId, scopes: namedScopes(parsed.scopes), metadata }, entry: known })
     })
     if (reply.outcome !== 'recorded') throw failureError(reply, id, 'record')
     this.#foundation.effects.announce(reply.effects)
-    return { id, cost: toUsd(amounts.microcents), exact: { microcents: amounts.microcents }, replayed: reply.replayed }
+    const counted = { id, cost: toUsd(amounts.microcents), exact: { microcents: amounts.microcents } }
+    if (!reply.replayed) this.events.emit('recorded', { ...counted, user, tier: payer, model })
+    return { ...counted, replayed: reply.replayed }
   }
 
   /**
@@ -209,18 +215,27 @@ export class CostTracker<Tier extends string = string, Group extends string = st
     assertKnownFields(options, ['until'], 'options')
     const limits = parseOverride(budget)
     const until = options.until === undefined ? null : this.#future(options.until, 'until')
-    const overrides: Record<string, Override | null> = {}
-    for (const [period, parsed] of periodsOf(withoutNulls(limits), 'budget')) {
-      const named = UNITS.filter((unit) => parsed[unit] !== undefined)
-      for (const unit of named.length === 0 ? UNITS : named) overrides[overrideKey(period, unit, until !== null)] = { limit: parsed[unit] ?? null, until }
-    }
-    for (const period of nullPeriods(limits).map(canonicalPeriod)) {
-      for (const unit of UNITS) overrides[overrideKey(period, unit, true)] = overrides[overrideKey(period, unit, false)] = null
-    }
+    const overrides = overrideChanges(limits, until)
     const entry = await this.#foundation.store.directory.get(ref)
     this.#foundation.accounts.checkOverrides(entry?.tier, overrides)
     await this.#foundation.store.directory.change(ref, { overrides })
     await this.#configured(ref, 'budget override', { budget, until })
+  }
+
+  /** The limits of a user's own that stand in the directory, without those that have ended. */
+  async getUserOverrides(user: UserArgument): Promise<UserOverride[]> {
+    const entry = await this.#foundation.store.directory.get(toUserRef(user))
+    return userOverrides(entry?.overrides ?? {}, this.#foundation.clock())
+  }
+
+  /**
+   * How many LLM calls the ledger has of a user from `from` on (included): what was settled or recorded, or never reported back. `null`
+   * where the ledger does not keep all entries of that time, or hides who made them. Reads the entries of that time where nothing sums them.
+   */
+  async getUserCalls(user: UserArgument, options: { readonly from: Instant }): Promise<number | null> {
+    const ref = toUserRef(user)
+    assertKnownFields(options, ['from'], 'options')
+    return countCalls(this.#foundation, ref, toMs(options.from, 'options.from'))
   }
 
   /** Writes a user's tier into the directory, where requests that name none find it. `null` takes it away. Usage stays. */
@@ -380,16 +395,4 @@ export class CostTracker<Tier extends string = string, Group extends string = st
 
 function userOf(entry: UserRef): UserRef {
   return entry.tenant === undefined ? { userId: entry.userId } : { userId: entry.userId, tenant: entry.tenant }
-}
-
-function withoutNulls(limits: BudgetOverride): WindowLimits {
-  const { rolling, ...named } = limits
-  const present = Object.fromEntries(Object.entries(named).filter(([, amount]) => amount !== null))
-  return { ...present, rolling: Object.fromEntries(Object.entries(rolling ?? {}).filter(([, amount]) => amount !== null)) } as WindowLimits
-}
-
-function nullPeriods(limits: BudgetOverride): string[] {
-  const { rolling, ...named } = limits
-  const removed = (amounts: object): string[] => Object.entries(amounts).flatMap(([period, amount]) => (amount === null ? [period] : []))
-  return [...removed(named), ...removed(rolling ?? {}).map((length) => `rolling:${length}`)]
 }

@@ -3,9 +3,10 @@
 
 import { assertId } from '../budget/index.js'
 import { InvalidConfigError, InvalidRequestError } from '../errors/index.js'
-import { pageOf, parseFilter, shown, type Conditions, type EntryFilter, type EntryPage, type LedgerKind } from '../ledger/index.js'
+import { newestOf, pageOf, parseField, parseFilter, shown, sumsOf, type Conditions, type EntryField, type EntryFilter, type EntryPage, type EntrySum, type LedgerEntry, type LedgerKind } from '../ledger/index.js'
 import { formatUsd } from '../money/index.js'
 import type { Store } from '../store/index.js'
+import { systemClock, type Clock } from '../time/index.js'
 import { Assignment, type AssignmentRun } from './assignment.js'
 import { newId } from './ids.js'
 import { assertKnownFields } from './requests.js'
@@ -54,10 +55,12 @@ const MONEY_KINDS: readonly LedgerKind[] = ['settled', 'expired', 'recorded', 'c
 /** See {@link CostTracker.ledger}. */
 export class LedgerBook {
   readonly #store: Pick<Store, 'name' | 'ledger' | 'auditor'>
+  readonly #clock: Clock
   #assigning: Promise<unknown> = Promise.resolve()
 
-  constructor(store: Pick<Store, 'name' | 'ledger' | 'auditor'>) {
+  constructor(store: Pick<Store, 'name' | 'ledger' | 'auditor'>, clock: Clock = systemClock) {
     this.#store = store
+    this.#clock = clock
   }
 
   /** A page of the entries that match, in the order of writing. Throws `InvalidRequestError` for a filter, a limit or a cursor that is none. */
@@ -65,8 +68,27 @@ export class LedgerBook {
     const conditions = parseFilter(filter)
     assertKnownFields(options, ['limit', 'after'], 'options')
     const { limit = USUAL_PAGE, after } = options
-    if (!Number.isInteger(limit) || limit < 1 || limit > LARGEST_PAGE) throw new InvalidRequestError(`limit: ${String(limit)} is no number of entries. Use 1 to ${LARGEST_PAGE}.`)
+    assertLimit(limit)
     return pageOf(this.#store.ledger, conditions, limit, after)
+  }
+
+  /**
+   * The last entries that match, the newest first: by their time, and at one instant by the order of writing. They are looked for backwards in
+   * stretches that grow, so that a ledger that can sum by itself is not read whole. Throws as {@link query} does.
+   */
+  async newest(filter?: EntryFilter, options: Pick<QueryOptions, 'limit'> = {}): Promise<readonly LedgerEntry[]> {
+    const conditions = parseFilter(filter)
+    assertKnownFields(options, ['limit'], 'options')
+    const { limit = USUAL_PAGE } = options
+    assertLimit(limit)
+    return newestOf(this.#store.ledger, conditions, limit, this.#clock())
+  }
+
+  /** What the entries that match add up to, by the texts of fields; exact, in no order. Throws `InvalidRequestError` for a filter or a field that is none. */
+  async sums(filter: EntryFilter, by: readonly EntryField[]): Promise<readonly EntrySum[]> {
+    const conditions = parseFilter(filter)
+    const fields = by.map((field) => parseField(field, 'by'))
+    return sumsOf(this.#store.ledger, conditions, fields)
   }
 
   /**
@@ -112,6 +134,10 @@ export class LedgerBook {
     }
     return { ...sumOf(assigned, microcents, tokens), byTenant }
   }
+}
+
+function assertLimit(limit: number): void {
+  if (!Number.isInteger(limit) || limit < 1 || limit > LARGEST_PAGE) throw new InvalidRequestError(`limit: ${String(limit)} is no number of entries. Use 1 to ${LARGEST_PAGE}.`)
 }
 
 function sumOf(assigned: number, microcents: bigint, tokens: bigint): AssignedSum {

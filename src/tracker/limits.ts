@@ -1,7 +1,7 @@
 // Limits as data: made, changed and removed while requests run, and seen by every process within a second. What a limit is, and who
 // meets it, src/limits knows; here stands what people do with them.
 
-import { assertId, type UserArgument } from '../budget/index.js'
+import { assertId, toUserRef, type UserArgument } from '../budget/index.js'
 import { InvalidConfigError, InvalidRequestError, UnknownLimitError, UnknownScopeError, UnknownTierError } from '../errors/index.js'
 import { assertToCome, changedRecord, EACH, givenOf, limitFrom, limitsOf, recordOf, scopeFor, stateAt, type KnownLimit, type Limit, type LimitPatch, type LimitRecord, type LimitState, type LimitTarget, type NewLimit } from '../limits/index.js'
 import { noteChange } from './configured.js'
@@ -9,6 +9,7 @@ import { isOfOneTenant, type Foundation } from './foundation.js'
 import { readLimits, readScopes } from './limit-reader.js'
 import { limitWindows, triggeredOf, type LimitWindow, type Triggered } from './limit-windows.js'
 import { assertKnownFields } from './requests.js'
+import { standingOf, userStanding, type StandingOptions, type StandingWindow, type UserStanding } from './standing.js'
 import { Tenants } from './tenants.js'
 
 /** Which limits `limits.list` gives: those that have all of this. */
@@ -131,6 +132,21 @@ export class Limits {
     for await (const read of readLimits(this.#foundation, await this.#active())) found.push(...triggeredOf(read))
     if (options.budgets !== false) for await (const read of readScopes(this.#foundation, this.#foundation.accounts.namedScopes())) found.push(...triggeredOf(read))
     return found.sort((a, b) => b.thresholdPct - a.thresholdPct || b.usedPct - a.usedPct)
+  }
+
+  /**
+   * The windows of shared budgets that the configuration names one by one and of active limits as they stand, with the threshold that each
+   * has reached. Unlike {@link progress} it reads no counters but those: of a limit of `'*'` it tells of tiers, of ids that the
+   * configuration names, and of the tenants that are asked for.
+   */
+  async standing(options: StandingOptions = {}): Promise<StandingWindow[]> {
+    assertKnownFields(options, ['sees', 'tenants'], 'options')
+    return standingOf(this.#foundation, await this.#active(), options)
+  }
+
+  /** All windows that a request of a user must fit, with their tier, the limits of their own, and the threshold that each window has reached. */
+  async ofUser(user: UserArgument): Promise<UserStanding> {
+    return userStanding(this.#foundation, toUserRef(user))
   }
 
   get #records(): Foundation['accounts']['limits']['records'] {
