@@ -2,9 +2,11 @@
 // business of others.
 
 import { OpenAPIHono } from '@hono/zod-openapi'
-import { authentication } from './authentication.js'
+import { gate } from './gate.js'
 import { prefixOf } from './ids.js'
-import { documentOf, problemAnswer, tell } from './problem.js'
+import { nothingHere } from './methods.js'
+import { problemAnswer, tell } from './problem.js'
+import { requestLog, routeOf } from './request-log.js'
 import { checkRoutes } from './routes/check.js'
 import { costRoutes } from './routes/costs.js'
 import { customerRoutes } from './routes/customers.js'
@@ -58,11 +60,12 @@ export function createApp(service: Service): ServerApp {
   app.onError((error, context) => {
     const caller = context.get('caller') as Env['Variables']['caller'] | undefined
     const { document, headers, isUnforeseen } = tell(error, caller === undefined ? '' : prefixOf(caller.tenant))
-    if (isUnforeseen) service.log.error({ err: error, requestId: context.get('requestId'), route: context.req.routePath }, 'a request failed')
+    if (isUnforeseen) service.log.error({ err: error, requestId: context.get('requestId'), route: routeOf(context) }, 'a request failed')
     return problemAnswer(document, headers)
   })
-  app.notFound(() => problemAnswer(documentOf(404, 'NOT_FOUND', 'There is nothing at this address. /docs says what there is.')))
-  app.use('/v1/*', authentication(service))
-  for (const routesOf of ROUTES) app.route('/', routesOf(service))
+  app.notFound(nothingHere(app))
+  app.use('*', requestLog(service))
+  app.use('/v1/*', gate(service))
+  for (const routesOf of ROUTES) app.route('/', routesOf(service, () => app))
   return app
 }

@@ -87,6 +87,7 @@ export class Caller implements CallerFacts {
     if (tenant !== this.tenant) return false
     if (kind === 'user') return id === this.userId
     if (kind === 'session') return id.startsWith(`${/[/%]/.test(this.userId) ? encodeURIComponent(this.userId) : this.userId}/`)
-    return limitOf(scope)?.member === this.userId
+    // A limit's scope says which member it counts, and not of what: a tier, a group or the tenant itself may be called as the user is.
+    return this.tenant !== undefined && this.userId !== this.tenant && limitOf(scope)?.member === this.userId
   }
 }

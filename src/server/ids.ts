@@ -1,24 +1,43 @@
 // Ids of decisions, holds and costs are unique in a whole store. Over HTTP each tenant has ids of its own: in the store they stand behind
-// the tenant's name, so that no id that somebody guesses, or chooses, is another tenant's.
+// the tenant's name, so that no id that somebody guesses, or chooses, is another tenant's. A key of one user has ids of that user's within them.
 
+import { createHash } from 'node:crypto'
+import type { Caller } from './caller.js'
 import { Problem } from './problem.js'
 
 /** What a client may choose as an id of a request: also as the value of the header `Idempotency-Key`. */
 export const MOST_ID = 128
 
-/** The longest tenant that a key may have: with it, an id still fits the store's. */
+/** The longest tenant that a key may have. */
 export const MOST_TENANT = 100
+
+/** Names up to so long stand in an id as they are. With both, and the longest id, it is one of at most 256 characters, as every store takes it. */
+const LONGEST_TENANT = 64
+const LONGEST_USER = 58
 
 /** The id in the store. Throws a 422 for one that is none. */
 export function storeId(tenant: string | undefined, id: string): string {
-  // oxlint-disable-next-line no-control-regex
-  if (id.length < 1 || id.length > MOST_ID || !/^[\x21-\x7e]+$/.test(id)) throw new Problem(422, 'INVALID_REQUEST', `id: is no id. Give 1 to ${MOST_ID} visible ASCII characters, without spaces.`)
+  // What a user's key has made is shown with the user's name before it.
+  const most = id.startsWith('@') ? MOST_ID + LONGEST_USER + 2 : MOST_ID
+  if (id.length < 1 || id.length > most || !/^[\x21-\x7e]+$/.test(id)) throw new Problem(422, 'INVALID_REQUEST', `id: is no id. Give 1 to ${MOST_ID} visible ASCII characters, without spaces.`)
   return `${prefixOf(tenant)}${id}`
+}
+
+/**
+ * The id in the store of what a caller names. To a key of one user nothing is there but what that user's keys have made: `job-1` is `@ada:job-1`
+ * to it, which is also how that id is shown, to it and to its tenant. Throws a 422 for what is no id.
+ */
+export function storeIdFor({ userId }: Pick<Caller, 'userId'>, tenant: string | undefined, id: string): string {
+  if (userId === undefined) return storeId(tenant, id)
+  const own = userPrefix(userId)
+  const named = id.startsWith(own) ? id.slice(own.length) : id
+  if (named.length > MOST_ID) return storeId(tenant, 'x'.repeat(named.length))
+  return storeId(tenant, named === '' ? '' : `${own}${named}`)
 }
 
 /** What stands before the ids of a tenant. */
 export function prefixOf(tenant: string | undefined): string {
-  return tenant === undefined ? '/' : `${encodeURIComponent(tenant)}/`
+  return tenant === undefined ? '/' : `${written(tenant, LONGEST_TENANT)}/`
 }
 
 /** The id as its tenant knows it; what other ways than this server have made (in the application itself) has no prefix, and stays as it is. */
@@ -30,4 +49,15 @@ export function clientId(tenant: string | undefined, id: string): string {
 /** A new id: nobody can guess it. */
 export function newRequestId(): string {
   return crypto.randomUUID()
+}
+
+/** `@` and `:` stand in a path as they are, and in no encoded name. */
+function userPrefix(userId: string): string {
+  return `@${written(userId, LONGEST_USER)}:`
+}
+
+/** A name in visible ASCII without `/`, `@`, `:` and `=`: two names never come to the same. A long one is told by its hash. */
+function written(name: string, longest: number): string {
+  const encoded = encodeURIComponent(name)
+  return encoded.length <= longest ? encoded : `=${createHash('sha256').update(name).digest('base64url')}`
 }

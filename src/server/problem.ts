@@ -1,15 +1,16 @@
 // What is wrong, as an answer of HTTP: problem documents (RFC 9457), and which status each error of the engine means. What nobody foresaw is a
 // 500 that says nothing of its inside; the log has it.
 
+import { HTTPException } from 'hono/http-exception'
 import { BudgetExceededError } from '../decision/index.js'
-import { isBursarError, type BursarErrorCode } from '../errors/index.js'
+import { isBursarError, type BursarError, type BursarErrorCode } from '../errors/index.js'
 import { problemOf } from '../integrations/problem.js'
 
 /** The statuses of problems. */
 export type ProblemStatus = 400 | 401 | 402 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 422 | 429 | 500 | 503
 
 /** Codes that the server has beside those of the engine's errors. */
-export type ProblemCode = BursarErrorCode | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'NOT_FOUND' | 'CONFLICT' | 'TOO_LARGE' | 'TOO_FAST' | 'MALFORMED' | 'UNSUPPORTED' | 'UNAVAILABLE' | 'INTERNAL'
+export type ProblemCode = BursarErrorCode | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'CONFLICT' | 'TOO_LARGE' | 'TOO_FAST' | 'MALFORMED' | 'UNSUPPORTED' | 'UNAVAILABLE' | 'INTERNAL'
 
 /** An answer that is thrown. `detail` says field, value and remedy, and nothing of anybody else's. */
 export class Problem extends Error {
@@ -85,9 +86,13 @@ export interface ToldError {
   readonly isUnforeseen: boolean
 }
 
-/** An error as a problem. `prefix` is what stands before the caller's ids in the store: nobody knows them by it. */
+/**
+ * An error as a problem. `prefix` is what stands before the caller's ids in the store (`/`: the operator, who may have named any tenant):
+ * nobody knows them by it.
+ */
 export function tell(error: unknown, prefix = ''): ToldError {
   if (error instanceof Problem) return { document: documentOf(error.status, error.code, error.message), headers: error.headers, isUnforeseen: false }
+  if (error instanceof HTTPException) return { document: ofFramework(error), headers: {}, isUnforeseen: false }
   if (error instanceof BudgetExceededError) {
     const document = problemOf(error.denial, undefined, { sharedBudgets: false })
     return { document: document as ProblemDocument, headers: {}, isUnforeseen: false }
@@ -96,13 +101,47 @@ export function tell(error: unknown, prefix = ''): ToldError {
   const status = STATUS[error.code] ?? 500
   // What a store says of itself is the operator's: addresses stand in it.
   const isOperators = status >= 500
-  const detail = isOperators ? 'The store of the budgets does not answer. Repeat the request, with the same Idempotency-Key.' : prefix === '' ? error.message : error.message.replaceAll(prefix, '')
+  const detail = isOperators ? 'The store of the budgets does not answer. Repeat the request, with the same Idempotency-Key.' : overHttp(shown(error, prefix))
   return { document: documentOf(status, error.code, detail), headers: status === 503 ? { 'retry-after': '1' } : {}, isUnforeseen: isOperators }
 }
 
+/** The message with ids as the client knows them. */
+function shown(error: BursarError, prefix: string): string {
+  if (prefix === '') return error.message
+  const { id } = error as { readonly id?: unknown }
+  if (typeof id === 'string') {
+    const bare = id.startsWith(prefix) ? id.slice(prefix.length) : prefix === '/' ? id.slice(id.indexOf('/') + 1) : id
+    return error.message.replaceAll(`"${id}"`, `"${bare}"`)
+  }
+  return error.message.replaceAll(`"${prefix}`, '"')
+}
+
+/** What messages advise to call in the library, as it is called here. */
+const REMEDIES: readonly (readonly [RegExp, string])[] = [
+  [/tracker\.addCost\(\)/g, 'POST /v1/costs'],
+  [/tracker\.refund\(\)/g, 'POST /v1/refunds'],
+  [/bursar\.session\([^)]*\)(, for the same user and tenant)?/g, 'POST /v1/sessions$1'],
+  [/, meter usage with addUsage\(\),/g, ','],
+  [/, and nothing was metered\./g, '.'],
+]
+
+function overHttp(message: string): string {
+  return REMEDIES.reduce((text, [library, here]) => text.replace(library, here), message)
+}
+
+/** What the framework refuses before a route is asked. */
+function ofFramework({ status, message }: HTTPException): ProblemDocument {
+  if (status === 415) return documentOf(415, 'UNSUPPORTED', 'content-type: is not application/json. Send JSON, and say so.')
+  if (status === 413) return documentOf(413, 'TOO_LARGE', 'body: is too large. Send less.')
+  return documentOf(400, 'MALFORMED', message === '' ? 'The request cannot be read.' : `${message}.`)
+}
+
+/** The media type of problem documents. */
+export const PROBLEM_TYPE = 'application/problem+json'
+
 /** A problem document as an answer. */
 export function problemAnswer(document: ProblemDocument, headers: Readonly<Record<string, string>> = {}): Response {
-  return new Response(JSON.stringify(document), { status: document.status, headers: { 'content-type': 'application/problem+json', 'cache-control': 'no-store', ...headers } })
+  return new Response(JSON.stringify(document), { status: document.status, headers: { 'content-type': PROBLEM_TYPE, 'cache-control': 'no-store', ...headers } })
 }
 
 /** A document of one's own. */

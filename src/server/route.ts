@@ -2,7 +2,9 @@
 // answers that any of them may give.
 
 import { createRoute, OpenAPIHono, z, type RouteConfig } from '@hono/zod-openapi'
+import type { Context } from 'hono'
 import { createMiddleware } from 'hono/factory'
+import { isId } from '../budget/index.js'
 import type { Role } from './caller.js'
 import { Problem } from './problem.js'
 import type { Env } from './service.js'
@@ -34,7 +36,7 @@ export function body<Schema extends z.ZodType>(schema: Schema): { readonly requi
 }
 
 /** An id in a path or a body: 1 to 256 visible characters, as everywhere in bursar. */
-export const idParameter = z.string().min(1).max(256)
+export const idParameter = z.string().min(1).max(256).refine(isId, 'is no id. Give 1 to 256 visible characters')
 
 /** The tenant that an operator's key speaks of; a key of a tenant leaves it out. */
 export const tenantQuery = z.strictObject({ tenant: idParameter.optional().openapi({ description: "The tenant; a tenant's own key leaves it out." }) })
@@ -48,12 +50,38 @@ const SHARED_PROBLEMS = {
   503: problem('The store does not answer: nothing is known to have changed.'),
 } as const
 
+/** Of operations that may be sent a body. */
+const BODY_PROBLEMS = {
+  400: problem('The body is no JSON in UTF-8.'),
+  415: problem('The body is not said to be `application/json`.'),
+} as const
+
 const guards: Readonly<Record<Role, ReturnType<typeof createMiddleware<Env>>>> = { check: guard('check'), read: guard('read'), admin: guard('admin') }
 
 /** An operation that needs a role. Its problems are added to what it answers by itself. */
 export function operation<const Config extends RouteConfig>(role: Role, config: Config): Config & { getRoutingPath(): string } {
-  const described = { ...config, security: [{ key: [] }], 'x-role': role, middleware: guards[role], responses: { ...SHARED_PROBLEMS, ...config.responses } }
+  const described = { ...config, security: [{ key: [] }], 'x-role': role, middleware: guards[role], responses: { ...(config.method !== 'get' && BODY_PROBLEMS), ...SHARED_PROBLEMS, ...config.responses } }
   return createRoute(described as never) as never
+}
+
+/** A handler of an operation that reads its body itself: the gate has it as JSON. */
+export type Handler = (context: Context<Env>) => Response | Promise<Response>
+
+/** An operation as it is described. */
+export type Description = Omit<RouteConfig, 'tags'> & { readonly tags: readonly string[] }
+
+/**
+ * Adds an operation whose request the library behind it validates: its schemas describe, and are not run. For what the library reads as
+ * strictly, and says better. It is the handler's own to look at everything that is sent.
+ */
+export function described(app: OpenAPIHono<Env>, role: Role, config: Description, handler: Handler): void {
+  const { middleware: _guard, ...description } = operation(role, config as RouteConfig)
+  app.openAPIRegistry.registerPath(description)
+  const routingPath = config.path.replaceAll(/\/\{(.+?)\}/g, '/:$1')
+  app.on([config.method.toUpperCase()], [routingPath], (context) => {
+    context.get('caller').assertMay(role)
+    return handler(context)
+  })
 }
 
 /** An empty set of routes: what does not fit its description is a 422 that names the first field. */

@@ -66,6 +66,10 @@ export interface Variables {
   caller: Caller
   /** The id under which the log knows this request. */
   requestId: string
+  /** What the body of a request under /v1 says, as JSON; `undefined` where it has none. */
+  body: unknown
+  /** Counts so many more requests of this caller: for batches. Throws a 429 where they are too many. */
+  charge: (requests: number) => void
 }
 
 /** For `OpenAPIHono<Env>`. */
