@@ -1,0 +1,44 @@
+// The figures that can be read from across the room.
+
+import type { ComponentChildren } from 'preact'
+import type { StateView } from '../../server/views.js'
+import { count, money, percent } from '../data/figures.js'
+
+/** Spent today and this month, a day's burn, calls and denials. */
+export function Headline({ state }: { readonly state: StateView }) {
+  const { today, month, burnPerDay } = state
+  const asked = today.calls + today.denials
+  const exceeded = state.budgets.filter((row) => row.exceeded).length
+  return (
+    <dl class="headline">
+      <Figure name="Spent today" value={money(today.spent)} isMain />
+      <Figure name="Spent this month" value={money(month.spent)}>
+        {count(month.calls)} calls
+      </Figure>
+      <Figure name="Burn per day" value={burnPerDay === null ? '–' : money(burnPerDay)}>
+        {burnPerDay === null ? 'not enough data yet' : 'over the last 28 days'}
+      </Figure>
+      <Figure name="Calls today" value={count(today.calls)}>
+        {today.calls === 0 ? 'none so far' : `${money(today.spent / today.calls)} each`}
+      </Figure>
+      <Figure name="Denials today" value={count(today.denials)} level={today.denials > 0 ? 'over' : 'calm'}>
+        {asked === 0 ? 'nobody has asked' : `${percent((100 * today.denials) / asked)} of requests`}
+      </Figure>
+      <Figure name="Limits exceeded" value={count(exceeded)} level={exceeded > 0 ? 'over' : 'calm'}>
+        {state.budgets.length === 0 ? 'no limits to watch' : `of ${count(state.budgets.length)} watched`}
+      </Figure>
+    </dl>
+  )
+}
+
+function Figure({ name, value, isMain = false, level = 'calm', children }: { readonly name: string; readonly value: string; readonly isMain?: boolean; readonly level?: 'calm' | 'over'; readonly children?: ComponentChildren }) {
+  return (
+    <div class={`figure ${isMain ? 'figure-main' : ''} level-${level}`}>
+      <dt>{name}</dt>
+      <dd>
+        <span class="value">{value}</span>
+        {children !== undefined && <span class="beside">{children}</span>}
+      </dd>
+    </div>
+  )
+}

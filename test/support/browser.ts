@@ -1,0 +1,84 @@
+// Where the browser of the tests comes from: Chromium on this machine, else Debian's package where it can be installed, else an error that says
+// what to install. And a page that notes what must not happen on it.
+
+import { execFile } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core'
+
+const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome']
+const REMEDY = 'Install Chromium (Debian: apt-get install chromium), or set CHROMIUM to the path of one.'
+
+/** Starts a browser. Rejects with what to install; the tests then fail. */
+export async function startBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: await program(), args: ['--no-sandbox', '--disable-dev-shm-usage'] })
+}
+
+/** A page with a context of its own, and what was noted on it. */
+export interface Tab {
+  readonly page: Page
+  readonly context: BrowserContext
+  /** What must not happen: requests that leave the origin, breaches of the content security policy, errors of scripts and of the console. */
+  readonly noted: string[]
+}
+
+/** Opens a tab. Answers that are problems are no errors of the page: the browser's own lines about them are left out. */
+export async function openTab(browser: Browser, origin: string, options: BrowserContextOptions = {}): Promise<Tab> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options })
+  const noted: string[] = []
+  const page = await context.newPage()
+  page.setDefaultTimeout(15_000)
+  page.on('request', (request) => {
+    if (!request.url().startsWith(`${origin}/`) && !request.url().startsWith('data:')) noted.push(`request: ${request.url()}`)
+  })
+  page.on('console', (message) => {
+    const isOfNetwork = message.text().startsWith('Failed to load resource: ')
+    if (['error', 'warning'].includes(message.type()) && !isOfNetwork) noted.push(`console: ${message.text()}`)
+  })
+  page.on('pageerror', (error) => noted.push(`script: ${error.message}`))
+  return { page, context, noted }
+}
+
+async function program(): Promise<string> {
+  const named = process.env['CHROMIUM']
+  const present = named !== undefined && named !== '' ? named : onPath(PROGRAMS)
+  if (present !== undefined) return present
+  const isRoot = process.getuid?.() === 0
+  if (!isRoot || onPath(['apt-get']) === undefined) throw new Error(`No Chromium is on the PATH. ${REMEDY}`)
+  await install()
+  const installed = onPath(PROGRAMS)
+  if (installed === undefined) throw new Error(`apt-get installed chromium, but it is not on the PATH (${process.env['PATH'] ?? ''}). ${REMEDY}`)
+  return installed
+}
+
+function onPath(names: readonly string[]): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin', '/usr/local/bin']
+  return folders.filter((folder) => folder !== '').flatMap((folder) => names.map((name) => join(folder, name))).find(isExecutable)
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+// One process installs, the others wait for it.
+const INSTALL = `
+  set -e
+  command -v chromium > /dev/null && exit 0
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -q
+  apt-get install -q -y --no-install-recommends chromium
+`
+
+async function install(): Promise<void> {
+  try {
+    await promisify(execFile)('flock', ['/tmp/bursar-test-chromium.lock', 'sh', '-c', INSTALL], { maxBuffer: 2 ** 24 })
+  } catch (cause) {
+    throw new Error(`No Chromium is on the PATH and apt-get could not install it: ${String((cause as { stderr?: string }).stderr ?? cause).trim()}. ${REMEDY}`, { cause })
+  }
+}
