@@ -9,8 +9,9 @@ import { InvalidConfigError } from '../errors/index.js'
 import { PriceBook } from '../pricing/index.js'
 import type { Store } from '../store/index.js'
 import { ConfigurationModule, databaseMade, filesIn, otherCopyFor } from './module.js'
-import type { ClosableSink } from './places.js'
+import { parsePlace, type ClosableSink } from './places.js'
 import type { Run } from './run.js'
+import { parseServerSection, type ServerSection } from './server-section.js'
 import { mapperOf } from './stripe-sync.js'
 
 /** What a configuration says. */
@@ -26,6 +27,8 @@ export interface Configuration {
   readonly ledger: string | ClosableSink | undefined
   /** Options of a `StripeTierSync`, or one that the module has made. */
   readonly stripe: unknown
+  /** What a server is told. */
+  readonly server: ServerSection
   /** A database that was not there before the module was run. */
   readonly madeFile: string | undefined
 }
@@ -43,14 +46,27 @@ const VARIABLE = /\$\{([^}]*)\}/g
 
 /**
  * Reads the configuration: `--config`, else the one in this folder, else an empty one. Its time zone is that of the run, where no other is
- * asked for. Throws `InvalidConfigError` for a file that is not there or cannot be read, for two of them, and for what is wrong in it, with its path.
+ * asked for. The environment's `BURSAR_STORE` and `BURSAR_LEDGER` stand before the
+ * file's. Throws `InvalidConfigError` for a file that is not there or cannot be read, for two of them, and for what is wrong in it, with its path.
  */
 export async function readConfiguration(run: Run, options: ReadOptions = {}): Promise<Configuration> {
   const file = fileOf(run)
-  if (file === undefined) return { file, folder: run.io.cwd, config: {}, store: undefined, ledger: undefined, stripe: undefined, madeFile: undefined }
-  const configuration = await configurationAt(file, run, options)
+  const [store, ledger] = [addressIn('BURSAR_STORE', 'store', run), addressIn('BURSAR_LEDGER', 'ledger', run)]
+  if (file === undefined) return { file, folder: run.io.cwd, config: {}, store, ledger, stripe: undefined, server: {}, madeFile: undefined }
+  const configuration = await configurationAt(file, run, store === undefined ? options : { opensStore: false })
   run.adoptZone(configuration.config.timeZone)
-  return configuration
+  if (store === undefined && ledger === undefined) return configuration
+  closeUnused({ ...configuration, store: store === undefined ? undefined : configuration.store, ledger: ledger === undefined ? undefined : configuration.ledger }, run)
+  return { ...configuration, store: store ?? configuration.store, ledger: ledger ?? configuration.ledger }
+}
+
+/** An address that the environment gives in place of the file's. Its path begins where the command was started. */
+function addressIn(name: string, what: 'store' | 'ledger', { io, secrets }: Run): string | undefined {
+  const text = io.env[name]
+  if (text === undefined || text === '') return undefined
+  secrets.address(text)
+  const place = parsePlace(text, name, what, io.cwd)
+  return place.kind === 'sqlite' ? `sqlite:${place.path}` : place.url
 }
 
 /** Reads a file as a candidate of a simulation: what a `Bursar` takes; where a store is named, it is left out. */
@@ -117,7 +133,7 @@ async function configurationOf(written: unknown, file: string): Promise<Configur
   if (typeof written !== 'object' || written === null || Array.isArray(written)) {
     throw new InvalidConfigError(`${file}: says ${written === null ? 'null' : Array.isArray(written) ? 'a list' : `a ${typeof written}`}, and no configuration. Give an object with tiers, store, ….`)
   }
-  const { store, ledger, stripe, ...config } = written as Record<string, unknown>
+  const { store, ledger, stripe, server, ...config } = written as Record<string, unknown>
   if (config['prices'] === CATALOG) config['prices'] = (await import('../prices/index.js')).priceBook()
   const { prices } = config
   if (typeof prices === 'object' && prices?.constructor.name === PriceBook.name && !(prices instanceof PriceBook)) {
@@ -135,7 +151,7 @@ async function configurationOf(written: unknown, file: string): Promise<Configur
   // Tiers that Stripe sells say what they allow: they need not be written twice.
   const mapper = mapperOf(stripe)
   const tiers = mapper !== undefined && config['tiers'] === undefined && config['userBudgets'] === undefined ? { tiers: mapper.tiers } : {}
-  return { file, folder: dirname(file), config: { ...(config as BursarConfig), ...tiers }, store: store as string | Store | undefined, ledger: ledger as string | ClosableSink | undefined, stripe, madeFile: undefined }
+  return { file, folder: dirname(file), config: { ...(config as BursarConfig), ...tiers }, store: store as string | Store | undefined, ledger: ledger as string | ClosableSink | undefined, stripe, server: parseServerSection(server, file), madeFile: undefined }
 }
 
 function copyText(file: string): string {
@@ -173,8 +189,12 @@ function withVariables(value: unknown, path: string, file: string, run: Run): un
 
 function rememberSecrets(written: unknown, { secrets }: Run): void {
   if (typeof written !== 'object' || written === null) return
-  const { store, ledger, stripe } = written as Record<string, unknown>
+  const { store, ledger, stripe, server } = written as Record<string, unknown>
+  const adminKey = (server as { readonly adminKey?: unknown } | null | undefined)?.adminKey
+  if (typeof adminKey === 'string') secrets.add(adminKey)
   for (const address of [store, ledger]) if (typeof address === 'string') secrets.address(address)
   const secretKey = (stripe as { readonly secretKey?: unknown } | null | undefined)?.secretKey
   if (typeof secretKey === 'string') secrets.add(secretKey)
+  const { webhookSecrets } = (typeof stripe === 'object' && stripe !== null ? stripe : {}) as { readonly webhookSecrets?: unknown }
+  for (const secret of [webhookSecrets].flat()) if (typeof secret === 'string') secrets.add(secret)
 }

@@ -2,6 +2,7 @@
 // right, and closed when the command is over.
 
 import { Bursar } from '../bursar.js'
+import type { Logger } from '../enforcement/index.js'
 import { InvalidConfigError, isBursarError, StoreUnavailableError } from '../errors/index.js'
 import { ALL_ENTRIES, pageOf, type EntrySource } from '../ledger/index.js'
 import type { Store } from '../store/index.js'
@@ -19,6 +20,8 @@ const NOBODY = 'nobody'
 interface OpenOptions {
   /** For commands that write: a file that is not there is made. */
   readonly mayCreate?: boolean | undefined
+  /** For what runs as an application does: where the engine's warnings go. Its queue of settles is this process's then. */
+  readonly logger?: Logger | undefined
 }
 
 /**
@@ -27,7 +30,7 @@ interface OpenOptions {
  */
 export async function openEngine(configuration: Configuration, run: Run, options: OpenOptions = {}): Promise<{ readonly engine: Engine; readonly store: Store }> {
   const store = await storeOf(configuration, run, options)
-  const engine = engineOn(configuration, store, run)
+  const engine = engineOn(configuration, store, run, options.logger)
   await assertAnswers(engine, store, configuration, run)
   if (options.mayCreate !== true) await warnOfEmpty(store, run)
   return { engine, store }
@@ -84,11 +87,12 @@ async function warnOfEmpty(store: Store, run: Run): Promise<void> {
 }
 
 /** An engine on a store, closed with it when the command is over. */
-function engineOn(configuration: Configuration, store: Store, run: Run): Engine {
+function engineOn(configuration: Configuration, store: Store, run: Run, logger?: Logger): Engine {
   // A queue's file belongs to the application that writes it, and its logger may write where data goes.
-  const { settleQueue: _queue, logger: _logger, verbose: _verbose, clock = run.io.clock, ...config } = configuration.config
+  const { settleQueue, logger: _logger, verbose: _verbose, clock = run.io.clock, ...config } = configuration.config
+  const complaining = { debug: () => {}, warn: (...words: unknown[]) => run.terminal.complain(words.filter((word) => typeof word === 'string').join(' ')) }
   try {
-    const engine = new Bursar<string, string>({ ...config, clock, store, logger: { debug: () => {}, warn: (...words: unknown[]) => run.terminal.complain(words.filter((word) => typeof word === 'string').join(' ')) } })
+    const engine = new Bursar<string, string>({ ...config, ...(logger !== undefined && { settleQueue }), clock, store, logger: logger ?? complaining })
     run.closeLater(() => engine.close())
     // Holds of other processes that are due: whoever asks next finds them ended, and is told. It is none of this command's business.
     engine.on('hold-expired', () => {})

@@ -6,11 +6,14 @@ import type { Act } from './act.js'
 import { addAssign } from './commands/assign.js'
 import { addAudit } from './commands/audit.js'
 import { addBudget } from './commands/budget.js'
+import { addCheck } from './commands/check.js'
 import { addExplain } from './commands/explain.js'
 import { addExport } from './commands/export.js'
 import { addInit } from './commands/init.js'
+import { addKeys } from './commands/keys.js'
 import { addLimits } from './commands/limits.js'
 import { addReport } from './commands/report.js'
+import { addServe } from './commands/serve.js'
 import { addSimulate } from './commands/simulate.js'
 import { addStripe } from './commands/stripe.js'
 import { addUsage } from './commands/usage.js'
@@ -28,7 +31,7 @@ Exit codes:
   0    done
   1    failed: a store that is away, a file that cannot be written, an id that is not there
   2    wrong usage or configuration: nothing was changed
-  3    found: an audit's differences that are left or entries that are missing, or what --fail-on asks for
+  3    found: an audit's differences that are left or entries that are missing, what --fail-on asks for, or a refusal
   130  interrupted (Ctrl-C)
 `
 
@@ -56,7 +59,7 @@ export async function runCommand(args: readonly string[], io: Io): Promise<numbe
     await orInterrupted(program.parseAsync(args, { from: 'user' }), io.signal)
     await written
   } catch (error) {
-    code = await endingOf(error, written, complain)
+    code = error instanceof Interrupted && run?.isService === true ? EXIT.done : await endingOf(error, written, complain)
   }
   for (const error of (await run?.close()) ?? []) {
     complain(error)
@@ -93,7 +96,7 @@ function programOf(act: Act, printHelp: (text: string) => unknown): Command {
     .configureHelp({ showGlobalOptions: true })
   // Before the commands: they inherit it.
   program.exitOverride().configureOutput({ writeOut: printHelp, writeErr: () => {}, outputError: () => {} })
-  for (const add of [addInit, addBudget, addUsage, addReport, addExport, addAssign, addLimits, addExplain, addSimulate, addAudit, addStripe]) add(program, act)
+  for (const add of [addInit, addServe, addCheck, addBudget, addUsage, addReport, addExport, addAssign, addLimits, addKeys, addExplain, addSimulate, addAudit, addStripe]) add(program, act)
   return program
 }
 

@@ -24,6 +24,8 @@ export class Run {
   readonly terminal: Terminal
   readonly secrets: Secrets
   readonly common: CommonOptions
+  /** True for what runs until somebody stops it: then that is no interruption, but its end. */
+  isService = false
   #zone: string
   readonly #closers: (() => unknown)[] = []
 

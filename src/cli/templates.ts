@@ -45,9 +45,13 @@ export default ({ opensStore = true } = {}) => defineConfig({
   // It lies beside this file, wherever application and command are started.
   store: opensStore ? sqliteStore({ path: fileURLToPath(new URL('./bursar.db', import.meta.url)) }) : undefined,
 
-  // Tiers from Stripe, for 'bursar stripe sync'. It is no option of new Bursar(): const { stripe, ...budgets } = config()
+  // For 'bursar serve'. It is no option of new Bursar(), nor is stripe: const { server, stripe, ...budgets } = config()
+  // server: { port: 8787, adminKey: process.env.BURSAR_ADMIN_KEY, rateLimit: { perSecond: 500, burst: 1000 } },
+
+  // Tiers from Stripe, for 'bursar stripe sync'; with webhookSecrets the server takes its events at /webhooks/stripe.
   // stripe: {
   //   secretKey: process.env.STRIPE_SECRET_KEY,
+  //   webhookSecrets: process.env.STRIPE_WEBHOOK_SECRET,
   //   mapper: { tiers: { free: { budget: { daily: '0.10' } }, pro: { prices: ['price_…'], budget: { daily: 1 } } }, fallbackTier: 'free' },
   // },
 })
