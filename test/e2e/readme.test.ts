@@ -12,6 +12,8 @@ const readme = readFileSync(join(root, 'README.md'), 'utf8')
 const blocks = [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language, code]) => ({ language: language as string, code: code as string }))
 const programs = blocks.filter(({ language }) => language === 'ts' || language === 'js')
 const commands = blocks.filter(({ language }) => language === 'sh')
+const served = commands.find(({ code }) => code.includes('bursar serve'))
+const clients = blocks.filter(({ language }) => language === 'python')
 
 /** What each program of the README must print, in its order: the results that its comments state. */
 const PRINTS: readonly (readonly RegExp[])[] = [
@@ -55,7 +57,7 @@ describe('the README', () => {
   it('has blocks of each kind, and knows what each program prints', () => {
     expect(commands.length).toBeGreaterThan(0)
     expect(programs).toHaveLength(PRINTS.length)
-    expect(blocks.filter(({ language }) => !['ts', 'js', 'sh', 'text'].includes(language))).toEqual([])
+    expect(blocks.filter(({ language }) => !['ts', 'js', 'sh', 'python', 'text'].includes(language))).toEqual([])
   })
 
   it('installs as printed', () => {
@@ -79,7 +81,21 @@ describe('the README', () => {
     run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder], folder)
   })
 
-  it.each(commands.filter(({ code }) => !code.includes('npm install')).map(({ code }) => code.trim()))('runs "%s" as printed', (command) => {
+  it('runs the lines of curl, and the client in Python, as printed', () => {
+    expect(clients).toHaveLength(1)
+    installPython()
+    writeFileSync(join(folder, 'client.py'), clients[0]?.code ?? '')
+    // The server is a job of the shell: it ends with the block.
+    const script = `trap 'kill %1; wait' EXIT\n${served?.code ?? ''}\necho\npython3 client.py`
+    const printed = run('bash', ['-c', script], folder)
+    expect(printed).toMatch(/"id":"call-1","allowed":true,"action":"ALLOW"/)
+    expect(printed).toMatch(/"cost":0\.0042,"overage":0,"replayed":false/)
+    expect(printed).toMatch(/"customer_id":"zoe","budget_limit_usd":[\d.]+,"budget_used_usd":0\.0042,/)
+    expect(printed).toMatch(/"status":402,.*"largestFittingCost":/)
+    expect(printed).toMatch(/(^called gpt-4o-mini for 0\.05\n)+402 The daily budget of user yan is/m)
+  })
+
+  it.each(commands.filter((command) => !command.code.includes('npm install') && command !== served).map(({ code }) => code.trim()))('runs "%s" as printed', (command) => {
     const [program = '', ...args] = command.split(' ')
     expect(run(program, args, root)).toMatch(/^agree: /m)
   })
@@ -96,6 +112,15 @@ function listening(child: ChildProcess): Promise<{ OPENAI_BASE_URL: string; ANTH
       if (origin !== undefined && said.includes('\n')) resolve({ OPENAI_BASE_URL: `${origin}/v1`, ANTHROPIC_BASE_URL: origin })
     })
   })
+}
+
+/** Debian's, where there is none. */
+function installPython(): void {
+  try {
+    execFileSync('python3', ['--version'], { stdio: 'ignore' })
+  } catch {
+    run('apt-get', ['install', '-y', '--no-install-recommends', 'python3'], root)
+  }
 }
 
 function run(program: string, args: readonly string[], cwd: string, env = process.env): string {

@@ -1,0 +1,46 @@
+// The servers that bench/server.ts loads, in a process of their own: the service on each store, and a bare route on the same adapter.
+
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { getRequestListener } from '@hono/node-server'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Hono } from 'hono'
+import { DEFAULT_BUILD, loadPackage, loadRedisStore } from './package-under-test.js'
+
+const [folder, redisPort] = process.argv.slice(2) as [string, string]
+const at = (file: string): string => pathToFileURL(join(DEFAULT_BUILD, file)).href
+const { createServer: createBursarServer } = (await import(at('src/server/index.js'))) as typeof import('../src/server/index.js')
+const { sqliteStore } = (await import(at('src/store/sqlite/index.js'))) as typeof import('../src/store/sqlite/index.js')
+const { Bursar, memoryStore } = await loadPackage(DEFAULT_BUILD)
+const { redisStore } = await loadRedisStore(DEFAULT_BUILD)
+
+const LIMITS = { daily: 10_000, weekly: 50_000, monthly: 200_000 }
+const stores = {
+  memory: memoryStore(),
+  sqlite: sqliteStore({ path: join(folder, 'bench.db') }),
+  redis: redisStore({ url: `redis://127.0.0.1:${redisPort}` }),
+}
+const told: Record<string, { url: string; token: string }> = {}
+let decision = ''
+for (const [name, store] of Object.entries(stores)) {
+  const bursar = new Bursar({ tiers: { pro: LIMITS }, defaultTier: 'pro', store })
+  const server = createBursarServer({ bursar, rateLimit: null })
+  const { token } = await server.keys.create({ name: 'bench', roles: ['check'] })
+  const { url } = await server.listen({ port: 0, ownsProcess: true })
+  const answer = await fetch(`${url}/v1/check`, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' }, body: JSON.stringify({ userId: 'first', model: 'gpt-4o', estimatedCost: 0.03 }) })
+  decision = await answer.text()
+  if (answer.status !== 200) throw new Error(decision)
+  told[name] = { url, token }
+}
+
+const constant: unknown = JSON.parse(decision)
+const bare = new Hono().post('/v1/check', async (context) => {
+  await context.req.json()
+  return context.json(constant as object)
+})
+const server = createServer(getRequestListener(bare.fetch))
+server.listen(0, '127.0.0.1', () => {
+  told['constant'] = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token: told['memory']?.token as string }
+  process.stdout.write(`${JSON.stringify({ servers: told, bytes: decision.length })}\n`)
+})
