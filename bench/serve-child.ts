@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { getRequestListener } from '@hono/node-server'
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Hono } from 'hono'
@@ -22,6 +23,7 @@ const stores = {
   redis: redisStore({ url: `redis://127.0.0.1:${redisPort}` }),
 }
 const told: Record<string, { url: string; token: string }> = {}
+const keysOf: Record<string, unknown> = {}
 let decision = ''
 for (const [name, store] of Object.entries(stores)) {
   const bursar = new Bursar({ tiers: { pro: LIMITS }, defaultTier: 'pro', store })
@@ -32,15 +34,30 @@ for (const [name, store] of Object.entries(stores)) {
   decision = await answer.text()
   if (answer.status !== 200) throw new Error(decision)
   told[name] = { url, token }
+  keysOf[name] = server.keys
 }
 
 const constant: unknown = JSON.parse(decision)
+
+// The same route: everything around the decision (key, body, metrics, header fields), and a constant in its place.
+const { OpenAPIHono } = await import('@hono/zod-openapi')
+const { gate } = (await import(at('src/server/gate.js'))) as typeof import('../src/server/gate.js')
+const { requestLog } = (await import(at('src/server/request-log.js'))) as typeof import('../src/server/request-log.js')
+const { quickAnswer } = (await import(at('src/server/security-headers.js'))) as typeof import('../src/server/security-headers.js')
+const { createMetrics } = (await import(at('src/server/metrics.js'))) as typeof import('../src/server/metrics.js')
+const around = new Bursar({})
+const service = { keys: keysOf.memory, clock: Date.now, log: { info() {} }, metrics: createMetrics({ engine: around as never }), options: { rateLimit: null, maxBodyBytes: 1_048_576 } } as never
+const route = new OpenAPIHono<import('../src/server/service.js').Env>()
+route.use('*', requestLog(service))
+route.use('/v1/*', gate(service))
+route.post('/v1/check', (context) => quickAnswer(200, constant, context.get('requestId')))
 const bare = new Hono().post('/v1/check', async (context) => {
   await context.req.json()
   return context.json(constant as object)
 })
-const server = createServer(getRequestListener(bare.fetch))
-server.listen(0, '127.0.0.1', () => {
-  told['constant'] = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token: told['memory']?.token as string }
-  process.stdout.write(`${JSON.stringify({ servers: told, bytes: decision.length })}\n`)
-})
+for (const [name, { fetch }] of Object.entries({ constant: route, bare })) {
+  const server = createServer(getRequestListener(fetch)).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  told[name] = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token: told['memory']?.token as string }
+}
+process.stdout.write(`${JSON.stringify({ servers: told, bytes: decision.length })}\n`)

@@ -1,5 +1,5 @@
-// `npm run bench:serve`: POST /v1/check beside the same adapter and framework answering a constant of the same size, in one child process; 32
-// connections that are kept. Contestants alternate; medians. Where taskset is there, the servers keep to one core and this process to another.
+// `npm run bench:serve`: POST /v1/check beside the same route (key, body, header fields, metrics) answering a constant of the same size, and beside a
+// bare route of the framework, in one child process; 32 connections that are kept. Contestants alternate; medians. Where taskset is there, the servers keep to one core and this process to another.
 
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -52,8 +52,9 @@ process.exit(0)
 
 async function run({ servers, bytes }: Told): Promise<void> {
   const contestant = (name: string, operation: string, server: string, settles = false): Contestant => ({ name, operation, server, settles })
-  const constant = contestant('a constant', 'POST', 'constant')
-  const contestants = [constant, contestant('memory', 'check', 'memory'), contestant('sqlite', 'check', 'sqlite'), contestant('redis', 'check', 'redis'), contestant('memory', 'check + settle', 'memory', true), contestant('sqlite', 'check + settle', 'sqlite', true), contestant('redis', 'check + settle', 'redis', true)].filter(({ name }) => name === 'a constant' || ONLY === undefined || ONLY === name)
+  const constant = contestant('a constant', 'the same route', 'constant')
+  const bare = contestant('a constant', 'a bare route', 'bare')
+  const contestants = [constant, bare, contestant('memory', 'check', 'memory'), contestant('sqlite', 'check', 'sqlite'), contestant('redis', 'check', 'redis'), contestant('memory', 'check + settle', 'memory', true), contestant('sqlite', 'check + settle', 'sqlite', true), contestant('redis', 'check + settle', 'redis', true)].filter(({ name }) => name === 'a constant' || ONLY === undefined || ONLY === name)
   console.log(`node ${process.version}, ${availableParallelism()} cores, ${hasTaskset ? 'the servers pinned to one, this process and Redis to the other' : 'not pinned'}, load ${loadavg()[0]?.toFixed(1)} at the start`)
   console.log(`${CONNECTIONS} connections, ${ROUNDS} rounds of ${OPERATIONS.toLocaleString('en')} operations, answers of ${bytes.toLocaleString('en')} bytes, a key of the store, no log\n`)
   const perSecond = new Map(contestants.map((each) => [each, [] as number[]]))

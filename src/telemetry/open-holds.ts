@@ -10,6 +10,8 @@ interface OpenHold {
 
 /** Above this the oldest are forgotten: they are likely to have ended elsewhere. */
 const MOST = 200_000
+/** So many at once: a map that is emptied from its front one by one has to look for it each time. */
+const FORGOTTEN = 20_000
 
 /** What is held in one tier. */
 export interface Held {
@@ -25,7 +27,7 @@ export class OpenHolds {
   opened(id: string, tier: string, microcents: number, dueAt: number): void {
     this.#tiers.add(tier)
     this.#holds.set(id, { tier, microcents, dueAt })
-    if (this.#holds.size > MOST) this.#holds.delete(this.#holds.keys().next().value as string)
+    if (this.#holds.size > MOST) this.#forgetOldest()
   }
 
   ended(id: string): void {
@@ -49,5 +51,13 @@ export class OpenHolds {
       sums.set(tier, { microcents: before.microcents + microcents, holds: before.holds + 1 })
     }
     return sums
+  }
+
+  #forgetOldest(): void {
+    let left = FORGOTTEN
+    for (const id of this.#holds.keys()) {
+      if ((left -= 1) < 0) return
+      this.#holds.delete(id)
+    }
   }
 }

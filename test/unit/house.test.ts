@@ -51,7 +51,8 @@ describe('the house', () => {
   })
 
   it('has no cycle', () => {
-    const graph = new Map(files.map((file) => [file, edges().filter(({ from, typeOnly }) => from === file && !typeOnly).map(({ to }) => to)]))
+    const all = edges()
+    const graph = new Map(files.map((file) => [file, all.filter(({ from, typeOnly }) => from === file && !typeOnly).map(({ to }) => to)]))
     const cyclic = files.filter((file) => reaches(graph, file, file))
     expect(cyclic).toEqual([])
   })
