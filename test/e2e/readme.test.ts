@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { freePort } from '../support/free-ports.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
@@ -81,13 +82,15 @@ describe('the README', () => {
     run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder], folder)
   })
 
-  it('runs the lines of curl, and the client in Python, as printed', () => {
+  it('runs the lines of curl, and the client in Python, as printed, on a port that is free', async () => {
     expect(clients).toHaveLength(1)
     installPython()
-    writeFileSync(join(folder, 'client.py'), clients[0]?.code ?? '')
+    const port = await freePort()
+    const there = (code = ''): string => code.replaceAll(':8787', `:${port}`)
+    writeFileSync(join(folder, 'client.py'), there(clients[0]?.code))
     // The server is a job of the shell: it ends with the block.
-    const script = `trap 'kill %1; wait' EXIT\n${served?.code ?? ''}\necho\npython3 client.py`
-    const printed = run('bash', ['-c', script], folder)
+    const script = `trap 'kill %1; wait' EXIT\n${there(served?.code)}\necho\npython3 client.py`
+    const printed = run('bash', ['-c', script], folder, { ...process.env, BURSAR_PORT: String(port) })
     expect(printed).toMatch(/"id":"call-1","allowed":true,"action":"ALLOW"/)
     expect(printed).toMatch(/"cost":0\.0042,"overage":0,"replayed":false/)
     expect(printed).toMatch(/"customer_id":"zoe","budget_limit_usd":[\d.]+,"budget_used_usd":0\.0042,/)

@@ -4,9 +4,9 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import pg from 'pg'
+import { freePort } from '../free-ports.js'
 import { until } from '../redis/until.js'
 import { temporaryRoot, type Account } from './account.js'
 import { postgresPrograms } from './program.js'
@@ -131,14 +131,6 @@ function listen(child: ChildProcess): () => string {
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text: Buffer) => (said = (said + text.toString()).slice(-2_000)))
   return () => said.trim()
-}
-
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const { port } = listener.address() as AddressInfo
-  await once(listener.close(), 'close')
-  return port
 }
 
 async function answers(url: string): Promise<boolean> {

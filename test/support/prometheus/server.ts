@@ -4,10 +4,10 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { freePort } from '../free-ports.js'
 import { until } from '../redis/until.js'
 import { watchdog } from '../watchdog.js'
 import { prometheusPrograms } from './program.js'
@@ -85,12 +85,4 @@ export async function wrongWith(file: string): Promise<string> {
   } catch (error) {
     return String((error as { stderr?: string }).stderr ?? error)
   }
-}
-
-async function freePort(): Promise<number> {
-  const listener = createServer().listen(0, '127.0.0.1')
-  await once(listener, 'listening')
-  const { port } = listener.address() as AddressInfo
-  await once(listener.close(), 'close')
-  return port
 }

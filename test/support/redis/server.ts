@@ -4,10 +4,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis, type RedisOptions } from 'ioredis'
+import { freePorts } from '../free-ports.js'
 import { redisProgram } from './program.js'
 import { until } from './until.js'
 import { watch } from './watchdog.js'
@@ -161,15 +162,6 @@ export class RedisServer {
 /** Starts a server on a private port: see {@link RedisServer}. */
 export function startRedis(options?: RedisServerOptions): Promise<RedisServer> {
   return RedisServer.start(options)
-}
-
-/** Ports that nobody listens on, all asked for at once, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const listeners = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(listeners.map((listener) => once(listener, 'listening')))
-  const ports = listeners.map((listener) => (listener.address() as AddressInfo).port)
-  await Promise.all(listeners.map((listener) => once(listener.close(), 'close')))
-  return ports
 }
 
 function ping(port: number): Promise<boolean> {
