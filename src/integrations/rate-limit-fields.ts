@@ -50,6 +50,7 @@ function limitItem(window: WindowView, now: number, { isAdmitted, retryAfterS }:
 /** `"daily"`, `"daily/tokens"`, `"session/total"`: bursar's own words, never an id. */
 function nameOf({ scope, period, unit }: WindowView): string {
   const name = `${scope.kind === 'user' ? '' : `${scope.kind}/`}${period}${unit === 'usd' ? '' : `/${unit}`}`
+  if (/^[a-z0-9:/]+$/.test(name)) return `"${name}"`
   return `"${name.replaceAll(/[^\x20-\x7e]/g, '').replaceAll(/["\\]/g, '\\$&')}"`
 }
 

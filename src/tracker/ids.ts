@@ -46,5 +46,11 @@ export function fingerprintOf(operation: string, given: unknown): string {
 function sorted(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || 'toJSON' in value) return value
   if (Array.isArray(value)) return value.map(sorted)
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sorted(inner)]))
+  const inOrder: Record<string, unknown> = {}
+  for (const key of Object.keys(value).sort()) {
+    const inner = sorted((value as Readonly<Record<string, unknown>>)[key])
+    if (key === '__proto__') Object.defineProperty(inOrder, key, { value: inner, enumerable: true })
+    else inOrder[key] = inner
+  }
+  return inOrder
 }
