@@ -31,6 +31,7 @@ import {
   type IdentifiedRequest,
   type Identity,
   type Outcome,
+  type Release,
   type Settlement,
   type Telemetry,
 } from './decision/index.js'
@@ -221,14 +222,17 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     return stored
   }
 
-  /** Settles a decision by its id: for the process that did not make it. See `AllowedDecision.settle`. */
+  /**
+   * Settles a decision by its id: for the process that did not make it. See `AllowedDecision.settle`. Usage has the price that it has there: of
+   * the moment, provider, tenant and model of the decision, which the store knows.
+   */
   settle(id: string, outcome: Outcome): Promise<Settlement> {
     return this.#holds.settle(id, outcome)
   }
 
-  /** Releases a decision by its id. Rejects with `UnknownHoldError` if it is not remembered. */
-  release(id: string): Promise<void> {
-    return this.#holds.release(id)
+  /** Releases a decision by its id, and says how its hold stood before. Rejects with `UnknownHoldError` if it is not remembered. */
+  release(id: string): Promise<Release> {
+    return this.#holds.releaseNamed(id)
   }
 
   /** Holds a decision's money for `ttl` from now, by its id. */

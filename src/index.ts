@@ -35,6 +35,7 @@ export {
   type Identity,
   type Objection,
   type Outcome,
+  type Release,
   type RungView,
   type SettledCall,
   type Settlement,

@@ -49,6 +49,11 @@ export interface Settlement {
   readonly exact: { readonly costMicrocents: number; readonly overageMicrocents: number }
 }
 
+/** What a release by id found: only a hold that was `open` or `expired` has given money back. `undefined`: the store is away, and will be told. */
+export interface Release {
+  readonly was: 'open' | EndedState | undefined
+}
+
 /** One model of the ladder with its estimate in USD. */
 export interface RungView {
   readonly model: string | undefined

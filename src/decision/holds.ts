@@ -1,20 +1,25 @@
 // How holds end: the methods of a decision, and the same by id for other processes. Turns what a call reported into integers
 // before the store is asked, so that bad input changes nothing.
 
+import { StoreUnavailableError } from '../errors/index.js'
 import type { CostDetails } from '../ledger/index.js'
 import type { EventHub } from '../events/index.js'
-import { toUsd } from '../money/index.js'
+import { toUsd, type Amounts } from '../money/index.js'
 import type { UsageMeter } from '../pricing/index.js'
 import { isStoresFailure, type OutageGuard, type Placement } from '../outage/index.js'
-import { failureError, isPromise, type ChargeFacts, type Failure, type MaybePromise, type Released, type Settled, type Store } from '../store/index.js'
+import { failureError, isPromise, modelOf, type ChargeFacts, type Failure, type HoldState, type MaybePromise, type Opened, type Released, type Settled, type Store } from '../store/index.js'
 import { parseDuration, type Duration } from '../time/index.js'
 import type { Foundation } from '../tracker/index.js'
 import type { BursarEvents } from './events.js'
-import type { Decided, Endings, Outcome, Settlement } from './decision.js'
-import type { Actual, OutcomeReader } from './outcome.js'
+import type { Decided, Endings, Outcome, Release, Settlement } from './decision.js'
+import type { Actual, OutcomeReader, Priced } from './outcome.js'
+import type { Rung } from './rungs.js'
 import type { StoreFailures } from './store-failures.js'
 import type { Instruments, SettleNote } from './telemetry.js'
 import { uncounted } from './uncounted-cost.js'
+
+/** What was held for a call, where that is known. */
+type Held = Pick<Rung, 'model' | 'amounts'>
 
 /** Ends holds in the store, and announces how. What a shared store cannot be told now waits for it. */
 export class Holds implements Endings {
@@ -36,7 +41,7 @@ export class Holds implements Endings {
   }
 
   /** See {@link OutcomeReader.read}; a total that contradicts its pieces is announced. */
-  read(id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined, decided: Decided | undefined): Actual {
+  read(id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined, decided: Priced | undefined): Actual {
     const actual = this.#outcomes.read(outcome, meter, decided)
     for (const wrong of [meter?.totalError, actual.flaw]) if (wrong !== undefined) this.usageError(id, wrong)
     return actual
@@ -50,8 +55,16 @@ export class Holds implements Endings {
     return this.instruments.isOn ? this.instruments.settle(id, decided, (note) => this.#settle(id, outcome, meter, decided, note)) : this.#settle(id, outcome, meter, decided, undefined)
   }
 
-  release(id: string): Promise<void> {
-    return this.instruments.isOn ? this.instruments.release(id, () => this.#release(id)) : this.#release(id)
+  async release(id: string): Promise<void> {
+    await this.releaseNamed(id)
+  }
+
+  /** The same by id alone, with how the hold stood before. */
+  async releaseNamed(id: string): Promise<Release> {
+    let was: HoldState | undefined
+    const release = async (): Promise<void> => void (was = await this.#release(id))
+    await (this.instruments.isOn ? this.instruments.release(id, release) : release())
+    return { was }
   }
 
   extend(id: string, ttl: Duration | undefined): Promise<Date> {
@@ -59,42 +72,74 @@ export class Holds implements Endings {
   }
 
   #settle(id: string, outcome: Outcome | undefined, meter: UsageMeter | undefined, decided: Decided | undefined, note: SettleNote | undefined): Promise<Settlement> {
+    if (note !== undefined) note.answered = outcome?.model
     // No async function: see Bursar.check.
     try {
-      const actual = this.read(id, outcome, meter, decided)
-      if (note !== undefined) note.actual = actual
+      if (decided === undefined && this.#store.opened !== undefined && this.#outcomes.asksForPrice(outcome)) return this.#settleOpened(id, outcome, note)
+      return this.#charge(id, this.read(id, outcome, meter, decided), decided, decided?.rung, note)
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  /** Settles usage by its id alone: the hold itself says which price it has, so that a repeat has the same, wherever and whenever it is made. */
+  async #settleOpened(id: string, outcome: Outcome | undefined, note: SettleNote | undefined): Promise<Settlement> {
+    const opened = await this.#opened(id)
+    const { facts, rungs, rung } = opened
+    const held: Held = { model: modelOf(facts, rung), amounts: rungs[rung] ?? NOTHING_HELD }
+    return this.#charge(id, this.read(id, outcome, undefined, this.#outcomes.pricedBy(opened)), undefined, held, note)
+  }
+
+  async #opened(id: string): Promise<Opened> {
+    let reply: Opened | Failure | undefined
+    try {
+      reply = await this.#store.opened?.(id)
+    } catch (cause) {
+      if (!isStoresFailure(cause)) throw cause
+      throw new StoreUnavailableError(`usage: which price it has stands with the hold "${id}", and the store does not answer. Settle it again when the store is back, or give its cost, which waits for the store.`, { cause, asked: false })
+    }
+    if (reply?.outcome !== 'opened') throw failureError(reply ?? { outcome: 'unknown-hold' }, id, 'settle')
+    this.#foundation.effects.announce(reply.effects)
+    return reply
+  }
+
+  #charge(id: string, actual: Actual, decided: Decided | undefined, held: Held | undefined, note: SettleNote | undefined): Promise<Settlement> {
+    // Nor this one.
+    try {
+      if (note !== undefined) note.actual = decided === undefined ? { ...actual, model: actual.model ?? held?.model } : actual
       const { microcents, tokens, model, provider } = actual
       const details = withAction(actual.details, decided)
       let reply: MaybePromise<Settled | Failure>
       try {
         reply = this.#store.settle(details === undefined && provider === undefined ? { id, microcents, tokens, model } : { id, microcents, tokens, model, provider, details })
       } catch (error) {
-        return this.#kept(id, actual, decided, error)
+        return this.#kept(id, actual, decided, held, error)
       }
       if (isPromise(reply)) {
         return Promise.resolve(
           reply.then(
-            (settled) => this.#settled(id, settled, actual, decided, note),
-            (error: unknown) => this.#kept(id, actual, decided, error),
+            (settled) => this.#settled(id, settled, actual, decided, held, note),
+            (error: unknown) => this.#kept(id, actual, decided, held, error),
           ),
         )
       }
-      return Promise.resolve(this.#settled(id, reply, actual, decided, note))
+      return Promise.resolve(this.#settled(id, reply, actual, decided, held, note))
     } catch (error) {
       return Promise.reject(error as Error)
     }
   }
 
-  async #release(id: string): Promise<void> {
+  async #release(id: string): Promise<HoldState | undefined> {
     let reply: Released | Failure
     try {
       reply = await this.#store.release({ id })
     } catch (error) {
       await this.#guardFor(error).keep({ id, kind: 'release', microcents: 0 }, error)
-      return
+      return undefined
     }
     if (reply.outcome !== 'released') throw failureError(reply, id, 'release')
     this.#foundation.effects.announce(reply.effects)
+    return reply.was
   }
 
   async #extend(id: string, ttl: Duration | undefined): Promise<Date> {
@@ -123,22 +168,21 @@ export class Holds implements Endings {
     return guard
   }
 
-  async #kept(id: string, { microcents, tokens, model, provider, details: found }: Actual, decided: Decided | undefined, error: unknown): Promise<Settlement> {
+  async #kept(id: string, { microcents, tokens, model, provider, details: found }: Actual, decided: Decided | undefined, held: Held | undefined, error: unknown): Promise<Settlement> {
     const guard = this.#guardFor(error)
     const details = withAction(found, decided)
-    const rung = decided?.rung
-    const ending = { id, kind: 'settle', microcents, tokens: tokens ?? rung?.amounts.tokens, model, provider, details, placed: decided && placementOn(decided, model, provider) } as const
+    const ending = { id, kind: 'settle', microcents, tokens: tokens ?? held?.amounts.tokens, model, provider, details, placed: decided && placementOn(decided, model, provider) } as const
     const kept = await guard.keep(ending, error).catch((lost: unknown) => {
       throw uncounted(id, microcents, 'settle its id when the store is back, else its hold is charged with its estimate when it expires (onHoldExpiry)', lost)
     })
-    const overage = rung === undefined ? 0 : Math.max(0, microcents - rung.amounts.microcents)
+    const overage = held === undefined ? 0 : Math.max(0, microcents - held.amounts.microcents)
     const settlement: Settlement = { ...settlementOf(microcents, overage, kept === 'repeated'), queued: true }
     if (decided !== undefined) decided.isSettled = true
-    if (decided !== undefined && kept === 'kept') this.announce(id, settlement, decided.placement().facts, rung?.model, model, false)
+    if (decided !== undefined && kept === 'kept') this.announce(id, settlement, decided.placement().facts, held?.model, model, false)
     return settlement
   }
 
-  #settled(id: string, reply: Settled | Failure, { microcents, model }: Actual, decided: Decided | undefined, note: SettleNote | undefined): Settlement {
+  #settled(id: string, reply: Settled | Failure, { microcents, model }: Actual, decided: Decided | undefined, held: Held | undefined, note: SettleNote | undefined): Settlement {
     if (reply.outcome !== 'settled') throw failureError(reply, id, 'settle')
     if (note !== undefined) note.facts = reply.facts
     this.#foundation.effects.announce(reply.effects)
@@ -146,7 +190,7 @@ export class Holds implements Endings {
     const settlement = settlementOf(microcents, Math.max(0, microcents - reply.heldMicrocents), reply.replayed)
     if (reply.replayed) return settlement
     if (settlement.overage > 0 && decided !== undefined) this.#foundation.guard?.noteOverage(() => decided.placement().scopes, settlement.exact.overageMicrocents)
-    if (this.#events.hearsAnything) this.announce(id, settlement, reply.facts, decided?.rung.model, model, reply.late)
+    if (this.#events.hearsAnything) this.announce(id, settlement, reply.facts, held?.model, model, reply.late)
     return settlement
   }
 
@@ -157,6 +201,8 @@ export class Holds implements Endings {
     if (answered !== undefined && decided !== undefined && answered !== decided) this.#events.emit('model-mismatch', { id, decided, answered })
   }
 }
+
+const NOTHING_HELD: Amounts = Object.freeze({ microcents: 0, tokens: 0 })
 
 // One object for each action: most settles have nothing else to say, and each says it.
 const ACTIONS = { ALLOW: Object.freeze({ action: 'ALLOW' }), WARN: Object.freeze({ action: 'WARN' }), DEGRADE: Object.freeze({ action: 'DEGRADE' }) } as const

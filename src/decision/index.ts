@@ -1,6 +1,6 @@
 export { Checks } from './checks.js'
 export { UncountedCostError } from './uncounted-cost.js'
-export { AllowedDecision, DeniedDecision, type Decision, type EnforcedBy, type Outcome, type RungView, type Settlement } from './decision.js'
+export { AllowedDecision, DeniedDecision, type Decision, type EnforcedBy, type Outcome, type Release, type RungView, type Settlement } from './decision.js'
 export type { Denial, DenialCode } from './denial.js'
 export { DecisionLog, type DecisionLogConfig } from './decision-log.js'
 export type {

@@ -7,6 +7,7 @@ import { InvalidRequestError, MissingCostError } from '../errors/index.js'
 import type { CostDetails } from '../ledger/index.js'
 import { formatUsd, parseUsd, saturatingAdd } from '../money/index.js'
 import { assertCounts, readReported, REPORTED, type MeteredModel, type Price, type PriceQuery, type Usage, type UsageMeter } from '../pricing/index.js'
+import { modelOf, type Opened } from '../store/index.js'
 import { assertInstant, type Clock } from '../time/index.js'
 import { parseStrictly, totalTokens } from '../tracker/index.js'
 import type { Decided, Outcome } from './decision.js'
@@ -23,6 +24,9 @@ export interface Actual {
   /** What is wrong with usage whose cost is known all the same. */
   readonly flaw?: Error | undefined
 }
+
+/** What says which price a call has: its decision, or what its hold was opened with. */
+export type Priced = Pick<Decided, 'priced'>
 
 type Counts = Readonly<Record<string, number>>
 
@@ -57,9 +61,9 @@ export class OutcomeReader {
    * The integers of what a call reported. What it says itself counts before what was metered; a cost counts before usage. A cost is that
    * of everything. A usage is that of the model that answered: what was metered for other models is added, and so are fees (metered costs without
    * tokens); tokens that were metered for the answering model are in it, or, where it is only `estimated`, whichever costs more counts. Throws
-   * `MissingCostError`, `PricesNotConfigured`, `UnpricedModelError` or what is wrong with it. Without the decision no usage can be priced.
+   * `MissingCostError`, `PricesNotConfigured`, `UnpricedModelError` or what is wrong with it. Without `decided` no usage can be priced.
    */
-  read(outcome: Outcome | undefined, meter: UsageMeter | undefined, decided: Decided | undefined): Actual {
+  read(outcome: Outcome | undefined, meter: UsageMeter | undefined, decided: Priced | undefined): Actual {
     if (outcome !== undefined && isPlainOutcome(outcome) && outcome.cost !== undefined) return plainActual(outcome.cost, meter)
     const given = outcome === undefined ? NOTHING_REPORTED : (parseStrictly(outcomeSchema, outcome, 'outcome') as Outcome)
     const tokens = given.tokens === undefined ? undefined : totalTokens(given.tokens, 'tokens')
@@ -74,8 +78,25 @@ export class OutcomeReader {
     return this.#ofMeter(given, meter, tokens, decided)
   }
 
+  /** True for usage that has to be priced, and can be where its decision is known. Throws for an outcome that {@link read} would refuse anyway. */
+  asksForPrice(outcome: Outcome | undefined): boolean {
+    if (outcome === undefined || isPlainOutcome(outcome) || !this.tariff.isConfigured) return false
+    const { usage, cost } = parseStrictly(outcomeSchema, outcome, 'outcome') as Outcome
+    if (usage === undefined || cost !== undefined || readReported(usage) !== undefined) return false
+    assertCounts(usage)
+    return true
+  }
+
+  /** Which price the call of a hold has, as its decision says it. */
+  pricedBy({ facts, rung, openedAt }: Opened): Priced {
+    const { provider, user } = facts
+    const model = modelOf(facts, rung)
+    const query = { model, tenant: user.tenant, at: openedAt }
+    return { priced: () => ({ ...query, provider: rung === 0 ? provider : this.tariff.sellerOf({ ...query, model: model ?? '', provider }) }) }
+  }
+
   /** What was metered costs at least so much: with prices where there are any, else what came with a cost. */
-  metered(meter: UsageMeter, decided: Decided): { readonly microcents: number; readonly isComplete: boolean } {
+  metered(meter: UsageMeter, decided: Priced): { readonly microcents: number; readonly isComplete: boolean } {
     try {
       return { microcents: this.#ofMeter(NOTHING_REPORTED, meter, undefined, decided).microcents, isComplete: true }
     } catch {
@@ -83,7 +104,7 @@ export class OutcomeReader {
     }
   }
 
-  #ofUsage(given: Outcome, usage: Usage, tokens: number | undefined, meter: UsageMeter | undefined, decided: Decided | undefined): Actual {
+  #ofUsage(given: Outcome, usage: Usage, tokens: number | undefined, meter: UsageMeter | undefined, decided: Priced | undefined): Actual {
     const said = readReported(usage)
     const reported = said?.microcents
     if (said === undefined) assertCounts(usage)
@@ -107,7 +128,7 @@ export class OutcomeReader {
     return { microcents, tokens: used, ...this.#answered(given, decided), details, flaw: said?.flaw }
   }
 
-  #priced(usage: Usage, given: Outcome, decided: Decided | undefined, versions: Set<string>): number {
+  #priced(usage: Usage, given: Outcome, decided: Priced | undefined, versions: Set<string>): number {
     if (decided === undefined && this.tariff.isConfigured) {
       throw new InvalidRequestError('usage: which price it has (of which model, for which tenant, at which moment) is known to the process that made the decision. Settle it there, or give its cost: bursar.prices.cost(usage, { model, provider, tenant, at }).cost.')
     }
@@ -120,7 +141,7 @@ export class OutcomeReader {
    * The usage of the model that answered, with what the meter has beside it: everything of other models, which were tried before it, and fees,
    * which no usage tells. Tokens that were metered for the answering model are in its usage; where that is an estimate, whichever costs more counts.
    */
-  #withMetered(answering: Part, meter: UsageMeter, given: Outcome, decided: Decided | undefined, versions: Set<string>): Part[] {
+  #withMetered(answering: Part, meter: UsageMeter, given: Outcome, decided: Priced | undefined, versions: Set<string>): Part[] {
     const parts = [answering]
     const metered: MeteredModel[] = []
     for (const entry of meter.models) {
@@ -136,7 +157,7 @@ export class OutcomeReader {
     return parts
   }
 
-  #ofMeter(given: Outcome, meter: UsageMeter, tokens: number | undefined, decided: Decided | undefined): Actual {
+  #ofMeter(given: Outcome, meter: UsageMeter, tokens: number | undefined, decided: Priced | undefined): Actual {
     let microcents = 0
     const versions = new Set<string>()
     for (const entry of meter.models) microcents = saturatingAdd(microcents, this.#costOf(entry, given, decided, versions))
@@ -145,7 +166,7 @@ export class OutcomeReader {
     return { microcents, tokens: tokens ?? meter.tokens, ...this.#answered(given, decided), details }
   }
 
-  #costOf({ model, provider, microcents, unpriced }: MeteredModel, given: Outcome, decided: Decided | undefined, versions: Set<string>): number {
+  #costOf({ model, provider, microcents, unpriced }: MeteredModel, given: Outcome, decided: Priced | undefined, versions: Set<string>): number {
     if (unpriced === undefined) return microcents
     const { inputTokens, outputTokens } = unpriced
     // A piece that names no model is the decided model's; the provider that answered sells it only where it is the model that answered.
@@ -158,7 +179,7 @@ export class OutcomeReader {
   }
 
   /** True for what another model has used than the one that answered. */
-  #isOther({ model, provider }: MeteredModel, given: Outcome, decided: Decided | undefined): boolean {
+  #isOther({ model, provider }: MeteredModel, given: Outcome, decided: Priced | undefined): boolean {
     const query = this.#query(decided)
     const answering = { model: given.model ?? query.model, provider: given.provider ?? query.provider }
     const metered = { model: model ?? query.model, provider: provider ?? (model === undefined || model !== given.model ? query.provider : given.provider) }
@@ -166,7 +187,7 @@ export class OutcomeReader {
     return metered.model !== undefined && answering.model !== undefined && !this.tariff.isSameModel(metered.model, answering.model, { ...query, provider: answering.provider })
   }
 
-  #priceOf({ model, provider }: Pick<Outcome, 'model' | 'provider'>, decided: Decided | undefined, field: string): Price {
+  #priceOf({ model, provider }: Pick<Outcome, 'model' | 'provider'>, decided: Priced | undefined, field: string): Price {
     const query = this.#query(decided)
     const named = model ?? query.model
     if (named === undefined && this.tariff.isConfigured) throw new InvalidRequestError(`model: is missing, and the price of ${field} depends on it. Give the model that answered, or cost in USD.`)
@@ -174,14 +195,14 @@ export class OutcomeReader {
     return this.tariff.priceOf({ ...query, model: named ?? '', provider: provider ?? query.provider }, `${field}: ${NO_BOOK}`)
   }
 
-  #answered({ model, provider }: Outcome, decided: Decided | undefined): { readonly model: string | undefined; readonly provider: string | undefined } {
+  #answered({ model, provider }: Outcome, decided: Priced | undefined): { readonly model: string | undefined; readonly provider: string | undefined } {
     const query = this.#query(decided)
     const elsewhere = provider === query.provider ? undefined : provider
     if (model === undefined || query.model === undefined || elsewhere !== undefined) return { model, provider: elsewhere }
     return { model: this.tariff.isSameModel(model, query.model, query) ? query.model : model, provider: undefined }
   }
 
-  #query(decided: Decided | undefined): Omit<PriceQuery, 'model'> & { readonly model: string | undefined } {
+  #query(decided: Priced | undefined): Omit<PriceQuery, 'model'> & { readonly model: string | undefined } {
     return decided?.priced() ?? { model: undefined, at: assertInstant(this.#clock(), 'clock') }
   }
 }

@@ -28,7 +28,8 @@ export function refusalText({ refusal, rung, fromPct, withoutCheaper, isOpenEnde
   const amount = amountIn(unit, rung.amounts)
   const which = session === undefined ? `The ${period} budget of ${title ?? describeScope(scope)}` : `The cap of session ${session.sessionId}`
   const asked = unit === 'requests' ? '' : ` and this request would add ${describeAmount(unit, amount)}`
-  const sentences = [`${which} is ${describeAmount(unit, limit ?? terms.block.max)}; ${describeAmount(unit, spent + held)} is used${asked}.`]
+  const verb = unit === 'usd' || spent + held === 1 ? 'is' : 'are'
+  const sentences = [`${which} is ${describeAmount(unit, limit ?? terms.block.max)}; ${describeAmount(unit, spent + held)} ${verb} used${asked}.`]
   if (withoutCheaper !== undefined) sentences.push(`From ${fromPct ?? 100} % of it on a cheaper model is asked for, and the ladder has none for ${withoutCheaper} (onNoCheaperModel).`)
   else if (fromPct !== undefined) sentences.push(`Requests are refused from ${fromPct} % of it on.`)
   if (isOpenEnded) sentences.push('The request names no maximum of its output, so all that the model can write is counted.')

@@ -40,6 +40,11 @@ export class Tariff {
     return this.book?.find(query) ?? this.#fallback?.priceOf({ model: FALLBACK, at: query.at })
   }
 
+  /** Whose model a cheaper one is: the request's provider's, where that sells it, else nobody's in particular. */
+  sellerOf(query: PriceQuery): string | undefined {
+    return this.book?.find(query) === undefined && this.find({ ...query, provider: undefined }) !== undefined ? undefined : query.provider
+  }
+
   /** True where both names are names of one model. */
   isSameModel(a: string, b: string, query: Omit<PriceQuery, 'model'>): boolean {
     return a === b || this.book?.isSameModel(a, b, query) === true

@@ -39,6 +39,8 @@ export interface SettledCall extends CheckedCall {
   readonly requestedModel: string | undefined
   /** The model that answered, else the one that the decision named; `undefined` where this process knows neither. */
   readonly model: string | undefined
+  /** The same model as its provider has named it, such as `gpt-4o-2024-08-06` where `gpt-4o` was asked for. */
+  readonly answeredModel: string | undefined
   readonly provider: string | undefined
   /** Tokens by the fields of a `Usage`, as far as the call said; empty where it gave a cost alone. */
   readonly usage: Readonly<Record<string, number>>
@@ -68,6 +70,8 @@ export interface Telemetry {
 /** What a settle writes down on its way, for those who watch. */
 export interface SettleNote {
   actual?: Actual
+  /** The model as the outcome has named it. */
+  answered?: string | undefined
   facts?: ChargeFacts
 }
 
@@ -194,16 +198,18 @@ function askedOf(request: CheckRequest, complete: (request: CheckRequest) => Che
   return { userId, tenant, sessionId, model, provider, estimatedCost, inputTokens, maxOutputTokens }
 }
 
-function settledCall({ actual, facts }: SettleNote, decided: Decided | undefined): SettledCall | undefined {
+function settledCall({ actual, answered, facts }: SettleNote, decided: Decided | undefined): SettledCall | undefined {
   const known = facts ?? decided?.placement().facts
   if (known === undefined) return undefined
   const { user, tier, sessionId } = known
+  const model = actual?.model ?? decided?.rung.model
   return {
     user,
     tier,
     sessionId,
     requestedModel: known.model,
-    model: actual?.model ?? decided?.rung.model,
+    model,
+    answeredModel: answered ?? model,
     provider: actual?.provider ?? known.provider,
     usage: actual?.details?.usage ?? {},
   }

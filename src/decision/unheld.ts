@@ -63,7 +63,7 @@ export class Unheld implements Endings {
 
   async #settle(decisionId: string, outcome: Outcome | undefined, meter: UsageMeter | undefined, note: SettleNote | undefined): Promise<Settlement> {
     const actual = this.#holds.read(decisionId, outcome, meter, this.#decided)
-    if (note !== undefined) note.actual = actual
+    if (note !== undefined) Object.assign(note, { actual, answered: outcome?.model })
     const { microcents, tokens = 0, model, provider } = actual
     const details = withAction(actual.details, this.#decided)
     const id = this.#id

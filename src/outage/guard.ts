@@ -16,6 +16,7 @@ import {
   type KnownUser,
   type LedgerSink,
   type MaybePromise,
+  type Opened,
   type Outdated,
   type Reading,
   type Recorded,
@@ -37,12 +38,13 @@ import {
 } from '../store/index.js'
 import type { Clock } from '../time/index.js'
 import { guardedAuditor } from './auditor.js'
-import { elapsedMs, within } from './deadline.js'
+import { atMost, elapsedMs, waiting, within } from './deadline.js'
 import { GuardedDirectory } from './directory.js'
 import type { Ending } from './ending.js'
 import type { SettleQueueConfig } from './ending-queue.js'
 import { guardedLedger, stepwise, type Ask } from './ledger.js'
 import { guardedRegistry } from './registry.js'
+import { KnownHolds } from './known-holds.js'
 import { KnownWindows, type LocalAnswer } from './known-windows.js'
 import { MissedEndings } from './missed-endings.js'
 import { Recovery, stepTimeout, type Step } from './recovery.js'
@@ -79,6 +81,7 @@ export class OutageGuard implements Store {
   readonly #timeoutMs: number
   readonly #missed: MissedEndings
   readonly #known: KnownWindows | undefined
+  readonly #holds = new KnownHolds()
   readonly #recovery: Recovery
   readonly #step: Step
   readonly #announced = new WeakSet<object>()
@@ -157,6 +160,11 @@ export class OutageGuard implements Store {
     return this.#ask('extend', () => this.#store.extend(request))
   }
 
+  /** Also of an id whose ending waits for the store: what it was opened with stays so. While the store is away, of what this process has opened. */
+  get opened(): ((id: string) => MaybePromise<Opened | Failure>) | undefined {
+    return this.#store.opened && ((id) => this.#opened(id))
+  }
+
   record(request: RecordRequest): MaybePromise<Recorded | Outdated | Failure> {
     this.#assertNotWaiting(request.id)
     const reply = this.#ask('record', () => this.#store.record(request))
@@ -201,7 +209,7 @@ export class OutageGuard implements Store {
    */
   async close(): Promise<void> {
     const flushed = this.#recovery.stop().then(() => (this.#missed.size > 0 ? this.#recover() : true))
-    await this.#inTime(flushed).catch(() => {})
+    await atMost(flushed, this.#timeoutMs).catch(() => {})
     this.#isClosed = true
     const lost = this.#missed.isOnDisk ? 0 : this.#missed.costs
     if (lost > 0) {
@@ -209,7 +217,7 @@ export class OutageGuard implements Store {
     }
     await this.#missed.close()
     const closing = this.#store.close()
-    if (isPromise(closing)) await this.#inTime(closing)
+    if (isPromise(closing)) await atMost(closing, this.#timeoutMs)
   }
 
   /** True for an error of which `store-error` has told, or that follows from one. */
@@ -239,6 +247,16 @@ export class OutageGuard implements Store {
     const kept = await this.#missed.keep(ending, !isReset(cause) && mayHaveChanged(cause), told)
     this.#recovery.start()
     return kept
+  }
+
+  async #opened(id: string): Promise<Opened | Failure> {
+    try {
+      return await this.#ask('opened', () => this.#store.opened?.(id) as MaybePromise<Opened | Failure>)
+    } catch (error) {
+      const known = isStoresFailure(error) && !isReset(error) ? this.#holds.find(id) : undefined
+      if (known === undefined) throw error
+      return known
+    }
   }
 
   #ask<T>(operation: string, ask: () => MaybePromise<T>): MaybePromise<T> {
@@ -279,6 +297,7 @@ export class OutageGuard implements Store {
 
   #reserved(request: ReserveRequest, reply: ReserveReply, epoch: number): ReserveReply {
     this.#answered()
+    if (reply.outcome === 'admitted') this.#holds.note(request, reply)
     if (this.#known !== undefined && (reply.outcome === 'refused' || (reply.outcome === 'admitted' && reply.replay === undefined))) {
       this.#note(request.scopes, reply.readings, reply.now, reply.outcome === 'admitted' ? request.rungs[reply.rung] : undefined, epoch)
     }
@@ -348,17 +367,6 @@ export class OutageGuard implements Store {
     return new StoreUnavailableError(`${operation}: the ${this.name} store did not answer within ${this.#timeoutMs} ms (storeTimeout). Whether it took effect is unknown: repeat it with the same id.`)
   }
 
-  /** Waits for that, but no longer than for any operation; then it goes on without anybody. */
-  async #inTime(work: Promise<unknown>): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, this.#timeoutMs)))
-    try {
-      await Promise.race([work, late])
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
   /**
    * One attempt to get back to normal: a probe, then what waits, then the circuit closes. What waits comes first, so that the store
    * knows what was spent before it admits more. An ending that fails alone keeps nobody else out.
@@ -384,13 +392,6 @@ export class OutageGuard implements Store {
       return 'reset'
     }
   }
-}
-
-/** The request with a time limit. Field by field: to copy whatever there is takes ten times as long, on every request. */
-function waiting(request: ReserveRequest, waitMs: number): ReserveRequest {
-  const { id, fingerprint, idGiven, ttlMs, onExpiry, scopes, rungs, refusedRungs, degrade, degradeBlocks, facts, entry } = request
-  const limited: { readonly [field in keyof Required<ReserveRequest>]: ReserveRequest[field] } = { id, fingerprint, idGiven, ttlMs, onExpiry, scopes, rungs, refusedRungs, degrade, degradeBlocks, facts, entry, waitMs }
-  return limited
 }
 
 function messageOf(error: unknown): string {

@@ -119,6 +119,19 @@ export interface Outdated {
   readonly outcome: 'outdated'
 }
 
+/** What an id was opened with, and how it stands. */
+export interface Opened {
+  readonly outcome: 'opened'
+  /** Store time of its admission, or of the recorded cost. */
+  readonly openedAt: number
+  readonly facts: ChargeFacts
+  /** The estimates of all rungs; `rung` is the one that is, or was, held. */
+  readonly rungs: readonly Amounts[]
+  readonly rung: number
+  readonly state: HoldState
+  readonly effects: readonly Effect[]
+}
+
 /** A failed operation: which rule of the life of a hold stood against it (DESIGN 3.4). */
 export type Failure =
   | { readonly outcome: 'id-reused' }
@@ -290,6 +303,11 @@ export interface Store {
   settle(request: SettleRequest): MaybePromise<Settled | Failure>
   release(request: ReleaseRequest): MaybePromise<Released | Failure>
   extend(request: ExtendRequest): MaybePromise<Extended | Failure>
+  /**
+   * What an id that is open or remembered was opened with; changes nothing of it. A tombstone is `already-ended`, a refund is no hold. A store
+   * may leave it out: then usage that is settled by its id alone cannot be priced, and is refused.
+   */
+  readonly opened?: ((id: string) => MaybePromise<Opened | Failure>) | undefined
   record(request: RecordRequest): MaybePromise<Recorded | Outdated | Failure>
   refund(request: RefundRequest): MaybePromise<Refunded | Failure>
   read(scopes: readonly ScopeTerms[]): MaybePromise<Reading>

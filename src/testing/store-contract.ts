@@ -12,6 +12,7 @@ import type { StoreContractCase } from './contract/kit.js'
 import { ledgerCases } from './contract/ledger.js'
 import { lifetimeCases } from './contract/lifetimes.js'
 import { moneyCases } from './contract/money.js'
+import { openedCases } from './contract/opened.js'
 import { registryCases } from './contract/registry.js'
 import { restartCases } from './contract/restart.js'
 import { restartChargeCases } from './contract/restart-charges.js'
@@ -20,4 +21,4 @@ import { windowCases } from './contract/windows.js'
 export type { OpenStore, StoreContractCase } from './contract/kit.js'
 
 /** Every case of the contract. Each opens an empty store of its own, on a clock that the case drives as store time. */
-export const storeContract: readonly StoreContractCase[] = [...admissionCases, ...holdTableCases, ...holdCases, ...windowCases, ...lifetimeCases, ...restartCases, ...restartChargeCases, ...moneyCases, ...detailCases, ...ledgerCases, ...alertCases, ...directoryCases, ...registryCases, ...auditCases]
+export const storeContract: readonly StoreContractCase[] = [...admissionCases, ...holdTableCases, ...holdCases, ...windowCases, ...lifetimeCases, ...openedCases, ...restartCases, ...restartChargeCases, ...moneyCases, ...detailCases, ...ledgerCases, ...alertCases, ...directoryCases, ...registryCases, ...auditCases]

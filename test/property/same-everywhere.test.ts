@@ -4,7 +4,7 @@
 import fc from 'fast-check'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { LedgerEntry, Store, ThresholdEvent } from '../../src/index.js'
+import type { AllowedDecision, LedgerEntry, Store, ThresholdEvent } from '../../src/index.js'
 import { memoryStore } from '../../src/store/memory/index.js'
 import { redisStore } from '../../src/store/redis/index.js'
 import { sqliteStore } from '../../src/store/sqlite/index.js'
@@ -63,10 +63,18 @@ function sameEverywhere(open: StoreFactory, ordered = (commands: readonly Comman
     }
     const scopes = [...here.scopes.values()]
     expect((await here.store.read(scopes)).readings).toEqual((await there.store.read(scopes)).readings)
+    // Ids are generated: the same decision has another one there.
+    for (const [index, { id }] of here.decisions.entries()) expect(await openedIn(here.store, id)).toEqual(await openedIn(there.store, (there.decisions[index] as AllowedDecision).id))
     expect(await moneyIn(here.store)).toEqual(await moneyIn(there.store))
     expect(await here.store.ledger.totals()).toEqual(await there.store.ledger.totals())
     await here.store.close()
   })
+}
+
+/** What a decision's hold was opened with, without what asking for it brought about. */
+async function openedIn(store: Store, id: string): Promise<unknown> {
+  const { effects: _effects, ...opened } = { effects: undefined, ...(await store.opened?.(id)) }
+  return JSON.parse(JSON.stringify(opened))
 }
 
 /** The ledger without what carries no money, and without ids: they are generated. */

@@ -13,6 +13,7 @@ import type {
   KnownUser,
   LedgerSink,
   MaybePromise,
+  Opened,
   Reading,
   Recorded,
   RecordRequest,
@@ -120,6 +121,15 @@ export class PlainStore implements Store {
     if (hold.state !== 'open') return { outcome: 'already-ended', state: hold.state }
     hold.dueAt = Math.max(hold.dueAt, now + request.ttlMs)
     return { outcome: 'extended', now, dueAt: hold.dueAt, effects: this.deliver() }
+  }
+
+  opened(id: string): MaybePromise<Opened | Failure> {
+    this.advance(this.undelivered)
+    const hold = this.find(id)
+    if (hold === undefined) return { outcome: 'unknown-hold' }
+    if (hold.isTombstone) return { outcome: 'already-ended', state: 'released' }
+    const { openedAt, facts, rungs, rung, state } = hold
+    return { outcome: 'opened', openedAt, facts, rungs, rung, state, effects: this.deliver() }
   }
 
   record(request: RecordRequest): MaybePromise<Recorded | Failure> {

@@ -4,7 +4,7 @@
 import type { UserRef } from '../../budget/index.js'
 import type { CostDetails, LedgerKind } from '../../ledger/index.js'
 import type { Amounts } from '../../money/index.js'
-import type { Admitted, Effect, Failure } from '../contract.js'
+import type { Admitted, Effect, Failure, Opened } from '../contract.js'
 import type { Books } from './books.js'
 import type { Charge } from './charge.js'
 import { correct, endCharge } from './counting.js'
@@ -79,6 +79,13 @@ function take(charge: Charge, books: Books, ledger: ChargeLedger, microcents: nu
 export function repeated(charge: Charge, effects: readonly Effect[]): Admitted {
   const { openedAt, rung, degrade, dueAt, readings, state, scopes, rungs, facts } = charge
   return { outcome: 'admitted', now: openedAt, rung, degrade, dueAt, readings: [...readings], replay: { scopes, state, rungs, facts }, effects }
+}
+
+/** What an id stands for that is remembered: what it was opened with, where anything ever was. */
+export function openedWith(charge: Charge, effects: readonly Effect[]): Opened | Failure {
+  if (charge.isTombstone) return endedFailure(charge)
+  const { openedAt, facts, rungs, rung, state } = charge
+  return { outcome: 'opened', openedAt, facts, rungs, rung, state, effects }
 }
 
 /** What an operation fails with that came after the end. */

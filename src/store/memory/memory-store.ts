@@ -13,6 +13,7 @@ import {
   type ExtendRequest,
   type Extended,
   type Failure,
+  type Opened,
   type Reading,
   type Recorded,
   type RecordRequest,
@@ -33,7 +34,7 @@ import {
 import { LIFETIME_ENTRIES, LIFETIME_MICROCENTS } from '../counting/cells.js'
 import { tombstoneOf } from '../counting/charge.js'
 import { endCharge, place, uncountRequests } from '../counting/counting.js'
-import { correctExpired, end, endedFailure, expiryOf, GENERATED_IDS_KEPT_MS, GIVEN_IDS_KEPT_MS, isOf, refundFrom, repeated } from '../counting/life.js'
+import { correctExpired, end, endedFailure, expiryOf, GENERATED_IDS_KEPT_MS, GIVEN_IDS_KEPT_MS, isOf, openedWith, refundFrom, repeated } from '../counting/life.js'
 import { freeingsOf, readingsOf } from '../counting/readings.js'
 import { restartWindows } from '../counting/restart.js'
 import type { KnownUser } from '../directory.js'
@@ -176,6 +177,13 @@ export class MemoryStore implements Store {
     charge.dueAt = Math.max(charge.dueAt, now + request.ttlMs)
     this.#due.moved(charge)
     return { outcome: 'extended', now, dueAt: charge.dueAt, effects: this.#delivered() }
+  }
+
+  opened(id: string): Opened | Failure {
+    this.#advance()
+    const charge = this.#charges.get(id)
+    if (charge === undefined) return UNKNOWN
+    return openedWith(charge, charge.isTombstone ? NO_EFFECTS : this.#delivered())
   }
 
   record(request: RecordRequest): Recorded | Failure {

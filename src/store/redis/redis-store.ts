@@ -11,6 +11,7 @@ import type {
   Freeing,
   HoldState,
   LedgerSink,
+  Opened,
   Outdated,
   Reading,
   Recorded,
@@ -134,6 +135,19 @@ export class RedisStore implements Store {
     const reply = await connection.run('extend', (to) => to.text16(id).u56(ttlMs))
     if (reply.code !== 'K') return failed(connection, reply)
     return { outcome: 'extended', now: reply.now, dueAt: reply.body.u56(), effects: connection.deliver(reply) }
+  }
+
+  async opened(id: string): Promise<Opened | Failure> {
+    const set = await this.#sets.ofHold(id)
+    const { connection, ledger } = set
+    const reply = await connection.run('opened', (to) => to.text16(id))
+    // What expired before it is in the outbox.
+    if (reply.more.length > 0) ledger.drainSoon()
+    if (reply.code !== 'K') return failed(connection, reply)
+    // Whoever asks is about to end it.
+    this.#sets.noteHold(id, set)
+    const { openedAt, facts, rungs, rung, state } = unpackHold(reply.body)
+    return { outcome: 'opened', openedAt, facts, rungs, rung, state, effects: connection.deliver(reply) }
   }
 
   async record(request: RecordRequest): Promise<Recorded | Outdated | Failure> {

@@ -12,7 +12,7 @@ export interface Script {
 
 /** Scripts by operation. */
 export type ScriptName =
-  | ('reserve' | 'settle' | 'release' | 'extend' | 'record' | 'refund' | 'read' | 'restart')
+  | ('reserve' | 'settle' | 'release' | 'extend' | 'opened' | 'record' | 'refund' | 'read' | 'restart')
   | ('hello' | 'set-entry' | 'note' | 'snapshot' | 'correct')
   | ('read-record' | 'write-record' | 'list-records')
 

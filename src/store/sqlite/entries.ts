@@ -1,5 +1,6 @@
 // Ledger entries as rows: one column for each field, the same in a store and in a ledger kept for a store elsewhere.
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ChargedWindow, CostDetails, LedgerEntry, LedgerKind, LedgerRung } from '../../ledger/index.js'
 import type { Connection } from './connection.js'
 import type { SqliteStatement, SqliteValue } from './driver.js'
@@ -40,8 +41,8 @@ const COLUMNS = [
 /** The columns of an {@link EntryRow}. */
 export const ENTRY_COLUMNS = ['seq', ...COLUMNS.slice(0, -1)].join(', ')
 
-/** How many entries are read at once. */
-const PAGE = 500
+/** How many entries are read at once, before the process may turn to something else. */
+const PAGE = 250
 
 /** A statement that writes one entry, whose values {@link valuesOf} gives; with `once`, unless it is there already. */
 export function entryInsert(connection: Connection, once = false): SqliteStatement {
@@ -118,6 +119,7 @@ export class EntryReader {
       const rows = this.#connection.once(() => this.#page.all(after, end)) as EntryRow[]
       for (const row of rows) yield entryOf(row)
       seq = rows.at(-1)?.seq ?? end
+      if (seq < end) await nextTurn()
     }
   }
 }

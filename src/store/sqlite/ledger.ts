@@ -79,6 +79,10 @@ export class StoreLedger implements LedgerSink, ChargeLedger {
     return this.#queries.page(conditions, limit, after)
   }
 
+  part(conditions: Conditions, limit: number, after?: string): EntryPage {
+    return this.#queries.part(conditions, limit, after)
+  }
+
   sums(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): MaybePromise<readonly EntrySum[]> {
     return this.#queries.sums(conditions, by, boundaries)
   }

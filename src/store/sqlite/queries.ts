@@ -24,8 +24,10 @@ const SQLITE: Dialect = {
 const IN_HALVES: Dialect = { ...SQLITE, sum: (column) => `sum(${column} >> 32) || ' ' || sum(${column} & 4294967295)` }
 const HALF_BITS = 32n
 
-/** How many entries are summed before the process may turn to something else: some tens of milliseconds. */
-const SUMMED_AT_ONCE = 100_000
+/** How many entries are looked at before the process may turn to something else: some milliseconds. */
+const LOOKED_AT = 4_000
+/** What no instant is before, or after. */
+const [EARLIEST, LATEST] = [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER]
 
 /** What can be asked of a file with a table of entries. A page is of the entries that are there when it is asked for. */
 export class EntryQueries {
@@ -44,6 +46,20 @@ export class EntryQueries {
     return rows.length > limit ? { entries, next: String((rows[limit - 1] as EntryRow).seq) } : { entries }
   }
 
+  /** See `EntrySource.part`. */
+  part(conditions: Conditions, limit: number, after?: string): EntryPage {
+    const from = after === undefined ? 0 : numberOf(after)
+    return this.#connection.read(() => {
+      const { last } = this.#connection.prepare('SELECT max(seq) AS last FROM entry').get() as { readonly last: number | null }
+      const until = from + LOOKED_AT
+      const { text, parameters } = pageSql(SQLITE, 'entry NOT INDEXED', ENTRY_COLUMNS, conditions, limit, from, until)
+      const rows = this.#connection.prepare(text).all(...parameters) as EntryRow[]
+      const reached = rows.length < limit ? until : (rows[limit - 1] as EntryRow).seq
+      const entries = rows.map(entryOf)
+      return reached < (last ?? 0) ? { entries, next: String(reached) } : { entries }
+    })
+  }
+
   /**
    * See `EntrySource.sums`: of the entries that are there when it is asked for. At once for few of them, else a part at a time, and the
    * process does other things in between.
@@ -52,24 +68,38 @@ export class EntryQueries {
     const found = new GroupedSums(by)
     const last = this.#connection.read(() => {
       const { last } = this.#connection.prepare('SELECT max(seq) AS last FROM entry').get() as { readonly last: number | null }
-      if ((last ?? 0) <= SUMMED_AT_ONCE) this.#addTo(found, conditions, by, boundaries)
+      if ((last ?? 0) <= LOOKED_AT) this.#addTo(found, conditions, by, boundaries)
       return last ?? 0
     })
-    return last <= SUMMED_AT_ONCE ? found.all : this.#inParts(found, last, conditions, by, boundaries)
+    return last <= LOOKED_AT ? found.all : this.#inParts(found, last, conditions, by, boundaries)
   }
 
   // Entries are never changed or removed, and are numbered as they are written: those up to a number are the ledger of that moment,
   // whatever is written between the parts.
   async #inParts(found: GroupedSums, last: number, conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): Promise<readonly EntrySum[]> {
     // Where an index finds entries by their time, it finds fewer than the numbers do.
-    const isTimed = boundaries.length > 0 || conditions.bounds.some(({ field }) => field === 'at')
-    const seq = isTimed && this.#hasTimeIndex() ? '+seq' : 'seq'
-    for (let after = 0; after < last; after += SUMMED_AT_ONCE) {
+    const range = rangeOf(conditions, boundaries)
+    if (range !== undefined && this.#hasTimeIndex()) {
+      const untimed = { ...conditions, bounds: conditions.bounds.filter(({ field }) => field !== 'at') }
+      for (let { from, until } = range; from < until; ) {
+        await nextTurn()
+        const end = this.#endOfPart(from, until)
+        this.#connection.read(() => this.#addTo(found, untimed, by, boundaries, `at >= ${from} AND at < ${end} AND +seq <= ${last}`))
+        from = end
+      }
+      return found.all
+    }
+    for (let after = 0; after < last; after += LOOKED_AT) {
       await nextTurn()
-      const until = Math.min(after + SUMMED_AT_ONCE, last)
-      this.#connection.read(() => this.#addTo(found, conditions, by, boundaries, `${seq} > ${after} AND ${seq} <= ${until}`))
+      this.#connection.read(() => this.#addTo(found, conditions, by, boundaries, `seq > ${after} AND seq <= ${Math.min(after + LOOKED_AT, last)}`))
     }
     return found.all
+  }
+
+  /** The instant before which there are about as many entries as are looked at once: all of one instant are of one part. */
+  #endOfPart(from: number, until: number): number {
+    const next = this.#connection.once(() => this.#connection.prepare(`SELECT at FROM entry WHERE at >= ? AND at < ? ORDER BY at LIMIT 1 OFFSET ${LOOKED_AT}`).get(from, until)) as { readonly at: number } | undefined
+    return next === undefined ? until : Math.max(next.at, from + 1)
   }
 
   #hasTimeIndex(): boolean {
@@ -93,6 +123,14 @@ export class EntryQueries {
     // Not before all have answered: what fails is asked again.
     for (const [query, rows] of answers) found.add(query, rows)
   }
+}
+
+/** The instants that are asked for, the end not included; `undefined` where time does not matter. */
+function rangeOf({ bounds }: Conditions, boundaries: readonly number[]): { readonly from: number; readonly until: number } | undefined {
+  const timed = bounds.filter(({ field }) => field === 'at')
+  if (timed.length === 0 && boundaries.length === 0) return undefined
+  const from = Math.max(EARLIEST, Math.ceil(boundaries[0] ?? EARLIEST), ...timed.map(({ least }) => Math.ceil(least)))
+  return { from, until: Math.min(LATEST, Math.ceil(boundaries.at(-1) ?? LATEST), ...timed.map(({ most }) => Math.floor(most) + 1)) }
 }
 
 /** The number of an entry that a cursor names. Throws `InvalidRequestError` for what is no cursor. */

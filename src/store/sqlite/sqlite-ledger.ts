@@ -55,6 +55,10 @@ class LedgerFile implements SqliteLedger {
     return this.#queries.page(conditions, limit, after)
   }
 
+  part(conditions: Conditions, limit: number, after?: string): EntryPage {
+    return this.#queries.part(conditions, limit, after)
+  }
+
   sums(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): MaybePromise<readonly EntrySum[]> {
     return this.#queries.sums(conditions, by, boundaries)
   }

@@ -14,6 +14,7 @@ import type {
   ExtendRequest,
   Extended,
   Failure,
+  Opened,
   Reading,
   Recorded,
   RecordRequest,
@@ -34,7 +35,7 @@ import type {
 import { LIFETIME_ENTRIES, LIFETIME_MICROCENTS } from '../counting/cells.js'
 import { tombstoneOf } from '../counting/charge.js'
 import { endCharge, place, uncountRequests } from '../counting/counting.js'
-import { correctExpired, end, endedFailure, expiryOf, isOf, refundFrom, repeated } from '../counting/life.js'
+import { correctExpired, end, endedFailure, expiryOf, isOf, openedWith, refundFrom, repeated } from '../counting/life.js'
 import { freeingsOf, readingsOf } from '../counting/readings.js'
 import { restartWindows } from '../counting/restart.js'
 import type { KnownUser } from '../directory.js'
@@ -192,6 +193,14 @@ class SqliteStore implements Store {
       charge.dueAt = Math.max(charge.dueAt, now + request.ttlMs)
       this.#charges.moved(charge)
       return { outcome: 'extended', now, dueAt: charge.dueAt, effects: this.#delivered() }
+    })
+  }
+
+  opened(id: string): Opened | Failure {
+    return this.#operate((now) => {
+      const charge = this.#find(id, now)
+      if (charge === undefined) return UNKNOWN
+      return openedWith(charge, charge.isTombstone ? NO_EFFECTS : this.#delivered())
     })
   }
 

@@ -5,7 +5,7 @@ import { audit } from '../../audit/index.js'
 import { ceilingOf } from '../../enforcement/index.js'
 import type { LedgerEntry } from '../../ledger/index.js'
 import { MAX_AMOUNT, type Unit } from '../../money/index.js'
-import type { Admitted, Effect, ExtendRequest, Failure, RecordRequest, RefundRequest, ReleaseRequest, ReserveRequest, Restarted, ScopeTerms, SettleRequest, Store, WindowTerms } from '../../store/index.js'
+import type { Admitted, Effect, ExtendRequest, Failure, RecordRequest, RefundRequest, ReleaseRequest, Opened, ReserveRequest, Restarted, ScopeTerms, SettleRequest, Store, WindowTerms } from '../../store/index.js'
 import { calendarFor, rollingRule, TOTAL, type CalendarUnit, type Clock } from '../../time/index.js'
 import { manualClock, type ManualClock } from '../manual-clock.js'
 
@@ -118,6 +118,13 @@ export class Bench {
 
   extend(request: ExtendRequest): Promise<Awaited<ReturnType<Store['extend']>>> {
     return this.#told(this.store.extend(request))
+  }
+
+  /** What an id was opened with; of a store that has the operation. */
+  async opened(id: string): Promise<Opened | Failure> {
+    const { store } = this
+    if (store.opened === undefined) throw new Error('opened: the store has no such operation')
+    return this.#told(await store.opened(id))
   }
 
   record(scopes: readonly ScopeTerms[], request: Partial<RecordRequest> & { readonly id: string; readonly microcents: number; readonly tokens?: number }): Promise<Awaited<ReturnType<Store['record']>>> {

@@ -15,6 +15,16 @@ function engine(config: Partial<BursarConfig> = {}) {
 }
 
 describe('a denial by a budget', () => {
+  it('counts one and several in good grammar', async () => {
+    const texts: string[] = []
+    for (const limit of [1, 2]) {
+      const { bursar } = engine({ tiers: { free: { daily: { requests: limit } } } } as never)
+      for (let made = 0; made < limit; made += 1) await bursar.check({ userId: 'u', estimatedCost: 0 })
+      texts.push(deniedOf(await bursar.check({ userId: 'u', estimatedCost: 0 })).reason)
+    }
+    expect(texts).toEqual([expect.stringContaining('is 1 request; 1 request is used.'), expect.stringContaining('is 2 requests; 2 requests are used.')])
+  })
+
   it('names the budget, what is used, when it resets and what would fit', async () => {
     const { bursar } = engine({ upgradeUrl: 'https://example.com/upgrade' })
     await bursar.tracker.addCost({ userId: 'u', cost: 0.7 })

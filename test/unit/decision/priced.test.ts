@@ -274,12 +274,12 @@ describe('a call that reports usage', () => {
     expect((await bursar.tracker.getUserSummary('u')).held).toBeCloseTo(decision.estimatedCost, 12)
   })
 
-  it('cannot be priced by its id alone: whose price it has, another process does not know', async () => {
+  it('has its price by its id alone too, and a cost beside it counts', async () => {
     const bursar = engine()
-    await bursar.check({ userId: 'u', tenant: 'acme', model: 'large', inputTokens: 10, idempotencyKey: 'k' })
-    await expect(bursar.settle('k', { usage: { inputTokens: 1 }, model: 'large' })).rejects.toMatchObject({ code: 'INVALID_REQUEST', message: expect.stringContaining('bursar.prices.cost(usage') as string })
-    const { cost } = (bursar.prices as PriceBook).cost({ inputTokens: 1 }, { model: 'large', tenant: 'acme' })
-    expect((await bursar.settle('k', { cost, usage: { inputTokens: 1 }, model: 'large' })).exact.costMicrocents).toBe(500)
+    for (const idempotencyKey of ['k', 'l']) await bursar.check({ userId: 'u', tenant: 'acme', model: 'large', inputTokens: 10, idempotencyKey })
+    expect((await bursar.settle('k', { usage: { inputTokens: 1 }, model: 'large' })).exact.costMicrocents).toBe(500)
+    const { cost } = (bursar.prices as PriceBook).cost({ inputTokens: 2 }, { model: 'large', tenant: 'acme' })
+    expect((await bursar.settle('l', { cost, usage: { inputTokens: 1 }, model: 'large' })).exact.costMicrocents).toBe(1_000)
   })
 
   it('costs nothing where a cache answered', async () => {

@@ -73,12 +73,13 @@ describe("partition: 'tenant'", () => {
     const [prefix, clock] = [ground.prefix(), manualClock()]
     const [here, there] = [open(prefix, clock), open(prefix, clock)]
     for (const id of ['settled', 'released', 'extended']) await here.reserve(requestOf(id, acme))
+    expect(await there.opened?.('settled')).toMatchObject({ outcome: 'opened', state: 'open', rung: 0, facts: { user: acme } })
     expect(await there.settle({ id: 'settled', microcents: 4 })).toMatchObject({ outcome: 'settled', microcents: 4, facts: { user: acme } })
     expect(await there.release({ id: 'released' })).toMatchObject({ outcome: 'released', was: 'open' })
     expect(await there.extend({ id: 'extended', ttlMs: DAY })).toMatchObject({ outcome: 'extended', dueAt: clock() + DAY })
     expect(await here.settle({ id: 'settled', microcents: 4 })).toMatchObject({ replayed: true })
     expect((await there.read(scopesOf(acme))).readings.filter((_, index) => index % 4 > 1)).toEqual([4, 5, 2 + 1, 0, 4, 5, 2 + 1, 0])
-    for (const operate of [there.settle({ id: 'nobody', microcents: 1 }), there.release({ id: 'nobody' }), there.extend({ id: 'nobody', ttlMs: SECOND })]) {
+    for (const operate of [there.opened?.('nobody'), there.settle({ id: 'nobody', microcents: 1 }), there.release({ id: 'nobody' }), there.extend({ id: 'nobody', ttlMs: SECOND })]) {
       expect(await operate).toEqual({ outcome: 'unknown-hold' })
     }
   })

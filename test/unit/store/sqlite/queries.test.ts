@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { ClosedError, InvalidRequestError } from '../../../../src/errors/index.js'
-import { ALL_ENTRIES, entriesOf, parseFilter, type EntryPage, type LedgerEntry } from '../../../../src/ledger/index.js'
+import { ALL_ENTRIES, entriesOf, pageOf, parseFilter, type EntryPage, type LedgerEntry } from '../../../../src/ledger/index.js'
 import { openDatabase } from '../../../../src/store/sqlite/driver.js'
 import { sqliteLedger, sqliteStore, type SqliteLedger } from '../../../../src/store/sqlite/index.js'
 import { temporaryFiles } from '../../../support/sqlite/temporary-files.js'
@@ -41,6 +41,30 @@ describe('pages', () => {
     const ledger = made(...Array.from({ length: 4_321 }, (_, index) => entry(`e${index}`, index % 7)))
     const found = await allOf<LedgerEntry>(entriesOf(ledger, parseFilter({ from: 3, until: 4 })))
     expect(found.map(({ id }) => id)).toEqual(Array.from({ length: 4_321 }, (_, index) => index).filter((index) => index % 7 === 3).map((index) => `e${index}`))
+  })
+
+  it('are found part by part where little matches, and the process goes on in between', async () => {
+    const ledger = made(...Array.from({ length: 20_000 }, (_, index) => entry(`e${index}`, index, { model: index % 9_000 === 0 ? 'rare' : 'usual' })))
+    const rare = parseFilter({ where: { model: 'rare' } })
+    let turns = 0
+    let isDone = false
+    const count = (): void => {
+      turns += 1
+      if (!isDone) setImmediate(count)
+    }
+    setImmediate(count)
+    const first = await pageOf(ledger, rare, 2)
+    const second = await pageOf(ledger, rare, 2, first.next)
+    expect([ids(first), ids(second), second.next]).toEqual([['e0', 'e9000'], ['e18000'], undefined])
+    expect(turns).toBeGreaterThan(5)
+    const before = turns
+    expect((await allOf<LedgerEntry>(ledger.entries())).length).toBe(20_000)
+    expect(turns - before).toBeGreaterThan(70)
+    const beforeSums = turns
+    const sums = await ledger.sums(parseFilter({ from: 10, until: 19_000 }), ['model'], [0, 9_000, 18_001, 30_000])
+    expect(sums.map(({ bucket, texts: [model], entries }) => [bucket, model, entries]).sort()).toEqual([[0, 'usual', 8_990], [1, 'rare', 2], [1, 'usual', 8_999], [2, 'usual', 999]])
+    expect(turns - beforeSums).toBeGreaterThan(3)
+    isDone = true
   })
 
   it('are found in the order of writing without looking at all entries and sorting them', () => {
