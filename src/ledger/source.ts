@@ -36,6 +36,11 @@ export interface EntrySource {
    */
   page?(conditions: Conditions, limit: number, after?: string): EntryPage | Promise<EntryPage>
   /**
+   * The same for a source that answers at once, which looks at no more entries than a process can wait for: a page may have fewer than
+   * `limit`, or none, though its `next` says that it goes on. Absent: {@link page} is asked.
+   */
+  part?(conditions: Conditions, limit: number, after?: string): EntryPage
+  /**
    * What the entries that match add up to, by the texts of fields and by stretches of time: `boundaries` ascend, n + 1 of them are n
    * stretches (start included, end not), and what was written outside is left out; without any, time does not matter. Groups of which there
    * is no entry are left out; in no order. Absent: all is read.
@@ -43,30 +48,41 @@ export interface EntrySource {
   sums?(conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[]): readonly EntrySum[] | Promise<readonly EntrySum[]>
 }
 
-/** How many entries are looked at before the process may turn to something else. */
-const LOOKED_AT = 5_000
+/** How many entries are looked at, and how many are given, before the process may turn to something else: some milliseconds. */
+const LOOKED_AT = 1_000
+const GIVEN = 125
 
-/** How many entries are asked for at once where somebody reads them all. */
+/** How many entries are asked for at once where somebody reads them all; of what answers at once fewer. */
 const PAGE = 1_000
+const PART = 500
 
-/** The entries that match, in the order of writing, in memory of one page. */
+/** The entries that match, in the order of writing, in memory of one page. However fast they are read, the process has its turn in between. */
 export async function* entriesOf(source: EntrySource, conditions: Conditions): AsyncIterable<LedgerEntry> {
-  if (source.page === undefined) {
-    for await (const entry of source.entries()) if (matches(entry, conditions)) yield entry
+  const { page, part } = source
+  const next = part === undefined ? page?.bind(source, conditions, PAGE) : part.bind(source, conditions, PART)
+  if (next === undefined) {
+    let looked = 0
+    for await (const entry of source.entries()) {
+      if ((looked += 1) % GIVEN === 0) await nextTurn()
+      if (matches(entry, conditions)) yield entry
+    }
     return
   }
   for (let after: string | undefined; ; ) {
-    const asked = source.page(conditions, PAGE, after)
-    const { entries, next } = await asked
-    yield* entries
-    if (next === undefined) return
-    if (!(asked instanceof Promise)) await nextTurn()
-    after = next
+    const { entries, next: place } = await next(after)
+    for (let given = 0; given < entries.length; given += GIVEN) {
+      yield* entries.slice(given, given + GIVEN)
+      await nextTurn()
+    }
+    if (place === undefined) return
+    if (entries.length === 0) await nextTurn()
+    after = place
   }
 }
 
 /** See {@link EntrySource.page}: by the source itself, or by reading everything. */
 export async function pageOf(source: EntrySource, conditions: Conditions, limit: number, after?: string): Promise<EntryPage> {
+  if (source.part !== undefined) return pageOfParts((place, most) => (source as Required<EntrySource>).part(conditions, most, place), limit, after)
   if (source.page !== undefined) return source.page(conditions, limit, after)
   const last = after === undefined ? undefined : parseIdentity(after)
   const found = await scanned(source, conditions, limit, last)
@@ -74,15 +90,34 @@ export async function pageOf(source: EntrySource, conditions: Conditions, limit:
   return found ?? ((await scanned(source, conditions, limit, undefined)) as EntryPage)
 }
 
+async function pageOfParts(part: (after: string | undefined, limit: number) => EntryPage, limit: number, after: string | undefined): Promise<EntryPage> {
+  const all: LedgerEntry[] = []
+  let place = after
+  while (all.length < limit) {
+    const { entries, next } = part(place, limit - all.length)
+    all.push(...entries)
+    if (next === undefined) return { entries: all }
+    place = next
+    await nextTurn()
+  }
+  // Whether another one matches may be found far behind the last.
+  for (let ahead = place; ; await nextTurn()) {
+    const { entries, next } = part(ahead, 1)
+    if (entries.length > 0) return { entries: all, next: place as string }
+    if (next === undefined) return { entries: all }
+    ahead = next
+  }
+}
+
 /** See {@link EntrySource.sums}: by the source itself, or by reading everything. */
 export async function sumsOf(source: EntrySource, conditions: Conditions, by: readonly EntryField[], boundaries: readonly number[] = []): Promise<readonly EntrySum[]> {
   if (source.sums !== undefined) return source.sums(conditions, by, boundaries)
   const groups = new Map<string, Group>()
   let seen = 0
-  for await (const entry of source.entries()) {
+  for await (const entry of entriesOf(source, conditions)) {
     if ((seen += 1) % LOOKED_AT === 0) await nextTurn()
     const bucket = bucketOf(entry.at, boundaries)
-    if (bucket === undefined || !matches(entry, conditions)) continue
+    if (bucket === undefined) continue
     const texts = by.map((field) => textOf(entry, field))
     const key = JSON.stringify([bucket, ...texts.map((text) => text ?? null)])
     let group = groups.get(key)

@@ -59,11 +59,11 @@ const MOST_RUNS = 1_024
 
 /**
  * A query for a page: `columns` of the entries with a `seq` above `after` that match, in the order of `seq`, at most `limit` of them.
- * `table` may say more than a name, such as which index not to use.
+ * `table` may say more than a name, such as which index not to use; `until` is the last `seq` that is looked at.
  */
-export function pageSql(dialect: Dialect, table: string, columns: string, conditions: Conditions, limit: number, after: number | string): Sql {
+export function pageSql(dialect: Dialect, table: string, columns: string, conditions: Conditions, limit: number, after: number | string, until?: number): Sql {
   const parameters = new Parameters(dialect)
-  const where = [`seq > ${parameters.add(after)}`, ...conditionsSql(dialect, conditions, parameters.add)]
+  const where = [`seq > ${parameters.add(after)}`, ...(until === undefined ? [] : [`seq <= ${parameters.add(until)}`]), ...conditionsSql(dialect, conditions, parameters.add)]
   return { text: `SELECT ${columns} FROM ${table} WHERE ${where.join(' AND ')} ORDER BY seq LIMIT ${parameters.add(limit)}`, parameters: parameters.all }
 }
 
@@ -100,7 +100,9 @@ function oneSumsSql(dialect: Dialect, table: string, conditions: Conditions, by:
     `${dialect.sum('microcents')} AS microcents`,
   ]
   const where = conditionsSql(dialect, conditions, parameters.add)
-  if (bounds.length > 0) where.unshift(`at >= ${bounds[0]} AND at < ${bounds.at(-1)}`)
+  // Where `only` says which entries are looked at, it is by that an index finds them.
+  const at = only === undefined ? 'at' : '+at'
+  if (bounds.length > 0) where.unshift(`${at} >= ${bounds[0]} AND ${at} < ${bounds.at(-1)}`)
   if (only !== undefined) where.unshift(only)
   const whereSql = where.length === 0 ? '' : ` WHERE ${where.join(' AND ')}`
   // By number: an expression with parameters is not the same when it stands in two places.

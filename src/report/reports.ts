@@ -5,6 +5,7 @@ import { nextTurn, parseField, shown, sumsOf, type Conditions, type EntryField, 
 import { assertTimeZone, systemClock, zoneOffsetMs, type Clock, type Weekday } from '../time/index.js'
 import { clientsOf, isUsed, type ClientRow } from './clients.js'
 import { readSums } from './groups.js'
+import { inOrder } from './in-order.js'
 import { assertKnown, parseSummary, type Question, type ReportOptions, type SummaryOptions, type TimedReportOptions } from './options.js'
 import { Report, sumCells, type Line } from './report.js'
 import { byTexts, byTimeAndTexts, rowOf, UNASSIGNED, type ReportRow, type ReportSums } from './rows.js'
@@ -52,7 +53,7 @@ export interface BillingRow extends ReportSums {
 
 const OPTIONS: readonly string[] = ['timeZone', 'weekStartsOn', 'clock'] satisfies (keyof ReportsOptions)[]
 /** How many rows are given before the process may turn to something else. */
-const ROWS_PER_TURN = 2_000
+const ROWS_PER_TURN = 250
 const MOST_SPENDERS = 10_000
 
 /**
@@ -120,7 +121,7 @@ export class Reports {
     const sums = (): Promise<readonly EntrySum[]> => this.#sums(question)
     return summaryReport(question, async function* () {
       const spent = (await sums()).filter(({ texts, microcents }) => texts[0] !== undefined && microcents > 0n)
-      const ordered = spent.sort((one, other) => (one.microcents === other.microcents ? byTexts(one.texts, other.texts) : one.microcents > other.microcents ? -1 : 1))
+      const ordered = await inOrder(spent, (one, other) => (one.microcents === other.microcents ? byTexts(one.texts, other.texts) : one.microcents > other.microcents ? -1 : 1))
       for (const sum of ordered.slice(0, limit)) yield rowOf(sum, question.fields, undefined)
     })
   }
@@ -156,14 +157,14 @@ export class Reports {
   async *#summed(question: Question): AsyncIterable<ReportRow> {
     const { conditions, range, fields, stretches } = question
     if (stretches === undefined) {
-      for (const sum of inOrder(await this.#sums(question))) yield rowOf(sum, fields, undefined)
+      for (const sum of await inOrder(await this.#sums(question), byTimeAndTexts)) yield rowOf(sum, fields, undefined)
       return
     }
     const { from = -Infinity, until = Infinity } = range
     if (this.#source.sums === undefined) {
       for (const { stretch, sums } of await readSums(this.#source, conditions, fields, stretches)) {
         const shown = { startsAt: Math.max(stretch.startsAt, from), endsAt: Math.min(stretch.endsAt, until) }
-        for (const sum of inOrder(sums)) yield rowOf(sum, fields, shown)
+        for (const sum of await inOrder(sums, byTimeAndTexts)) yield rowOf(sum, fields, shown)
       }
       return
     }
@@ -180,14 +181,10 @@ export class Reports {
 }
 
 async function* rowsBetween(boundaries: readonly number[], sums: readonly EntrySum[], fields: readonly EntryField[]): AsyncIterable<ReportRow> {
-  for (const [index, sum] of inOrder(sums).entries()) {
+  for (const [index, sum] of (await inOrder(sums, byTimeAndTexts)).entries()) {
     if (index % ROWS_PER_TURN === 0) await nextTurn()
     yield rowOf(sum, fields, { startsAt: boundaries[sum.bucket] as number, endsAt: boundaries[sum.bucket + 1] as number })
   }
-}
-
-function inOrder(sums: readonly EntrySum[]): readonly EntrySum[] {
-  return [...sums].sort(byTimeAndTexts)
 }
 
 /** The boundaries say it already. */

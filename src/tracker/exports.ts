@@ -1,7 +1,7 @@
 // The ledger as files for other programs: which entries, in which format, watched and given up as the caller says.
 
 import { InvalidRequestError } from '../errors/index.js'
-import { ALL_ENTRIES, entriesOf, parseFilter, shown, toCsv, toJson, toJsonLines, watched, writeFile, type EntryFilter, type EntrySource, type LedgerEntry, type Watching } from '../ledger/index.js'
+import { entriesOf, parseFilter, shown, toCsv, toJson, toJsonLines, watched, writeFile, type EntryFilter, type EntrySource, type LedgerEntry, type Watching } from '../ledger/index.js'
 import { assertKnownFields } from './requests.js'
 
 /** Which entries are exported, who is told how many have been, and who can end it. */
@@ -13,8 +13,7 @@ const TEXTS = { csv: toCsv, json: toJson, jsonl: toJsonLines }
 
 /** The entries that match, oldest first; without a filter all that are kept. Throws `InvalidRequestError` at once. */
 export function entriesFor(source: EntrySource, filter: EntryFilter | undefined): AsyncIterable<LedgerEntry> {
-  const conditions = parseFilter(filter)
-  return conditions === ALL_ENTRIES ? source.entries() : entriesOf(source, conditions)
+  return entriesOf(source, parseFilter(filter))
 }
 
 /** Writes entries to a file, whole or not at all. Rejects with `InvalidRequestError` or `InvalidConfigError` before anything is read. */

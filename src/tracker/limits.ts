@@ -144,9 +144,12 @@ export class Limits {
     return standingOf(this.#foundation, await this.#active(), options)
   }
 
-  /** All windows that a request of a user must fit, with their tier, the limits of their own, and the threshold that each window has reached. */
-  async ofUser(user: UserArgument): Promise<UserStanding> {
-    return userStanding(this.#foundation, toUserRef(user))
+  /**
+   * All windows that a request of a user must fit, with their tier, the limits of their own, and the threshold that each window has reached.
+   * `tier` is one that the request would name. Throws `UnknownTierError` for one that there is not.
+   */
+  async ofUser(user: UserArgument, tier?: string): Promise<UserStanding> {
+    return userStanding(this.#foundation, toUserRef(user), tier)
   }
 
   get #records(): Foundation['accounts']['limits']['records'] {

@@ -52,9 +52,9 @@ export async function standingOf(foundation: Foundation, active: readonly KnownL
   return found
 }
 
-/** All windows that a request of a user must fit. */
-export async function userStanding(foundation: Foundation, user: UserRef): Promise<UserStanding> {
-  const { tier, entry, scopes } = await foundation.accounts.find({ user, tier: undefined, scopes: undefined })
+/** All windows that a request of a user must fit; `named`: the tier that it names. */
+export async function userStanding(foundation: Foundation, user: UserRef, named?: string): Promise<UserStanding> {
+  const { tier, entry, scopes } = await foundation.accounts.find({ user, tier: named, scopes: undefined })
   const windows: StandingWindow[] = []
   for await (const read of readScopes(foundation, scopes)) windows.push(...windowsOf(read))
   return { tier, directoryTier: entry?.tier, overrides: entry?.overrides ?? {}, windows }

@@ -91,4 +91,38 @@ describe('reading one by one', () => {
     expect(ids(await allOf(entriesOf(source, ALL_ENTRIES)))).toEqual(['e1', 'e2', 'e3'])
     expect(asked).toEqual([[1_000, ''], [1_000, 'after 1'], [1_000, 'after 2']])
   })
+
+  it.each(['entries', 'page', 'part'])('lets timers have their turn between any two hundred entries of a source that answers at once (%s)', async (by) => {
+    const all = Array.from({ length: 2_000 }, (_, index) => entry(`e${index}`))
+    const page = (_conditions: unknown, limit: number, after = '0') => ({ entries: all.slice(Number(after), Number(after) + limit), ...(Number(after) + limit < all.length && { next: String(Number(after) + limit) }) })
+    const source = { ...sourceOf(all), ...(by !== 'entries' && { [by]: page }) }
+    let turns = 0
+    let isRead = false
+    const count = (): void => {
+      turns += 1
+      if (!isRead) setImmediate(count)
+    }
+    setImmediate(count)
+    const gaps: number[] = []
+    let read = 0
+    for await (const { id } of entriesOf(source, ALL_ENTRIES)) {
+      expect(id).toBe(`e${read}`)
+      read += 1
+      if (gaps.length < turns) gaps.push(...new Array<number>(turns - gaps.length).fill(read))
+    }
+    isRead = true
+    expect(read).toBe(2_000)
+    expect(gaps.length).toBeGreaterThanOrEqual(10)
+    for (const [index, at] of gaps.entries()) expect(at - (gaps[index - 1] ?? 0)).toBeLessThanOrEqual(200)
+  })
+
+  it('goes on behind parts that have nothing', async () => {
+    const parts = [[], ['a'], [], ['b', 'c'], [], []]
+    const source = { ...sourceOf([]), part: (_conditions: unknown, limit: number, after = '0') => ({ entries: (parts[Number(after)] as string[]).slice(0, limit).map((id) => entry(id)), ...(Number(after) < 5 && { next: String(Number(after) + 1) }) }) }
+    expect(ids(await allOf(entriesOf(source, ALL_ENTRIES)))).toEqual(['a', 'b', 'c'])
+    const first = await pageOf(source, ALL_ENTRIES, 1)
+    expect([ids(first.entries), first.next]).toEqual([['a'], '2'])
+    const last = await pageOf(source, ALL_ENTRIES, 2, first.next)
+    expect([ids(last.entries), last.next]).toEqual([['b', 'c'], undefined])
+  })
 })

@@ -98,7 +98,7 @@ describe('sums', () => {
   })
 
   it('of a part only say so beside everything else', () => {
-    expect(sumsSql(dialect, 'entry', ALL_ENTRIES, [], [1, 2], 'seq > 5')[0]?.text).toContain('WHERE seq > 5 AND at >= 1 AND at < 2 HAVING')
+    expect(sumsSql(dialect, 'entry', ALL_ENTRIES, [], [1, 2], 'seq > 5')[0]?.text).toContain('WHERE seq > 5 AND +at >= 1 AND +at < 2 HAVING')
   })
 
   it('by very many uneven stretches are asked for in parts, which meet', () => {
