@@ -21,8 +21,6 @@ export async function startService({ path, llmUrl, port }: { path: string; llmUr
   const database = new DatabaseSync(path)
   const bursar = new Bursar({ tiers: { trial: { daily: '0.01' }, team: { daily: 1, monthly: 20 } }, store: sqliteStore({ database }), prices: priceBook() })
   const customers = new Customers(database)
-  const newCustomers: NewCustomer[] = customers.isEmpty ? [customers.add('ada', 'trial'), customers.add('ben', 'team')] : []
-  for (const { id, tier } of newCustomers) await bursar.tracker.setUserTier(id, tier)
   const jobs = new Jobs(database)
   const workers = new Workers(bursar, jobs, new OpenAI({ baseURL: llmUrl, apiKey: 'any' }))
 
@@ -59,14 +57,23 @@ export async function startService({ path, llmUrl, port }: { path: string; llmUr
   })
 
   const server = serve({ fetch: app.fetch, port, hostname: '127.0.0.1' })
-  await new Promise((resolve) => server.once('listening', resolve))
-  const close = async (): Promise<void> => {
+  try {
+    await new Promise<void>((resolve, reject) => server.once('listening', resolve).once('error', reject))
+  } catch (error) {
+    await close()
+    throw error
+  }
+  // Keys are shown once: not before somebody can use them.
+  const newCustomers: NewCustomer[] = customers.isEmpty ? [customers.add('ada', 'trial'), customers.add('ben', 'team')] : []
+  for (const { id, tier } of newCustomers) await bursar.tracker.setUserTier(id, tier)
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, newCustomers, close }
+
+  async function close(): Promise<void> {
     server.close()
     await workers.close()
     await bursar.close()
     database.close()
   }
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, newCustomers, close }
 }
 
 function viewOf({ id, state, reason, parts }: Job, jobs: Jobs): object {

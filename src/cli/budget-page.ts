@@ -47,7 +47,7 @@ async function printOverrides(overrides: BudgetView['overrides'], { terminal, zo
   await terminal.print('\nLimits of their own\n')
   await terminal.table(
     [{ head: 'window' }, { head: 'limit', number: true }, { head: `until (${zone})` }],
-    overrides.map(({ period, unit, limit, until }) => [unit === 'usd' ? period : `${period}/${unit}`, limit === null ? 'none' : show(limit, unit), until === null ? 'for good' : showTime(until, zone)]),
+    overrides.map(({ period, unit, exact: { limit }, until }) => [unit === 'usd' ? period : `${period}/${unit}`, limit === null ? 'none' : show(limit, unit), until === null ? 'for good' : showTime(until.getTime(), zone)]),
   )
 }
 

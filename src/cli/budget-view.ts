@@ -1,21 +1,13 @@
 // What is known of a user's budget, gathered for people and for programs.
 
-import type { Overrides, UserRef } from '../budget/index.js'
+import type { UserRef } from '../budget/index.js'
 import type { WindowView } from '../enforcement/index.js'
 import type { Forecast } from '../forecast/index.js'
-import { formatUsd, type Unit } from '../money/index.js'
+import { formatUsd } from '../money/index.js'
 import type { DirectoryEntry } from '../store/index.js'
-import type { UserBilling } from '../tracker/index.js'
+import type { UserBilling, UserOverride } from '../tracker/index.js'
 import { toJson } from './amounts.js'
 import type { Engine } from './engine.js'
-
-/** A limit of the user's own. */
-export interface OwnLimit {
-  readonly period: string
-  readonly unit: Unit
-  readonly limit: number | null
-  readonly until: number | null
-}
 
 /** Who says of which tier a user is: `--tier`, the directory, what is set for the tenant, or the configuration's `defaultTier`. */
 export type TierSource = 'option' | 'directory' | 'tenant' | 'defaultTier'
@@ -26,7 +18,6 @@ export interface BudgetAsked {
   readonly asTier: string | undefined
   readonly entry: DirectoryEntry | undefined
   readonly defaultTier: string | undefined
-  readonly now: number
   /** False where the ledger, of which they are made, is not there. */
   readonly forecasts: boolean
 }
@@ -40,7 +31,7 @@ export interface BudgetView {
   readonly totalMicrocents: number
   readonly totalEntries: number
   readonly windows: readonly WindowView[]
-  readonly overrides: readonly OwnLimit[]
+  readonly overrides: readonly UserOverride[]
   readonly billing: UserBilling | undefined
   /** Of the windows of the user that limit money, or else of the month. */
   readonly forecasts: readonly Forecast[]
@@ -49,7 +40,7 @@ export interface BudgetView {
 }
 
 /** Asks for a user's windows and those of the scopes that they share, for their totals, limits of their own and standing. */
-export async function budgetOf({ tracker }: Engine, user: UserRef, { asTier, entry, defaultTier, now, forecasts: isForecast }: BudgetAsked): Promise<BudgetView> {
+export async function budgetOf({ tracker }: Engine, user: UserRef, { asTier, entry, defaultTier, forecasts: isForecast }: BudgetAsked): Promise<BudgetView> {
   const context = await tracker.context({ ...user, userTier: asTier, estimatedCost: 0, estimatedTokens: 0 })
   const { totalEntries, exact } = await tracker.getUserSummary(user, asTier)
   const billing = await tracker.getUserBilling(user)
@@ -58,16 +49,8 @@ export async function budgetOf({ tracker }: Engine, user: UserRef, { asTier, ent
   if (isForecast) for (const period of own.length === 0 ? ['monthly'] : own.map((window) => window.period)) forecasts.push(await tracker.forecast(user, { period }))
   const settings = user.tenant === undefined ? undefined : await tracker.limits.tenants.get(user.tenant)
   const tierFrom: TierSource | undefined = asTier !== undefined ? 'option' : entry?.tier !== undefined ? 'directory' : settings?.tier !== undefined ? 'tenant' : defaultTier !== undefined ? 'defaultTier' : undefined
-  const view = { user, tier: context.userTier, tierFrom, totalMicrocents: exact.totalMicrocents, totalEntries, windows: context.windows, overrides: overridesOf(entry?.overrides, now), billing, forecasts }
+  const view = { user, tier: context.userTier, tierFrom, totalMicrocents: exact.totalMicrocents, totalEntries, windows: context.windows, overrides: await tracker.getUserOverrides(user), billing, forecasts }
   return { ...view, json: jsonOf(view) }
-}
-
-/** The overrides of a directory entry that count, or will. */
-function overridesOf(overrides: Overrides | undefined, now: number): readonly OwnLimit[] {
-  return Object.entries(overrides ?? {}).flatMap(([key, { limit, until }]) => {
-    const [, period, unit] = /^(.+)\/(usd|tokens|requests)(?: \(ends\))?$/.exec(key) ?? []
-    return period === undefined || (until !== null && until <= now) ? [] : [{ period, unit: unit as Unit, limit, until }]
-  })
 }
 
 function jsonOf(view: Omit<BudgetView, 'json'>): object {
@@ -93,7 +76,7 @@ function jsonOf(view: Omit<BudgetView, 'json'>): object {
       startsAt: startsAt.toISOString(),
       resetsAt: resetsAt?.toISOString() ?? null,
     })),
-    overrides: overrides.map(({ period, unit, limit, until }) => ({ period, unit, limit: toJson(limit, unit), until: until === null ? null : new Date(until).toISOString() })),
+    overrides: overrides.map(({ period, unit, exact, until }) => ({ period, unit, limit: toJson(exact.limit, unit), until: until?.toISOString() ?? null })),
     billing: billing === undefined ? null : { standing: billing.standing, subscription: billing.subscription ?? null, period: billing.period === undefined ? null : { startsAt: billing.period.startsAt.toISOString(), endsAt: billing.period.endsAt.toISOString() }, endsAt: billing.endsAt?.toISOString() ?? null, reason: billing.reason, changedAt: billing.changedAt.toISOString() },
     forecasts: forecasts.map(forecastJson),
   }

@@ -10,6 +10,7 @@ import { assertLedgerThere, isEmpty } from './completeness.js'
 import { closeUnused, type Configuration } from './configuration.js'
 import { assertThere, openLedger, openStore, parsePlace, type ClosableSink, type Place } from './places.js'
 import type { Run } from './run.js'
+import { settleFile, settlesLeft } from './settle-queue.js'
 
 /** An engine whose tiers and groups nobody knows when this is compiled. */
 export type Engine = Bursar<string, string>
@@ -20,8 +21,16 @@ const NOBODY = 'nobody'
 interface OpenOptions {
   /** For commands that write: a file that is not there is made. */
   readonly mayCreate?: boolean | undefined
-  /** For what runs as an application does: where the engine's warnings go. Its queue of settles is this process's then. */
-  readonly logger?: Logger | undefined
+  /** For what runs as an application does. */
+  readonly service?: ServiceParts | undefined
+}
+
+/** What an engine of a server has beside its configuration. */
+export interface ServiceParts {
+  /** Where its warnings go. */
+  readonly logger: Logger
+  /** Its queue of settles is in a file of its own, where the configuration names none. */
+  readonly port: number
 }
 
 /**
@@ -30,7 +39,7 @@ interface OpenOptions {
  */
 export async function openEngine(configuration: Configuration, run: Run, options: OpenOptions = {}): Promise<{ readonly engine: Engine; readonly store: Store }> {
   const store = await storeOf(configuration, run, options)
-  const engine = engineOn(configuration, store, run, options.logger)
+  const engine = engineOn(configuration, store, run, options.service)
   await assertAnswers(engine, store, configuration, run)
   if (options.mayCreate !== true) await warnOfEmpty(store, run)
   return { engine, store }
@@ -83,16 +92,20 @@ function unanswered(what: string, name: string, address: unknown, field: string,
 }
 
 async function warnOfEmpty(store: Store, run: Run): Promise<void> {
+  // Keys are made before the first request.
+  for await (const _ of store.registry.list('api-key')) return
   if (await isEmpty({ ledger: store.ledger, users: () => store.users() })) run.terminal.complain(`The ${store.name} store is empty: nothing was ever counted in it. Is it the one that the application uses?`)
 }
 
 /** An engine on a store, closed with it when the command is over. */
-function engineOn(configuration: Configuration, store: Store, run: Run, logger?: Logger): Engine {
+function engineOn(configuration: Configuration, store: Store, run: Run, service?: ServiceParts): Engine {
   // A queue's file belongs to the application that writes it, and its logger may write where data goes.
-  const { settleQueue, logger: _logger, verbose: _verbose, clock = run.io.clock, ...config } = configuration.config
+  const { settleQueue: given, logger: _logger, verbose: _verbose, clock = run.io.clock, ...config } = configuration.config
   const complaining = { debug: () => {}, warn: (...words: unknown[]) => run.terminal.complain(words.filter((word) => typeof word === 'string').join(' ')) }
   try {
-    const engine = new Bursar<string, string>({ ...config, ...(logger !== undefined && { settleQueue }), clock, store, logger: logger ?? complaining })
+    const settleQueue = service === undefined || !store.shared ? undefined : { ...given, path: given?.path ?? settleFile(configuration.folder, service.port, addressOf(configuration, store, run)) }
+    const engine = new Bursar<string, string>({ ...config, ...(settleQueue !== undefined && { settleQueue }), clock, store, logger: service?.logger ?? complaining })
+    if (service !== undefined && settleQueue !== undefined) run.closeLater(() => tellOfSettles(settleQueue.path, given?.path === undefined, service))
     run.closeLater(() => engine.close())
     // Holds of other processes that are due: whoever asks next finds them ended, and is told. It is none of this command's business.
     engine.on('hold-expired', () => {})
@@ -101,6 +114,19 @@ function engineOn(configuration: Configuration, store: Store, run: Run, logger?:
     run.closeLater(() => store.close())
     throw error
   }
+}
+
+/** The address of a store, or its name where it was made by a module. */
+function addressOf({ store: configured, folder }: Configuration, { name }: Store, { common, io }: Run): string {
+  const given = common.store ?? configured
+  if (typeof given !== 'string') return name
+  const place = parsePlace(given, 'store', 'store', common.store === undefined ? folder : io.cwd)
+  return place.kind === 'sqlite' ? place.path : place.url
+}
+
+async function tellOfSettles(path: string, isOwn: boolean, { logger }: ServiceParts): Promise<void> {
+  const left = await settlesLeft(path, isOwn)
+  if (left > 0) logger.warn(`${left} ${left === 1 ? 'settle waits' : 'settles wait'} for the store in ${path}, and will be told to it by the next server that is started here, with the same store and port. Keep that file.`)
 }
 
 async function storeOf(configuration: Configuration, run: Run, options: OpenOptions): Promise<Store> {

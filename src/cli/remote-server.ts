@@ -45,34 +45,29 @@ export class RemoteServer {
     run.secrets.address(url)
     if (key !== undefined) run.secrets.add(key)
     if (!/^https?:\/\//.test(url) || !URL.canParse(url)) throw new InvalidConfigError('--url: is no address of a server. Give http://127.0.0.1:8787, or https://….')
+    const { username, password } = new URL(url)
+    if (username !== '' || password !== '') throw new InvalidConfigError('--url: has a name or a password in it, which no server of bursar asks for. Give the address alone, and the key with --key or BURSAR_KEY.')
     if (key !== undefined && !/^[\x21-\x7e]+$/.test(key)) throw new InvalidConfigError('--key: is no key. Give it as "bursar keys create" has shown it.')
     this.#base = new URL(url.endsWith('/') ? url : `${url}/`)
     this.#key = key
     this.#run = run
   }
 
-  /** The decision, also a refusal. Rejects for everything else. */
-  async check(question: object): Promise<RemoteDecision> {
-    const { status, body } = await this.#post('v1/check', question)
+  /** The decision, also a refusal; under an id of one's own where one is given. Rejects for everything else. */
+  async check(question: object, id?: string): Promise<RemoteDecision> {
+    const { status, body } = await this.#post('v1/check', question, id)
     if (typeof body['allowed'] === 'boolean' && typeof body['id'] === 'string') return body as unknown as RemoteDecision
     throw this.#failure(status, body)
   }
 
-  /** Gives a hold back: of that tenant's. */
-  async release(id: string, tenant: string | undefined): Promise<void> {
-    const query = tenant === undefined ? '' : `?tenant=${encodeURIComponent(tenant)}`
-    const { status, body } = await this.#post(`v1/holds/${encodeURIComponent(id)}/release${query}`, undefined)
-    if (status >= 300) throw this.#failure(status, body)
-  }
-
-  async #post(path: string, question: object | undefined): Promise<{ readonly status: number; readonly body: Answer }> {
+  async #post(path: string, question: object, id: string | undefined): Promise<{ readonly status: number; readonly body: Answer }> {
     const { signal } = this.#run.io
     const timeout = AbortSignal.timeout(TIMEOUT_MS)
     try {
       const response = await fetch(new URL(path, this.#base), {
         method: 'POST',
-        headers: { accept: 'application/json', ...(question !== undefined && { 'content-type': 'application/json' }), ...(this.#key !== undefined && { authorization: `Bearer ${this.#key}` }) },
-        ...(question !== undefined && { body: JSON.stringify(question) }),
+        headers: { accept: 'application/json', 'content-type': 'application/json', ...(id !== undefined && { 'idempotency-key': id }), ...(this.#key !== undefined && { authorization: `Bearer ${this.#key}` }) },
+        body: JSON.stringify(question),
         // A key goes to the address that somebody named, and to no other.
         redirect: 'error',
         signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),

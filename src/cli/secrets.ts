@@ -4,7 +4,8 @@ const HIDDEN = '•••'
 /** The part of an address between `//` and the last `@` of its authority. */
 const IN_ADDRESS = /([a-z][a-z0-9+.-]*:\/\/)[^\s/?#"']*@/gi
 const IN_QUERY = /([?&;](?:password|passwd|pwd|secret|token|auth|sslpassword)=)[^&#\s"']+/gi
-const KEY = /\b(?:sk|rk|pk|whsec)_[A-Za-z0-9_]{4,}/g
+/** Secrets of webhooks go on after their prefix in base64. */
+const KEY = /\b(?:(?:sk|rk|pk)_[A-Za-z0-9_]{4,}|whsec_[A-Za-z0-9_+/-]{4,}={0,2})/g
 const SECRET_NAME = /KEY|SECRET|TOKEN|PASS|PWD|CREDENTIAL/i
 /** Shorter ones would hide half of every message. */
 const LEAST_LENGTH = 4

@@ -184,14 +184,14 @@ function denialAttributes(decision: DeniedDecision): Attributes {
   }
 }
 
-function callAttributes({ user, tier, sessionId, requestedModel, model, provider, usage }: SettledCall): Attributes {
+function callAttributes({ user, tier, sessionId, requestedModel, answeredModel, provider, usage }: SettledCall): Attributes {
   const { inputTokens, outputTokens, cachedInputTokens, cacheWriteTokens, reasoningTokens } = usage
   return {
     ...(tier !== undefined && { 'bursar.tier': tier }),
     ...(user.tenant !== undefined && { 'bursar.tenant': user.tenant }),
     ...(sessionId !== undefined && { 'gen_ai.conversation.id': sessionId }),
     ...(requestedModel !== undefined && { 'gen_ai.request.model': requestedModel }),
-    ...(model !== undefined && { 'gen_ai.response.model': model }),
+    ...(answeredModel !== undefined && { 'gen_ai.response.model': answeredModel }),
     ...(provider !== undefined && { 'gen_ai.provider.name': provider }),
     ...(inputTokens !== undefined && { 'gen_ai.usage.input_tokens': inputTokens }),
     ...(outputTokens !== undefined && { 'gen_ai.usage.output_tokens': outputTokens }),

@@ -1,7 +1,7 @@
 // Servers that are stopped, and killed, while clients load them. Each client's testimony is the witness: what was acknowledged is in the store, once,
 // and nothing is half done.
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -110,6 +110,57 @@ describe.each([
     expect(after.settled).toEqual(sent)
     expect(after.held).toBe(0)
     expect(after.differences).toEqual([])
+  })
+})
+
+describe('a server whose store is away', () => {
+  it.each(['SIGKILL', 'SIGTERM'] as const)('loses no settle that it has accepted when it is ended (%s): the next one charges it, once', async (signal) => {
+    const redis = await startRedis()
+    onTestFinished(() => redis.stop())
+    const place = { folder: aFolder({ ...CONFIG, store: redis.url, storeTimeout: '2s' }), open: () => redisStore({ url: redis.url }) }
+    const server = await ServerProcess.start(place.folder)
+    const client = new Client(server.url)
+    onTestFinished(() => client.close())
+    const ids: string[] = []
+    for (let call = 0; call < 5; call += 1) ids.push((await client.post('/v1/check', { userId: `user-${call}`, estimatedCost: 0.02 })).json.id)
+    redis.suspend()
+    for (const [index, id] of ids.slice(0, 3).entries()) expect((await client.post(`/v1/holds/${id}/settle`, { cost: (index + 1) / 100 })).status).toBe(202)
+    expect(await server.end(signal)).toBe(signal === 'SIGTERM' ? 0 : signal)
+    const queues = (): string[] => readdirSync(place.folder).filter((name) => name.endsWith('.queue'))
+    expect(queues()).toHaveLength(1)
+    if (signal === 'SIGTERM') expect(server.said).toMatch(/"3 settles wait for the store in [^"]*\.queue/)
+    redis.resume()
+
+    const next = await ServerProcess.start(place.folder)
+    const again = new Client(next.url)
+    onTestFinished(() => again.close())
+    await until('all is charged', async () => (await fetch(`${next.url}/v1/usage?kind=settled`).then((answer) => answer.json() as Promise<{ items: unknown[] }>)).items.length >= 3)
+    // Who repeats what was accepted is told so, and charged nothing.
+    expect(await again.post(`/v1/holds/${ids[0]}/settle`, { cost: 0.01 })).toMatchObject({ status: 200, json: { cost: 0.01, replayed: true } })
+    expect((await again.post(`/v1/holds/${ids[3]}/settle`, { cost: 0.04 })).status).toBe(200)
+    expect(await next.end('SIGTERM')).toBe(0)
+    expect(next.said).toBe('')
+    expect(queues()).toEqual([])
+    const { settled, held, differences } = await booksOf(place)
+    expect([...settled.values()].sort()).toEqual([1_000_000, 2_000_000, 3_000_000, 4_000_000])
+    expect(held).toBeCloseTo(0.02, 8)
+    expect(differences).toEqual([])
+  })
+
+  it('shares its file with no other server, and starts with none that it cannot write', async () => {
+    const redis = await startRedis()
+    onTestFinished(() => redis.stop())
+    const folder = aFolder({ ...CONFIG, store: redis.url })
+    const servers = [await ServerProcess.start(folder), await ServerProcess.start(folder)]
+    expect(readdirSync(folder).filter((name) => name.endsWith('.queue'))).toHaveLength(2)
+    expect(await Promise.all(servers.map((server) => server.end('SIGTERM')))).toEqual([0, 0])
+    expect(readdirSync(folder)).toEqual(['bursar.config.json'])
+    const elsewhere = aFolder({ ...CONFIG, store: redis.url, settleQueue: { path: '/no/such/folder/settles.queue' } })
+    await expect(ServerProcess.start(elsewhere)).rejects.toThrow(/settleQueue\.path: \/no\/such\/folder\/settles\.queue cannot be used .* Give a path in a folder that exists/)
+    const named = aFolder({ ...CONFIG, store: redis.url, settleQueue: { path: join(folder, 'mine.queue') } })
+    const server = await ServerProcess.start(named)
+    expect([readdirSync(named), readdirSync(folder).includes('mine.queue')]).toEqual([['bursar.config.json'], true])
+    expect(await server.end('SIGTERM')).toBe(0)
   })
 })
 

@@ -73,7 +73,7 @@ async function budget(run: Run, options: BudgetOptions, userId: string): Promise
   if (changesAnything) await change(engine, user, changes, run)
   const entry = await store.directory.get(user)
   const tellsAll = !(await lacksEntries(store))
-  const view = await budgetOf(engine, user, { asTier: options.tier, entry, defaultTier: configuration.config.defaultTier, now: run.now, forecasts: tellsAll })
+  const view = await budgetOf(engine, user, { asTier: options.tier, entry, defaultTier: configuration.config.defaultTier, forecasts: tellsAll })
   if (view.totalEntries === 0 && entry === undefined && view.windows.every(({ scope, exact }) => scope.kind !== 'user' || exact.held === 0)) run.terminal.say(`Nothing was ever counted for ${nameOf(user)}, and the directory does not know that user.${await othersOf(engine, user)}`)
   await (options.json === true ? run.terminal.json(view.json, 2) : printBudget(view, run))
   if (tellsAll) return EXIT.done

@@ -2,8 +2,9 @@
 
 import { InvalidArgumentError, type Command } from 'commander'
 import { assertId } from '../../budget/index.js'
-import { InvalidRequestError } from '../../errors/index.js'
+import { InvalidRequestError, StoreUnavailableError } from '../../errors/index.js'
 import { parseUsd, type Unit } from '../../money/index.js'
+import { newRequestId, storeId } from '../../server/ids.js'
 import { pairsArgument, type Act } from '../act.js'
 import { show, showPct } from '../amounts.js'
 import { readConfiguration } from '../configuration.js'
@@ -37,8 +38,14 @@ interface Question {
   readonly [field: string]: unknown
 }
 
+/** A decision, and where the store was asked to hold, its id there. */
+interface CheckedDecision extends RemoteDecision {
+  readonly idInStore?: string | undefined
+}
+
 const HELP = `
 Exit code 3: the request would be refused. Without --hold nothing stays held, and nothing is counted as a request.
+What is held is settled over HTTP by its id (POST /v1/holds/<id>/settle), in an application by the one in the store.
 Against a server: --url (or BURSAR_URL), with --key or better BURSAR_KEY, which no list of processes shows.`
 
 /** Adds the command. */
@@ -84,21 +91,33 @@ function questionOf(userId: string, { model, provider, cost, inputTokens, maxOut
   return { userId, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)), ...scopes }
 }
 
-async function askStore(question: Question, isHeld: boolean, run: Run): Promise<RemoteDecision> {
+async function askStore(question: Question, isHeld: boolean, run: Run): Promise<CheckedDecision> {
   const { engine } = await openEngine(await readConfiguration(run), run)
-  const decision = await engine.check(question, { countRequest: isHeld })
-  if (decision.allowed && !isHeld) await decision.release()
-  return JSON.parse(JSON.stringify(decision)) as RemoteDecision
+  if (!isHeld) {
+    const decision = await engine.check(question, { countRequest: false })
+    if (decision.allowed) await decision.release()
+    return JSON.parse(JSON.stringify(decision)) as RemoteDecision
+  }
+  // As a server makes them: it knows the hold by the one, whoever has the store by the other.
+  const id = newRequestId()
+  const idInStore = storeId(question.tenant, id)
+  const decision = await engine.check({ ...question, idempotencyKey: idInStore })
+  return { ...(JSON.parse(JSON.stringify(decision)) as RemoteDecision), id, idInStore }
 }
 
-async function askServer(url: string, key: string | undefined, question: Question, isHeld: boolean, run: Run): Promise<RemoteDecision> {
+async function askServer(url: string, key: string | undefined, question: Question, isHeld: boolean, run: Run): Promise<CheckedDecision> {
   const server = new RemoteServer(url, key, run)
-  const decision = await server.check(question)
-  if (decision.allowed && !isHeld) await server.release(decision.id, question.tenant)
-  return decision
+  if (!isHeld) return server.check({ ...question, dryRun: true })
+  const id = newRequestId()
+  try {
+    return await server.check(question, id)
+  } catch (error) {
+    // Whoever gets no answer must know what to release.
+    throw error instanceof StoreUnavailableError ? new StoreUnavailableError(`${error.message} Where the question has come there, money may be held as ${id}: release that, or let it expire.`, { cause: error }) : error
+  }
 }
 
-async function print(decision: RemoteDecision, isHeld: boolean, { terminal, zone }: Run): Promise<void> {
+async function print(decision: CheckedDecision, isHeld: boolean, { terminal, zone }: Run): Promise<void> {
   const { id, action, model, requestedModel, estimatedCost, reason, expiresAt } = decision
   const { windows = [] } = decision.context ?? {}
   await terminal.print(
@@ -108,6 +127,7 @@ async function print(decision: RemoteDecision, isHeld: boolean, { terminal, zone
       ['cost', estimatedCost === undefined ? undefined : show(parseUsd(estimatedCost, 'cost', 'round-up'))],
       ['reason', reason],
       ['held as', isHeld && expiresAt !== undefined ? `${id}, until ${showTime(Date.parse(expiresAt), zone)}` : undefined],
+      ['in the store', isHeld && expiresAt !== undefined ? decision.idInStore : undefined],
     ]),
   )
   if (windows.length === 0) return

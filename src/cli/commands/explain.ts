@@ -2,30 +2,51 @@
 
 import type { Command } from 'commander'
 import { assertId } from '../../budget/index.js'
-import { explainText } from '../../decision/index.js'
+import { explainText, type Explanation } from '../../decision/index.js'
+import { UnknownDecisionError } from '../../errors/index.js'
 import { formatUsd } from '../../money/index.js'
+import { prefixOf } from '../../server/ids.js'
 import type { Act } from '../act.js'
 import { readConfiguration } from '../configuration.js'
-import { openEngine } from '../engine.js'
+import { openEngine, type Engine } from '../engine.js'
 import type { Run } from '../run.js'
 import { visible } from '../visible.js'
+
+interface ExplainOptions {
+  readonly tenant?: string | undefined
+  readonly json?: boolean | undefined
+}
 
 /** Adds the command. */
 export function addExplain(program: Command, act: Act): void {
   program
     .command('explain')
     .description('what a decision was made from: windows, sums, rungs and verdicts')
-    .argument('<decision>', 'its id, as "bursar usage" shows it')
+    .argument('<decision>', 'its id, as "bursar usage" or a server shows it')
+    .option('--tenant <tenant>', 'the tenant to whom a server has shown that id')
     .option('--json', 'as JSON: money as exact decimal strings')
-    .action(act<{ readonly json?: boolean | undefined }, [string]>(explain))
+    .action(act<ExplainOptions, [string]>(explain))
 }
 
-async function explain(run: Run, { json }: { readonly json?: boolean | undefined }, decisionId: string): Promise<void> {
+async function explain(run: Run, { tenant, json }: ExplainOptions, decisionId: string): Promise<void> {
   assertId(decisionId, 'decision')
+  if (tenant !== undefined) assertId(tenant, 'tenant')
   const { engine } = await openEngine(await readConfiguration(run), run)
-  const explanation = await engine.explain(decisionId)
+  const explanation = await explanationOf(engine, decisionId, tenant)
   if (json === true) return run.terminal.json(withDecimals(JSON.parse(JSON.stringify(explanation)), 'usd'), 2)
   await run.terminal.print(`${explainText(explanation).split('\n').map(visible).join('\n').trimEnd()}\n`)
+}
+
+/** By the id in the store, else by the one that a server has shown: ids of tenants stand behind the tenant's name. */
+async function explanationOf(engine: Engine, id: string, tenant: string | undefined): Promise<Explanation> {
+  try {
+    return await engine.explain(id)
+  } catch (error) {
+    if (!(error instanceof UnknownDecisionError)) throw error
+    return engine.explain(`${prefixOf(tenant)}${id}`).catch((again: unknown) => {
+      throw again instanceof UnknownDecisionError ? error : again
+    })
+  }
 }
 
 /** What the engine gives as a number of USD is what beside it is exact, under another name in two places. */

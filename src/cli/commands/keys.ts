@@ -29,7 +29,7 @@ export function addKeys(program: Command, act: Act): void {
   const keys = program.command('keys').description('API keys of a server on the configured store')
   keys
     .command('list', { isDefault: true })
-    .description('the keys that are there')
+    .description('the keys that are there, also those that have expired or were revoked in the last 30 days')
     .option('--tenant <tenant>', 'only those of this tenant')
     .option('--json', 'as JSON lines')
     .action(act<Shown & { readonly tenant?: string | undefined }, []>(list))
@@ -64,11 +64,15 @@ async function list(run: Run, { json, tenant }: Shown & { readonly tenant?: stri
   if (json === true) for (const key of found) await terminal.json(key)
   else if (found.length > 0) {
     await terminal.table(
-      [{ head: 'id' }, { head: 'name' }, { head: 'roles' }, { head: 'tenant' }, { head: 'user' }, { head: 'state' }, { head: `created (${zone})` }, { head: `expires (${zone})` }],
-      found.map(({ id, name, roles, tenant: of, userId, state, createdAt, expiresAt }) => [id, name, roles.join(', '), of, userId, state, showTime(createdAt.getTime(), zone), expiresAt && showTime(expiresAt.getTime(), zone)]),
+      [{ head: 'id' }, { head: 'name' }, { head: 'roles' }, { head: 'tenant' }, { head: 'user' }, { head: 'state' }, { head: 'secrets' }, { head: `created (${zone})` }, { head: `expires (${zone})` }],
+      found.map(({ id, name, roles, tenant: of, userId, state, revokedAt, secrets, createdAt, expiresAt }) => [id, name, roles.join(', '), of, userId, revokedAt === undefined ? state : `${state} ${showTime(revokedAt.getTime(), zone)}`, secretsText(secrets, zone), showTime(createdAt.getTime(), zone), expiresAt && showTime(expiresAt.getTime(), zone)]),
     )
   }
   if (found.length === 0) terminal.say('There are no keys. "bursar keys create" makes one.')
+}
+
+function secretsText({ valid, earlierUntil }: ApiKey['secrets'], zone: string): string {
+  return `${valid} valid${earlierUntil === undefined ? '' : `, earlier until ${showTime(earlierUntil.getTime(), zone)}`}`
 }
 
 async function create(run: Run, { json, ...options }: CreateOptions): Promise<void> {

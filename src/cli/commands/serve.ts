@@ -1,11 +1,14 @@
 // `bursar serve`: the service over HTTP, until somebody stops it.
 
 import type { Command } from 'commander'
+import { existsSync } from 'node:fs'
 import { InvalidConfigError } from '../../errors/index.js'
+import type { BursarServer } from '../../server/index.js'
 import type { Act } from '../act.js'
 import { readConfiguration, type Configuration } from '../configuration.js'
 import { openEngine } from '../engine.js'
 import { EXIT } from '../failure.js'
+import { parsePlace } from '../places.js'
 import type { Run } from '../run.js'
 import { sampleConfiguration } from '../sample/index.js'
 import { givenSettings, type ServeFlags } from '../server-section.js'
@@ -16,10 +19,14 @@ interface ServeOptions extends ServeFlags {
   readonly sample?: boolean | undefined
 }
 
+const DEFAULT_HOST = '127.0.0.1'
+const DEFAULT_PORT = 8_787
 const HELP = `
 Settings, the first that says something: these options, the environment (BURSAR_HOST, BURSAR_PORT or PORT,
 BURSAR_STORE, BURSAR_LEDGER, BURSAR_ADMIN_KEY, BURSAR_LOG_LEVEL), the section "server" of the configuration.
 Without a key it listens on this machine alone: bursar keys create --name operator --role admin.
+Settles that wait for a store that is away are in a file beside the configuration (bursar-settles-….queue), or in the one
+that its settleQueue names: the next server sends what is left there.
 SIGTERM or Ctrl-C ends it when the requests under way are answered; a second one ends it at once.`
 
 /** Adds the command. */
@@ -38,26 +45,41 @@ export function addServe(program: Command, act: Act): void {
 async function serve(run: Run, options: ServeOptions): Promise<number> {
   const given = givenSettings(options, run)
   const configuration = options.sample === true ? await sampleConfiguration(run) : await configured(run)
-  const { host, port, logLevel = 'info', ...settings } = { ...configuration.server, ...given }
+  const { host = DEFAULT_HOST, port = DEFAULT_PORT, logLevel = 'info', ...settings } = { ...configuration.server, ...given }
   assertTenantScopes(settings.tenantScopes, configuration)
+  const [{ createServer }, { assertMayListen }] = await Promise.all([import('../../server/index.js'), import('../../server/may-listen.js')])
+  // Before a store is opened, and made: of a server that cannot start, none is left behind.
+  await assertMayListen(host, port, settings.adminKey !== undefined || !isNew(configuration, run))
   const { log, logger, flush } = serverLog(logLevel, run)
   run.closeLater(flush)
-  const { engine } = await openEngine(configuration, run, { mayCreate: true, logger })
+  const { engine } = await openEngine(configuration, run, { mayCreate: true, service: { logger, port } })
   const stripe = await webhookOf(configuration, engine, run)
-  const { createServer } = await import('../../server/index.js')
   const server = createServer({ ...settings, bursar: engine, stripe, log })
   run.closeLater(async () => {
-    log.info({}, 'stopping')
+    if (run.isService) log.info({}, 'stopping')
     await server.close()
-    log.info({}, 'stopped')
+    if (run.isService) log.info({}, 'stopped')
   })
   const { url } = await server.listen({ host, port, ownsProcess: true })
   run.isService = true
   log.info({ url }, 'listening')
-  const hasKeys = await server.keys.hasAny()
-  await run.terminal.print(`bursar listens on ${url} (the dashboard; the API is described at ${url}/docs)${hasKeys ? '' : '; no key is needed: this machine alone is answered'}\n`)
+  await run.terminal.print(`bursar listens on ${url} (the dashboard; the API is described at ${url}/docs)${await whoMayAsk(server)}\n`)
   await stopped(run)
   return EXIT.done
+}
+
+/** Said where it is not as people expect: a key that is valid. */
+async function whoMayAsk({ keys }: BursarServer): Promise<string> {
+  if ((await keys.authenticate(undefined)) !== undefined) return '; no key is needed: this machine alone is answered'
+  return (await keys.hasAny()) ? '' : '; there is no key that is valid: make one with "bursar keys create --name operator --role admin"'
+}
+
+/** True where a store is a file that is not there: there are no keys in it. */
+function isNew({ store, folder }: Configuration, { common, io }: Run): boolean {
+  const given = common.store ?? store
+  if (typeof given !== 'string') return false
+  const place = parsePlace(given, 'store', 'store', common.store === undefined ? folder : io.cwd)
+  return place.kind === 'sqlite' && !existsSync(place.path)
 }
 
 async function configured(run: Run): Promise<Configuration> {

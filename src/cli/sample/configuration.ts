@@ -23,35 +23,37 @@ const SAMPLE: BursarConfig<'free' | 'pro' | 'enterprise', 'tenant'> = {
   global: { daily: 15, monthly: 90 },
   scopes: { tenant: { acme: { monthly: 60 }, globex: { monthly: 25 }, initech: { monthly: 6 } } },
   ladder: { 'gpt-4o': 'gpt-4o-mini', 'claude-sonnet-4-5': 'claude-haiku-4-5' },
-  decisionLog: { keep: 'all' },
+  // As many as the sample has that say something.
+  decisionLog: { keep: 'all', max: 2_000 },
 }
 
 /**
- * The configuration to try things on, with a store in `--store` (`BURSAR_STORE`, else `sqlite:./bursar-sample.db`). A file that is not there is made, with
- * traffic of the last 14 days; one that is there stays as it is. Throws `InvalidConfigError` for a store that is no file, and where --config is given too.
+ * The configuration to try things on, with a store in `--store` (default `sqlite:./bursar-sample.db`): what the environment names is no place for made-up
+ * traffic. A file that is not there is made, with traffic of the last 14 days; one that is there stays as it is. Throws `InvalidConfigError` for a store that is no file, and where --config is given too.
  */
 export async function sampleConfiguration(run: Run): Promise<Configuration> {
   const { common, io, terminal } = run
   if (common.config !== undefined) throw new InvalidConfigError('--sample: has a configuration of its own, and --config is given too. Give one of them.')
-  const [text, field] = common.store !== undefined ? [common.store, '--store'] : (io.env['BURSAR_STORE'] ?? '') !== '' ? [io.env['BURSAR_STORE'], 'BURSAR_STORE'] : [DEFAULT_STORE, '--store']
-  run.secrets.address(text as string)
-  const place = parsePlace(text, field as string, 'store', io.cwd)
-  if (place.kind !== 'sqlite') throw new InvalidConfigError(`${field}: a sample is kept in a file of its own. Give sqlite:./bursar-sample.db, or leave --sample out.`)
-  assertThere(place, field as string, true)
+  const text = common.store ?? DEFAULT_STORE
+  run.secrets.address(text)
+  const place = parsePlace(text, '--store', 'store', io.cwd)
+  if (place.kind !== 'sqlite') throw new InvalidConfigError(`--store: a sample is kept in a file of its own. Give sqlite:./bursar-sample.db, or leave --sample out.`)
+  assertThere(place, '--store', true)
+  for (const name of ['BURSAR_STORE', 'BURSAR_LEDGER']) if ((io.env[name] ?? '') !== '') terminal.complain(`${name} is not used: a sample has a store of its own.`)
   const { priceBook } = await import('../../prices/index.js')
   const config = { ...SAMPLE, prices: priceBook() } as unknown as BursarConfig
-  if (!existsSync(place.path)) {
-    terminal.say(`${place.path} is filled with 14 days of made-up traffic.`)
-    await fill(config, place.path, run)
-  }
+  if (!existsSync(place.path)) await fill(config, place.path, run)
   return { file: undefined, folder: io.cwd, config, store: `sqlite:${place.path}`, ledger: undefined, stripe: undefined, server: {}, madeFile: undefined }
 }
 
 /** Under another name until it is whole: what was interrupted is not taken for a sample. */
-async function fill(config: BursarConfig, path: string, { io }: Run): Promise<void> {
+async function fill(config: BursarConfig, path: string, { io, terminal }: Run): Promise<void> {
   const unfinished = `${path}.${crypto.randomUUID()}.unfinished`
   try {
-    await fillSample({ config, path: unfinished, now: io.clock(), signal: io.signal })
+    const begun = (): void => terminal.say(`${path} is filled with 14 days of made-up traffic.`)
+    await fillSample({ config, path: unfinished, now: io.clock(), begun, signal: io.signal })
+    // Of a file that was removed without them: what stands in them would be read as the newest of this one.
+    for (const beside of ['-wal', '-shm', '-journal']) rmSync(`${path}${beside}`, { force: true })
     await rename(unfinished, path)
   } finally {
     rmSync(unfinished, { force: true })

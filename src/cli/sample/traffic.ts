@@ -13,6 +13,8 @@ export interface FillOptions {
   readonly path: string
   /** When the traffic ends, in ms since the epoch. */
   readonly now: number
+  /** Called when nothing stands in the way any more. */
+  readonly begun?: (() => void) | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -28,6 +30,8 @@ const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
 const DAYS = 14
 const REQUESTS = 2_700
+/** How often those are asked again who shall have little left today, or nothing. */
+const ROUNDS = 24
 const SEED = 20
 const TENANTS = ['acme', 'globex', 'initech']
 const NAMES = ['ada', 'ben', 'carla', 'deniz', 'emma', 'farid', 'grace', 'hugo', 'ines', 'jonas', 'kim', 'lena', 'milan', 'nora', 'omar', 'petra', 'quinn', 'rosa', 'sami', 'tara', 'uwe', 'vera', 'wim', 'yara']
@@ -37,27 +41,27 @@ const MODELS = { 'gpt-4o': 0.5, 'gpt-4o-mini': 0.25, 'claude-sonnet-4-5': 0.25 }
 const HELD_FOR = '6h'
 
 /** Writes a store file with traffic that ends now. Rejects with the signal's reason where that is aborted; there is no file then. */
-export async function fillSample({ config, path, now, signal }: FillOptions): Promise<void> {
+export async function fillSample({ config, path, now, begun, signal }: FillOptions): Promise<void> {
   const [{ sqliteStore }, { openDatabase }] = await Promise.all([import('../../store/sqlite/index.js'), import('../../store/sqlite/driver.js')])
   const database = openDatabase(':memory:')
-  let at = now - DAYS * DAY_MS
+  begun?.()
+  const from = now - DAYS * DAY_MS
+  let at = from
   const clock = (): number => at
-  const engine = new Bursar<string, string>({ ...config, clock, store: sqliteStore({ database, clock }), logger: { debug: () => {}, warn: () => {} } })
+  const engine = new Bursar<string, string>({ ...config, decisionLog: { ...config.decisionLog, keep: 'notable' }, clock, store: sqliteStore({ database, clock }), logger: { debug: () => {}, warn: () => {} } })
   engine.on('hold-expired', () => {})
   try {
     const traffic = new Traffic(engine)
     await traffic.begin()
-    for (const moment of moments(at, now, traffic.random)) {
+    const anybody = moments(from, now, REQUESTS, traffic.random).map((moment) => ({ moment, ask: (): Promise<unknown> => traffic.ask(traffic.anybody()) }))
+    // Early in the day little was asked yet.
+    const passed = now % DAY_MS
+    const pressing = traffic.pressing(Math.ceil(ROUNDS * Math.min(1, 0.2 + (2 * passed) / DAY_MS)))
+    const times = moments(now - passed, now, pressing.length, traffic.random)
+    const asked = [...anybody, ...pressing.map((ask, index) => ({ moment: times[index] as number, ask }))].sort((one, other) => one.moment - other.moment)
+    for (const { moment, ask } of asked) {
       signal?.throwIfAborted()
       at = moment
-      await traffic.ask(traffic.anybody())
-    }
-    // The last hours of the running day, or what there is of it: some have nothing left now, some nearly.
-    const from = Math.max(now - 3 * HOUR_MS, now - (now % DAY_MS))
-    const rush = [...traffic.rush()]
-    for (const [index, ask] of rush.entries()) {
-      signal?.throwIfAborted()
-      at = Math.max(at, from + Math.floor(((now - from) * (index + 1)) / rush.length))
       await ask()
     }
     at = now
@@ -69,21 +73,21 @@ export async function fillSample({ config, path, now, signal }: FillOptions): Pr
   }
 }
 
-/** When something is asked, in order: more by day than by night, less at weekends. */
-function* moments(from: number, to: number, random: () => number): Iterable<number> {
+/** When something is asked, so often, in order: more by day than by night, less at weekends. */
+function moments(from: number, to: number, count: number, random: () => number): number[] {
   const hours = Array.from({ length: Math.ceil((to - from) / HOUR_MS) }, (_, index) => {
-    const at = new Date(from + index * HOUR_MS)
-    return (HOURS[at.getUTCHours()] as number) * ([0, 6].includes(at.getUTCDay()) ? 0.45 : 1)
+    const start = from + index * HOUR_MS
+    const end = Math.min(to, start + HOUR_MS)
+    const at = new Date(start)
+    return { start, end, weight: ((end - start) / HOUR_MS) * (HOURS[at.getUTCHours()] as number) * ([0, 6].includes(at.getUTCDay()) ? 0.45 : 1) }
   })
-  const total = hours.reduce((sum, weight) => sum + weight, 0)
-  let [passed, made] = [0, 0]
-  for (const [index, weight] of hours.entries()) {
-    passed += weight
-    const until = Math.round((REQUESTS * passed) / total)
-    const inHour = Array.from({ length: until - made }, () => random()).sort((a, b) => a - b)
-    made = until
-    for (const moment of inHour) yield Math.min(to, Math.floor(from + (index + moment) * HOUR_MS))
-  }
+  if (hours.length === 0) return Array.from({ length: count }, () => to)
+  const draw = drawer(hours.map(({ weight }) => weight))
+  const drawn = Array.from({ length: count }, () => {
+    const { start, end } = hours[draw(random)] as (typeof hours)[number]
+    return Math.floor(start + random() * (end - start))
+  })
+  return drawn.sort((one, other) => one - other)
 }
 
 class Traffic {
@@ -120,6 +124,8 @@ class Traffic {
   async ask({ userId, tenant }: SampleUser, size = 1, model = Object.keys(MODELS)[this.#drawModel(this.random)] as string): Promise<boolean> {
     const [inputTokens, outputTokens] = [lengthOf(this.random, 5_200 * size), lengthOf(this.random, 650 * size)]
     const decision = await this.#engine.check({ userId, tenant, model, inputTokens, maxOutputTokens: Math.min(16_000, outputTokens * 2), idempotencyKey: storeId(tenant, this.#id()) })
+    // What is refused or degraded is kept to be explained: in a turn of its own.
+    if (decision.action === 'BLOCK' || decision.action === 'DEGRADE') await new Promise((resolve) => setTimeout(resolve, 0))
     if (!decision.allowed) return false
     // Some calls fail at the provider, and cost nothing.
     if (this.random() < 0.015) await decision.release()
@@ -127,12 +133,10 @@ class Traffic {
     return true
   }
 
-  /** What is asked at last: by some until they are refused, by others until little is left. */
-  *rush(): Iterable<() => Promise<unknown>> {
-    for (let round = 0; round < 40; round += 1) {
-      for (const [name, fullness] of [['carla', 1], ['emma', 1], ['lena', 1], ['ada', 0.82], ['hugo', 0.85], ['farid', 0.93]] as const) yield () => this.#askUntil(name, fullness)
-      yield () => this.ask(this.anybody())
-    }
+  /** What is asked today beside the rest: by some until they are refused, by others until little is left. */
+  pressing(rounds: number): (() => Promise<unknown>)[] {
+    const goals = [['carla', 1], ['emma', 1], ['lena', 1], ['ada', 0.82], ['hugo', 0.85], ['farid', 0.93]] as const
+    return Array.from({ length: rounds }, () => goals.map(([name, fullness]) => () => this.#askUntil(name, fullness))).flat()
   }
 
   /** Calls that are under way at this moment. */

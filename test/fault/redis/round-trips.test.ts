@@ -28,6 +28,7 @@ const OPERATIONS: Readonly<Record<string, (id: string) => unknown>> = {
   settle: (id) => store.settle({ id: `open-${id}`, microcents: 3, tokens: 3 }),
   release: (id) => store.release({ id: `open-${id}` }),
   extend: (id) => store.extend({ id: `open-${id}`, ttlMs: 120_000 }),
+  'what an id was opened with': (id) => store.opened?.(`open-${id}`),
   record: (id) => store.record({ id, fingerprint: id, idGiven: true, scopes, amounts: { microcents: 2, tokens: 2 }, facts }),
   read: () => store.read(scopes),
   restart: () => store.restart({ ...(scopes[0] as ScopeTerms), since: Date.now() }),

@@ -6,6 +6,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { Bursar } from '../../../src/index.js'
 import { createServer } from '../../../src/server/index.js'
 import { sqliteStore } from '../../../src/store/sqlite/index.js'
+import { until } from '../../support/redis/until.js'
 import { CONFIG, Stage } from './stage.js'
 
 let stage: Stage
@@ -20,9 +21,9 @@ function held(userId: string, tenant?: string): Promise<number> {
 }
 
 /** A server on the stage's file, and a key of it. */
-async function aServer(): Promise<{ url: string; token: string; engine: Bursar<string, string> }> {
+async function aServer(more: Partial<typeof CONFIG> = {}): Promise<{ url: string; token: string; engine: Bursar<string, string> }> {
   const clock = (): number => stage.now
-  const engine = new Bursar<string, string>({ ...CONFIG, clock, store: sqliteStore({ path: stage.path('bursar.db'), clock }) })
+  const engine = new Bursar<string, string>({ ...CONFIG, ...more, clock, store: sqliteStore({ path: stage.path('bursar.db'), clock }) })
   const server = createServer({ bursar: engine })
   onTestFinished(async () => void (await server.close()))
   const { token } = await server.keys.create({ name: 'a test', roles: ['admin'] })
@@ -52,9 +53,22 @@ describe('bursar check', () => {
     const decision = await stage.json('check', 'bob', '--tenant', 'acme', '--cost', '0.2', '--hold')
     expect(decision).toMatchObject({ allowed: true, estimatedCost: 0.2 })
     expect(await held('bob', 'acme')).toBe(0.2)
-    await stage.engine((engine) => engine.settle(decision.id, { cost: '0.1' }))
+    await stage.engine((engine) => engine.settle(decision.idInStore, { cost: '0.1' }))
     expect(await held('bob', 'acme')).toBe(0)
-    expect(await stage.ok('check', 'bob', '--tenant', 'acme', '--cost', '0.2', '--hold')).toMatch(/held as +\S+, until /)
+    const [, id, idInStore] = /held as +(\S+), until .*\nin the store +(\S+)\n/.exec(await stage.ok('check', 'bob', '--tenant', 'acme', '--cost', '0.2', '--hold')) ?? []
+    expect(idInStore).toBe(`acme/${id}`)
+  })
+
+  it('holds it by an id that a server knows', async () => {
+    const { id, idInStore } = await stage.json('check', 'bob', '--tenant', 'acme', '--cost', '0.2', '--hold')
+    const { id: untenanted } = await stage.json('check', 'ada', '--cost', '0.01', '--hold')
+    expect(idInStore).toBe(`acme/${id}`)
+    const { url, token } = await aServer()
+    for (const path of [`${id}/settle?tenant=acme`, `${untenanted}/settle`]) {
+      const settled = await fetch(`${url}/v1/holds/${path}`, { method: 'POST', body: '{"cost":0.01}', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' } })
+      expect([settled.status, await settled.json()]).toEqual([200, expect.objectContaining({ cost: 0.01 })])
+    }
+    expect([await held('bob', 'acme'), await held('ada')]).toEqual([0, 0])
   })
 
   it('counts no request that nobody makes', async () => {
@@ -83,6 +97,7 @@ describe('bursar check', () => {
     [['', '--cost', '1'], 'user'],
     [['ada', '--cost', '1', '--url', 'localhost:8787'], '--url: is no address'],
     [['ada', '--cost', '1', '--url', 'http://127.0.0.1:1', '--store', 'sqlite:./bursar.db'], '--store are both given'],
+    [['ada', '--cost', '1', '--url', 'http://operator:hunter2@127.0.0.1:1'], '--url: has a name or a password in it'],
     [['ada', '--cost', '1', '--key', 'k'], '--key: is for a server'],
   ])('refuses %j', async (args, message) => {
     const { code, out, errors } = await stage.run(['check', ...args])
@@ -106,6 +121,37 @@ describe('bursar check --url', () => {
     const { id } = await stage.json('check', 'bob', '--tenant', 'acme', '--cost', '0.2', '--hold', '--url', url, '--key', token)
     expect((await engine.tracker.getUserSummary({ userId: 'bob', tenant: 'acme' })).held).toBe(0.2)
     await fetch(`${url}/v1/holds/${id}/release?tenant=acme`, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
+  })
+
+  it('counts no request there either', async () => {
+    const tiers = { free: { daily: 1, rolling: { '1h': { requests: 2 } } } }
+    const { url, token } = await aServer({ tiers })
+    const ask = (...more: string[]): Promise<string> => stage.ok('check', 'zoe', '--cost', '0', '--url', url, '--key', token, ...more)
+    for (let time = 0; time < 4; time += 1) await ask()
+    await ask('--hold')
+    await ask('--hold')
+    expect((await stage.run(['check', 'zoe', '--cost', '0', '--hold', '--url', url, '--key', token])).code).toBe(3)
+  })
+
+  it('leaves nothing held where the answer is lost, and says what may be where something was to be', async () => {
+    const { url, token, engine } = await aServer()
+    const losing = await listening(
+      createHttpServer(async (request, response) => {
+        const body = Buffer.concat(await request.toArray())
+        const headers = Object.fromEntries(['authorization', 'content-type', 'idempotency-key'].flatMap((name) => (request.headers[name] === undefined ? [] : [[name, String(request.headers[name])]])))
+        await (await fetch(url + (request.url as string), { method: 'POST', body, headers })).text()
+        response.destroy()
+      }),
+    )
+    const heldThere = async (): Promise<number> => (await engine.tracker.getUserSummary({ userId: 'bob', tenant: 'acme' })).held
+    const ask = ['check', 'bob', '--tenant', 'acme', '--cost', '0.2', '--url', losing, '--key', token]
+    expect((await stage.run(ask)).code).toBe(1)
+    expect(await heldThere()).toBe(0)
+    const { code, errors } = await stage.run([...ask, '--hold'])
+    expect([code, await heldThere()]).toEqual([1, 0.2])
+    const id = /held as ([\w-]+)/.exec(errors)?.[1]
+    await fetch(`${url}/v1/holds/${id}/release?tenant=acme`, { method: 'POST', headers: { authorization: `Bearer ${token}` } })
+    expect(await heldThere()).toBe(0)
   })
 
   it('leaves nothing held of a tenant either', async () => {
@@ -142,3 +188,23 @@ async function listening(server: Server): Promise<string> {
   await once(server, 'listening')
   return `http://127.0.0.1:${(server.address() as { port: number }).port}`
 }
+
+describe('bursar explain', () => {
+  it('finds a decision by the id that a server has shown', async () => {
+    const { url, token } = await aServer()
+    const ask = async (body: object): Promise<string> => {
+      const answer = await fetch(`${url}/v1/check`, { method: 'POST', body: JSON.stringify(body), headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' } })
+      expect(answer.status).toBe(402)
+      return ((await answer.json()) as { id: string }).id
+    }
+    const [own, ofAcme] = [await ask({ userId: 'ada', estimatedCost: 9 }), await ask({ userId: 'bob', tenant: 'acme', estimatedCost: 9 })]
+    const inStore = new RegExp(`/${own}`)
+    await until('it is written down', async () => (await stage.run(['explain', ofAcme, '--tenant', 'acme'])).code === 0)
+    expect(await stage.ok('explain', own)).toMatch(inStore)
+    expect(await stage.ok('explain', `/${own}`)).toMatch(inStore)
+    expect((await stage.json('explain', ofAcme, '--tenant', 'acme')).who).toMatchObject({ userId: 'bob', tenant: 'acme' })
+    const wrong = await stage.run(['explain', ofAcme, '--tenant', 'globex'])
+    expect([wrong.code, wrong.errors]).toEqual([1, expect.stringContaining(`"${ofAcme}"`)])
+    expect((await stage.run(['explain', own, '--tenant', ''])).code).toBe(2)
+  })
+})

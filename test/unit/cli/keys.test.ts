@@ -30,10 +30,11 @@ describe('bursar keys', () => {
     const { key, token } = await on.json('keys', 'create', '--name', 'ada', '--role', 'read', '--user', 'ada', '--expires', '90d')
     expect(key).toMatchObject({ userId: 'ada', expiresAt: new Date(NOW + 90 * 86_400_000).toISOString() })
     const listed = await on.ok('keys')
-    expect(listed).toMatch(new RegExp(`^${key.id} +ada +read +– +ada +active +2026-11-22 12:00:00 +2027-02-20 12:00:00$`, 'm'))
+    expect(listed).toMatch(new RegExp(`^${key.id} +ada +read +– +ada +active +1 valid +2026-11-22 12:00:00 +2027-02-20 12:00:00$`, 'm'))
     expect(await on.json('keys', 'list')).toEqual(key)
     expect(await on.ok('keys', 'list', '--tenant', 'acme', '--json')).toBe('')
     const after = (await on.ok('keys', 'rotate', key.id, '--grace', '1h')).trim()
+    expect(await on.ok('keys', 'list')).toContain('active  2 valid, earlier until 2026-11-22 13:00:00')
     on.now += 3_599_999
     for (const each of [token, after]) expect(await ask(on, each)).toBeDefined()
     on.now += 1
@@ -42,7 +43,9 @@ describe('bursar keys', () => {
     expect([await ask(on, after), await ask(on, last)].map((caller) => caller !== undefined)).toEqual([false, true])
     expect(await on.run(['keys', 'revoke', key.id])).toMatchObject({ code: 0, out: '', errors: expect.stringContaining('was revoked') })
     expect(await ask(on, last)).toBeUndefined()
-    expect(await on.run(['keys', 'revoke', key.id])).toMatchObject({ code: 1, errors: expect.stringContaining('there is none of this id') })
+    expect(await on.run(['keys', 'revoke', key.id])).toMatchObject({ code: 1, errors: expect.stringContaining('was revoked already') })
+    expect(await on.ok('keys')).toContain('revoked 2026-11-22 13:00:00  0 valid')
+    on.now += 30 * 86_400_000
     expect((await on.run(['keys'])).errors).toContain('There are no keys.')
   })
 
@@ -59,6 +62,12 @@ describe('bursar keys', () => {
     const { code, out, errors } = await on.run(['keys', ...args])
     expect({ code, out }).toEqual({ code: 2, out: '' })
     expect(errors).toMatch(message)
+  })
+
+  it('says of a store in which there are keys that they are there, and not that it is empty', async () => {
+    const on = stage()
+    await on.ok('keys', 'create', '--name', 'x', '--role', 'read')
+    expect(await on.run(['keys', 'list'])).toMatchObject({ code: 0, errors: '' })
   })
 
   it('does not repeat a whole key that was given for its id', async () => {

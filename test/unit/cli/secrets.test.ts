@@ -14,6 +14,8 @@ describe('secrets', () => {
     ['postgres://db/x?user=u&password=hunter22&x=1', 'postgres://db/x?user=u&password=•••&x=1'],
     ['Invalid API Key provided: sk_test_abcDEF123', 'Invalid API Key provided: •••'],
     ['whsec_abcdef and rk_live_abcdef', '••• and •••'],
+    ['whsec_ab/cd+efGH0123456789abcdefghijklmnopqrstuv= is it', '••• is it'],
+    ['a=whsec_ab-cd_ef==, b', 'a=•••, b'],
   ])('hides what looks like one in %s', (text, shown) => {
     expect(new Secrets().hide(text)).toBe(shown)
   })

@@ -3,12 +3,12 @@
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { PassThrough, Writable } from 'node:stream'
-import { existsSync, readdirSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs'
 import Stripe from 'stripe'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Interrupted } from '../../../src/cli/failure.js'
 import { runCommand } from '../../../src/cli/program.js'
-import { Bursar } from '../../../src/index.js'
+import { Bursar, type LedgerEntry } from '../../../src/index.js'
 import { sqliteStore } from '../../../src/store/sqlite/index.js'
 import { CONFIG, Stage } from './stage.js'
 
@@ -54,6 +54,18 @@ async function serving(stage: Stage, args: readonly string[] = [], env: Readonly
       const response = await fetch(url + path, { method: body === undefined ? 'GET' : 'POST', headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...(token !== undefined && { authorization: `Bearer ${token}` }) }, ...(body !== undefined && { body: JSON.stringify(body) }) })
       return { status: response.status, json: await response.json() }
     },
+  }
+}
+
+/** What the sample has of the running day. */
+async function entriesOfSample(stage: Stage): Promise<LedgerEntry[]> {
+  const store = sqliteStore({ path: stage.path('bursar-sample.db'), clock: () => stage.now })
+  try {
+    const entries: LedgerEntry[] = []
+    for await (const entry of store.ledger.entries()) if (entry.at >= stage.now - (stage.now % 86_400_000)) entries.push(entry)
+    return entries
+  } finally {
+    await store.close()
   }
 }
 
@@ -140,6 +152,33 @@ describe('bursar serve', () => {
     const { port } = taken.address() as { port: number }
     const { code, errors } = await stage.run(['serve', '--port', String(port)])
     expect([code, errors]).toEqual([2, expect.stringContaining(`port: ${port} of 127.0.0.1 is in use`)])
+  })
+
+  it('leaves nothing behind where it cannot listen, and does not say that it stops', async () => {
+    const stage = new Stage()
+    configured(stage)
+    const taken = createServer().listen(0, '127.0.0.1')
+    onTestFinished(() => void taken.close())
+    await once(taken, 'listening')
+    for (const where of [['--port', String((taken.address() as { port: number }).port)], ['--host', '0.0.0.0', '--port', '0'], ['--host', 'no.such.machine.invalid', '--port', '0']]) {
+      const { code, out, errors } = await stage.run(['serve', ...where])
+      expect([code, out]).toEqual([2, ''])
+      expect(errors).toMatch(/^bursar: (port|host): [^\n]+\n$/)
+    }
+    expect(readdirSync(stage.folder)).toEqual(['bursar.config.json'])
+  })
+
+  it('says that a key is needed when the last one has expired', async () => {
+    const stage = new Stage()
+    configured(stage)
+    await stage.ok('keys', 'create', '--name', 'operator', '--role', 'admin', '--expires', '1h')
+    stage.now += 3_600_000
+    const server = await serving(stage)
+    expect(server.line).toMatch('there is no key that is valid')
+    expect(server.line).not.toMatch('no key is needed')
+    expect((await server.ask('/v1/check', { userId: 'ada', estimatedCost: 0 })).status).toBe(401)
+    await server.stop()
+    expect(await stage.run(['keys', 'list'])).toMatchObject({ code: 0, errors: '' })
   })
 
   it.each([
@@ -251,6 +290,46 @@ describe('bursar serve --sample', () => {
       return { ...json, blocked: json.blocked.length }
     }
     expect(await figures()).toEqual(await figures())
+  })
+
+  it('spreads the day over its hours, and what was refused can be explained when all is started again', async () => {
+    const stage = new Stage()
+    await (await serving(stage, ['--sample'])).stop()
+    const server = await serving(stage, ['--sample'])
+    const hours = new Map<number, number>()
+    const entries = await entriesOfSample(stage)
+    for (const { at } of entries) hours.set(new Date(at).getUTCHours(), (hours.get(new Date(at).getUTCHours()) ?? 0) + 1)
+    expect(hours.size).toBeGreaterThan(9)
+    expect(Math.max(...hours.values())).toBeLessThan(entries.length / 3)
+    const { json } = await server.ask('/v1/state')
+    const blocked = json.blocked as { userId: string; tenant: string; decisionId: string }[]
+    expect(blocked.length).toBeGreaterThan(2)
+    for (const { userId, tenant, decisionId } of blocked) {
+      expect(await server.ask(`/v1/decisions/${decisionId}?tenant=${tenant}`)).toMatchObject({ status: 200, json: { action: 'BLOCK', who: { userId } } })
+    }
+  })
+
+  it('has nothing of a file that was removed without what stands beside it', async () => {
+    const stage = new Stage()
+    const [path, kept] = [stage.path('bursar-sample.db-wal'), stage.path('kept')]
+    const before = await serving(stage, ['--sample'])
+    await before.ask('/v1/costs', { userId: 'zoe', cost: '0.01' })
+    copyFileSync(path, kept)
+    await before.stop()
+    rmSync(stage.path('bursar-sample.db'))
+    copyFileSync(kept, path)
+    const after = await serving(stage, ['--sample'])
+    expect(await after.ask('/v1/users/zoe')).toMatchObject({ status: 404 })
+    expect((await after.ask('/v1/state')).json.month.calls).toBeGreaterThan(2_000)
+  })
+
+  it('is no place of what the environment names', async () => {
+    const stage = new Stage()
+    const server = await serving(stage, ['--sample'], { BURSAR_STORE: 'sqlite:./production.db', BURSAR_LEDGER: 'sqlite:./ledger.db' })
+    expect(server.errors()).toMatch(/BURSAR_STORE is not used.*\n.*BURSAR_LEDGER is not used/)
+    expect((await server.ask('/v1/state')).status).toBe(200)
+    await server.stop()
+    expect(readdirSync(stage.folder).filter((name) => !name.startsWith('bursar-sample.db'))).toEqual([])
   })
 
   it.each([

@@ -46,7 +46,7 @@ describe('a telemetry', () => {
     const settlement = await decision.settle({ usage: { inputTokens: 1_000, outputTokens: 50 }, model: 'gpt-4o-mini' })
     expect(heard).toEqual([
       ['settle begins', { id: decision.id }],
-      ['settle ends', settlement, { user: { userId: 'ann', tenant: 'acme' }, tier: 'free', sessionId: undefined, requestedModel: 'gpt-4o', model: 'gpt-4o-mini', provider: 'openai', usage: { inputTokens: 1_000, outputTokens: 50 } }],
+      ['settle ends', settlement, { user: { userId: 'ann', tenant: 'acme' }, tier: 'free', sessionId: undefined, requestedModel: 'gpt-4o', model: 'gpt-4o-mini', answeredModel: 'gpt-4o-mini', provider: 'openai', usage: { inputTokens: 1_000, outputTokens: 50 } }],
     ])
   })
 

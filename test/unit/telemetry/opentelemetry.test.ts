@@ -7,6 +7,7 @@ import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { memoryStore } from '../../../src/index.js'
 import { attachOpenTelemetry } from '../../../src/telemetry/attach-open-telemetry.js'
+import { priceBook } from '../../../src/prices/index.js'
 import { openTelemetry, type OpenTelemetryOptions } from '../../../src/telemetry/opentelemetry.js'
 import { allowedOf, storeWith } from '../setting.js'
 import { engine } from './kit.js'
@@ -65,6 +66,14 @@ describe('spans', () => {
       'bursar.decision.id': decision.id, 'bursar.cost.settled_usd': 0.75, 'bursar.cost.overage_usd': 0.25, 'bursar.replayed': false, 'bursar.tier': 'pro', 'bursar.tenant': 'acme', 'gen_ai.request.model': 'gpt-4o',
       'gen_ai.response.model': 'gpt-4o-mini', 'gen_ai.provider.name': 'openai', 'gen_ai.usage.input_tokens': 1_000, 'gen_ai.usage.output_tokens': 50, 'gen_ai.usage.cache_read.input_tokens': 200, 'gen_ai.usage.reasoning.output_tokens': 20,
     }) // prettier-ignore
+  })
+
+  it('name the model that answered exactly, where metrics know it by the name that was asked for', async () => {
+    const { bursar, spans, metric } = traced({}, { prices: priceBook() })
+    const decision = allowedOf(await bursar.check({ userId: 'ann', userTier: 'pro', model: 'gpt-4o-mini', provider: 'openai', inputTokens: 1_000, maxOutputTokens: 300 }))
+    await decision.settle({ usage: { inputTokens: 1_000, outputTokens: 50 }, model: 'gpt-4o-mini-2024-07-18' })
+    expect(spans()[1]?.attributes).toMatchObject({ 'gen_ai.request.model': 'gpt-4o-mini', 'gen_ai.response.model': 'gpt-4o-mini-2024-07-18' })
+    expect((await metric('gen_ai.client.token.usage'))[0]?.attributes).toMatchObject({ 'gen_ai.response.model': 'gpt-4o-mini' })
   })
 
   it('of a refusal say which window refuses, and are no errors', async () => {
