@@ -5,7 +5,6 @@ import type { LiveEvent, StateView } from '../server/views.js'
 import { clockTime } from './data/figures.js'
 import { useLiveLog } from './data/live-log.js'
 import { usePlace, type Place } from './data/place.js'
-import { forgetReasons } from './data/reasons.js'
 import { heldKey, keepKey } from './data/session.js'
 import { useWatched } from './data/watch.js'
 import { KeyEntry } from './pages/key-entry.js'
@@ -24,7 +23,6 @@ export function App() {
   const [visit, setVisit] = useState<{ readonly number: number; readonly reason: string | undefined; readonly isShut: boolean }>({ number: 0, reason: undefined, isShut: false })
   const shut = useCallback((reason: string | undefined): void => {
     keepKey(undefined)
-    forgetReasons()
     setVisit((before) => ({ number: before.number + 1, reason, isShut: true }))
   }, [])
   const enter = (key: string): void => {

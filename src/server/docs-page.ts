@@ -1,6 +1,7 @@
-// The page of the description: HTML without scripts, made of the OpenAPI document and nothing else.
+// The page of the description: HTML without scripts, made of the OpenAPI document and the examples.
 
-import { exampleOf, fieldsOf, nameOfRef, shapeOf, type FieldRow } from './docs-schema.js'
+import { EXAMPLES } from './docs-examples.js'
+import { fieldsOf, nameOfRef, shapeOf, type FieldRow } from './docs-schema.js'
 import type { ApiAnswer, ApiContent, ApiDocument, ApiOperation, ApiParameter, JsonSchema } from './openapi.js'
 
 /** Where the page's stylesheet is. */
@@ -31,7 +32,7 @@ export function docsPage(document: ApiDocument): string {
 <header>
 <h1>${escapeHtml(title)} <small>${escapeHtml(version)}</small></h1>
 <p>${prose(description)}</p>
-<p>The same as <a href="/openapi.json">OpenAPI</a>. The lines to try take the server and a key from the environment:</p>
+<p>The same as <a href="/openapi.json">OpenAPI</a>. The lines to try take the server and a key of the operator's from the environment, and what one makes others use:</p>
 <pre><code>export BURSAR_URL=http://127.0.0.1:8787 BURSAR_KEY=bursar_…</code></pre>
 </header>
 <nav aria-label="Operations">
@@ -67,7 +68,7 @@ function article(described: Described, document: ApiDocument): string {
     ...(body === undefined ? [] : ['<h4>Body</h4>', ...contents(body.content, document)]),
     '<h4>Answers</h4>',
     answers(operation.responses),
-    `<pre><code>${escapeHtml(curlLine(described, document))}</code></pre>`,
+    ...trial(described),
   ]
   return `<article id="${anchor(operation.operationId)}">\n${parts.join('\n')}\n</article>`
 }
@@ -121,21 +122,27 @@ function schemaArticle(name: string, schema: JsonSchema): string {
   return `<article id="${anchor(`schema-${name}`)}">\n<h3><code>${escapeHtml(name)}</code></h3>\n${schema.description === undefined ? '' : `<p>${prose(schema.description)}</p>\n`}${shapeOrFields(schema).join('\n')}\n</article>`
 }
 
-/** One line for a shell that does what the operation is for. */
-function curlLine({ method, path, operation }: Described, { components }: ApiDocument): string {
-  const find = (name: string): JsonSchema | undefined => components.schemas[name]
-  const parameters = operation.parameters ?? []
-  const text = (schema: JsonSchema | undefined): string => encodeURIComponent(String(exampleOf(schema ?? {}, find) ?? '')).replaceAll('%E2%80%A6', 'ada')
-  const filled = parameters.filter((each) => each.in === 'path').reduce((line, { name, schema }) => line.replace(`{${name}}`, text(schema)), path)
-  const query = parameters.filter((each) => each.in === 'query' && each.required === true).map(({ name, schema }) => `${encodeURIComponent(name)}=${text(schema)}`).join('&')
-  const json = operation.requestBody?.content['application/json']?.schema
-  return [
+/** A line for a shell that does what the operation is for, and where it gets what it needs. */
+function trial({ method, path, operation }: Described): string[] {
+  const example = EXAMPLES[operation.operationId] ?? {}
+  if (example.notByHand !== undefined) return [`<p>${prose(example.notByHand)}</p>`]
+  const { params = {}, query = {}, body, isOfUser = false, isStream = false } = example
+  const answered = Object.values(params).filter((value) => typeof value === 'object')
+  const filled = Object.entries(params).reduce((line, [name, value]) => line.replace(`{${name}}`, typeof value === 'object' ? `$${value.variable}` : encodeURIComponent(value)), path)
+  const search = new URLSearchParams(query).toString()
+  const line = [
     'curl',
+    ...(isStream ? ['-N'] : []),
     ...(method === 'get' ? [] : ['-X', method.toUpperCase()]),
-    `"$BURSAR_URL${filled}${query === '' ? '' : `?${query}`}"`,
-    ...((operation.security ?? []).length === 0 ? [] : ['-H "Authorization: Bearer $BURSAR_KEY"']),
-    ...(json === undefined ? [] : ["-H 'Content-Type: application/json'", `-d '${JSON.stringify(exampleOf(json, find)).replaceAll("'", String.raw`'\''`)}'`]),
+    `"$BURSAR_URL${filled}${search === '' ? '' : `?${search}`}"`,
+    ...((operation.security ?? []).length === 0 ? [] : [`-H "Authorization: Bearer $${isOfUser ? 'USER_KEY' : 'BURSAR_KEY'}"`]),
+    ...(body === undefined ? [] : ["-H 'Content-Type: application/json'", `-d '${JSON.stringify(body).replaceAll("'", String.raw`'\''`)}'`]),
   ].join(' ')
+  return [
+    `<pre><code>${escapeHtml(line)}</code></pre>`,
+    ...(isOfUser ? ['<p><code>$USER_KEY</code> is a key that is bound to a user.</p>'] : []),
+    ...answered.map(({ variable, operationId, member }) => `<p><code>$${escapeHtml(variable)}</code> is <code>${escapeHtml(member)}</code> of what <a href="#${anchor(operationId)}">${escapeHtml(operationId)}</a> answers.</p>`),
+  ]
 }
 
 function schemaLink(name: string): string {

@@ -1,4 +1,4 @@
-// JSON schemas for people: the fields of an object, what each may be, in which unit, and an example. Pure; knows nothing of pages.
+// JSON schemas for people: the fields of an object, what each may be, and in which unit. Pure; knows nothing of pages.
 
 import type { JsonSchema } from './openapi.js'
 
@@ -56,29 +56,6 @@ export function shapeOf(schema: JsonSchema): string {
   const length = schema.minLength === undefined && schema.maxLength === undefined ? '' : `${rangeOf(schema.minLength, schema.maxLength)} characters`
   const values_ = typeof additionalProperties === 'object' ? ` of ${shapeOf(additionalProperties)}` : ''
   return `${names.join(' | ')}${schema.format === undefined ? '' : ` (${schema.format})`}${bounds}${length}${pattern === undefined || schema.format !== undefined ? '' : `, as ${pattern}`}${values_}`
-}
-
-/** An example of a value: that of the schema, else the least that fits. `find` gives the schemas of the document by their names. */
-export function exampleOf(schema: JsonSchema, find: (name: string) => JsonSchema | undefined, depth = 0): unknown {
-  if (schema.example !== undefined) return schema.example
-  if (schema.examples?.[0] !== undefined) return schema.examples[0]
-  if (schema.default !== undefined) return schema.default
-  if (schema.const !== undefined) return schema.const
-  if (schema.enum !== undefined) return schema.enum[0]
-  if (schema.$ref !== undefined) return depth > 8 ? null : exampleOf(find(nameOfRef(schema.$ref)) ?? {}, find, depth + 1)
-  if (schema.allOf !== undefined) return Object.assign({}, ...schema.allOf.map((part) => exampleOf(part, find, depth + 1)))
-  const choice = (schema.anyOf ?? schema.oneOf)?.[0]
-  if (choice !== undefined && schema.properties === undefined) return exampleOf(choice, find, depth + 1)
-  const type = Array.isArray(schema.type) ? schema.type[0] : schema.type
-  if (type === 'object') {
-    const { properties = {}, required = [] } = schema
-    return Object.fromEntries(Object.entries(properties).filter(([name, field]) => required.includes(name) || field.example !== undefined).map(([name, field]) => [name, exampleOf(field, find, depth + 1)]))
-  }
-  if (type === 'array') return schema.items === undefined ? [] : [exampleOf(schema.items, find, depth + 1)]
-  if (type === 'integer' || type === 'number') return Math.min(Math.max(1, schema.minimum ?? schema.exclusiveMinimum ?? 1), schema.maximum ?? Infinity)
-  if (type === 'boolean') return true
-  if (type === 'null') return null
-  return schema.format === 'date-time' ? '2027-01-01T00:00:00Z' : '…'
 }
 
 /** `#/components/schemas/Problem` is `Problem`. */

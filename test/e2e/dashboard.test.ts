@@ -61,14 +61,38 @@ describe('what happens', () => {
     const page = await look(world.keys.reader)
     await page.getByText('Live', { exact: true }).first().waitFor()
     await page.context().setOffline(true)
-    await page.evaluate(`document.dispatchEvent(new Event('visibilitychange'))`)
+    await lookAgain(page)
     await page.getByRole('alert').filter({ hasText: 'The server does not answer' }).waitFor()
     await page.context().setOffline(false)
-    await page.evaluate(`document.dispatchEvent(new Event('visibilitychange'))`)
+    await lookAgain(page)
     await page.getByRole('alert').waitFor({ state: 'detached' })
     await page.locator('.line-live').waitFor()
     await curl(world.origin, world.keys.check, '/v1/check', { userId: 'after-the-cut', model: 'gpt-5', estimatedCost: 0.01 })
     await ticker(page).filter({ hasText: 'after-the-cut' }).waitFor()
+  })
+
+  it('tells a cost that was recorded from one that was settled', async () => {
+    const page = await look(world.keys.reader)
+    await curl(world.origin, world.keys.check, '/v1/costs', { userId: 'rec', cost: 0.03, model: 'gpt-5' })
+    await ticker(page).filter({ hasText: 'recorded' }).filter({ hasText: 'rec' }).filter({ hasText: '$0.0300' }).waitFor()
+  })
+
+  it('says so where the ledger does not have all of the month, and where another answers in the place of the server', async () => {
+    const page = await look(world.keys.reader)
+    await page.route('**/v1/state', async (route) => {
+      const response = await route.fetch()
+      await route.fulfill({ response, json: { ...((await response.json()) as object), complete: false, more: { byTenant: { count: 3, spent: 7, calls: 9 }, byTier: { count: 0, spent: 0, calls: 0 }, byModel: { count: 0, spent: 0, calls: 0 }, topSpenders: { count: 0, spent: 0, calls: 0 } } } })
+    })
+    await lookAgain(page)
+    await page.getByRole('note').filter({ hasText: 'does not have all of this month' }).waitFor()
+    await panel(page, 'By tenant').getByText('and $7.00 of 3 more').waitFor()
+    await page.unrouteAll({ behavior: 'wait' })
+    await page.route('**/v1/state', (route) => route.fulfill({ status: 200, contentType: 'text/html', body: '<h1>Sign in</h1>' }))
+    await lookAgain(page)
+    await page.getByRole('alert').filter({ hasText: 'What answers is not bursar' }).waitFor()
+    await page.unrouteAll({ behavior: 'wait' })
+    await lookAgain(page)
+    await page.getByRole('alert').waitFor({ state: 'detached' })
   })
 
   it('can be stopped, so that it can be read', async () => {
@@ -88,6 +112,9 @@ describe('who may look', () => {
   it('is asked for a key, told why one will not do, and forgotten on the way out', async () => {
     const { page } = await tab()
     await page.goto(world.origin)
+    await page.getByLabel('API key').fill('ключ')
+    await page.keyboard.press('Enter')
+    await page.getByRole('alert').filter({ hasText: 'copy it once more' }).waitFor()
     await page.getByLabel('API key').fill('bursar_0123456789abcdef_nobodys')
     await page.keyboard.press('Enter')
     await page.getByRole('alert').waitFor()
@@ -109,7 +136,7 @@ describe('who may look', () => {
     await panel(page, 'Change').waitFor()
     await world.server.keys.revoke(key.id)
     await expect.poll(async () => (await fetch(`${world.origin}/v1/state`, { headers: { authorization: `Bearer ${token}` } })).status).toBe(401)
-    await page.evaluate(`document.dispatchEvent(new Event('visibilitychange'))`)
+    await lookAgain(page)
     await page.getByLabel('API key').waitFor()
     await page.getByRole('alert').filter({ hasText: /key/i }).waitFor()
   })
@@ -136,6 +163,15 @@ describe('who may look', () => {
     await page.goto(`${world.origin}/${PAGES.user}`)
     await panel(page, 'Windows').waitFor()
     expect(await page.locator('main form, main select, main input').count()).toBe(0)
+  })
+
+  it("sees the windows of the one user whose key it is, and is offered nothing that the key may not do", async () => {
+    const page = await look(world.keys.user)
+    const budgets = panel(page, 'Spend against limits')
+    await budgets.getByRole('img', { name: /User ada.*monthly/ }).waitFor()
+    expect(await page.getByText('Make one').count()).toBe(0)
+    await page.getByRole('link', { name: 'Limits' }).click()
+    await page.getByText('There is none that this key may see.').waitFor()
   })
 
   it("sees one tenant alone with that tenant's key", async () => {
@@ -219,11 +255,11 @@ describe('changes', () => {
     const row = page.locator('.limit').filter({ hasText: '<i>a trial</i>' })
     await row.getByRole('button', { name: 'Change' }).click()
     const change = row.getByRole('form')
+    expect([await change.getByLabel('Amount').inputValue(), await change.getByLabel('Of').inputValue(), await change.getByLabel('Period').inputValue()]).toEqual(['123', 'usd', 'weekly'])
     await change.getByLabel('Amount').fill('150')
-    await change.getByLabel('Period').selectOption('weekly')
     await change.getByLabel('Does').selectOption('alert')
     await change.getByRole('button', { name: 'Save' }).click()
-    await row.getByText('$150.00 weekly').waitFor()
+    await row.locator('.limit-says').getByText('$150.00 weekly').waitFor()
     expect(await found()).toMatchObject({ budget: { weekly: 150 }, mode: 'alert' })
 
     await row.getByRole('button', { name: 'Remove' }).click()
@@ -233,6 +269,96 @@ describe('changes', () => {
     await row.getByRole('button', { name: 'Yes, remove' }).click()
     await row.waitFor({ state: 'detached' })
     expect(await found()).toBeUndefined()
+  })
+
+  it('puts one amount of a limit in the place of another, and takes one of several away', async () => {
+    const { limits } = world.engine.tracker
+    await limits.create({ id: 'several', scope: { kind: 'user', id: 'ada', tenant: 'acme' }, budget: { weekly: { usd: 70, requests: 500 }, rolling: { '5h': 9 } }, mode: 'alert', until: new Date('2098-03-01T12:00:30Z') })
+    const page = await look(world.keys.admin, PAGES.limits)
+    const row = page.locator('[data-limit="several"]')
+    await row.getByRole('button', { name: 'Change' }).click()
+    const form = row.getByRole('form')
+    await form.getByLabel('Change').selectOption({ label: '$9.00 any 5h' })
+    expect(await form.getByLabel('Length').inputValue()).toBe('5h')
+    await form.getByLabel('Change').selectOption({ label: '500 requests weekly' })
+    await form.getByLabel('Amount').fill('40')
+    await form.getByLabel('Period').selectOption('daily')
+    await form.getByRole('button', { name: 'Save' }).click()
+    await row.locator('.limit-says').getByText('40 requests daily, $70.00 weekly, $9.00 any 5h').waitFor()
+    expect((await limits.get('several'))?.budget).toEqual({ daily: { requests: 40 }, weekly: 70, rolling: { '5h': 9 } })
+    expect(await limits.get('several')).toMatchObject({ mode: 'alert', until: new Date('2098-03-01T12:00:30Z') })
+
+    await row.getByRole('button', { name: 'Take away $9.00 any 5h' }).click()
+    await row.getByRole('button', { name: 'Yes, take away' }).click()
+    await row.locator('.limit-says').filter({ hasNotText: '5h' }).waitFor()
+    expect((await limits.get('several'))?.budget).toEqual({ daily: { requests: 40 }, weekly: 70, rolling: {} })
+    await limits.remove('several')
+  })
+
+  it('sends nothing while a date is half entered, and reads it in the zone of the budgets', async () => {
+    const { tracker } = world.engine
+    const zoe = { userId: 'zoe', tenant: 'acme' }
+    await curl(world.origin, world.keys.admin, '/v1/costs', { ...zoe, cost: 0.1 })
+    const page = await look(world.keys.admin, '#/users/zoe?tenant=acme', { timezoneId: 'America/Los_Angeles', locale: 'en-US' })
+    const form = page.getByRole('form', { name: 'Set an override' })
+    await form.getByLabel('Amount').fill('500')
+    await form.getByLabel('Until').focus()
+    await page.keyboard.type('12012098')
+    await form.getByRole('button').click()
+    await form.getByRole('alert').filter({ hasText: 'Until: is only half entered' }).waitFor()
+    expect(await tracker.getUserOverrides(zoe)).toEqual([])
+    await form.getByLabel('Until').fill('2098-12-01T00:00')
+    await form.getByText('1 Dec 2098, 00:00 UTC in UTC').waitFor()
+    await form.getByRole('button').click()
+    await form.getByText('The daily override is in force.').waitFor()
+    expect(await tracker.getUserOverrides(zoe)).toMatchObject([{ limit: 500, until: new Date('2098-12-01T00:00:00Z') }])
+
+    await form.getByLabel('Amount').fill('0x10')
+    await form.getByRole('button').click()
+    await form.getByRole('alert').filter({ hasText: '"0x10" is no amount' }).waitFor()
+    await form.getByLabel('Amount').fill('8')
+    await form.getByRole('button').click()
+    await form.getByText('The daily override is set: the one that is there until').waitFor()
+    const overrides = panel(page, 'Overrides')
+    expect(await overrides.getByRole('listitem').allInnerTexts()).toEqual([expect.stringMatching(/\$500\.00 .*in force/s), expect.stringMatching(/\$8\.00 .*after that/s)])
+    await overrides.getByRole('button', { name: 'Clear the daily override with an end' }).click()
+    await overrides.getByRole('button', { name: 'Yes, clear' }).click()
+    await overrides.getByText('in force').filter({ hasNotText: '$500' }).waitFor()
+    await overrides.getByText('$500.00').waitFor({ state: 'detached' })
+    expect(await tracker.getUserOverrides(zoe)).toMatchObject([{ limit: 8, until: null }])
+  })
+
+  it('are offered to a tenant only where the server lets it set budgets', async () => {
+    const strict = await startWorld({ tenantsManageBudgets: false })
+    try {
+      const { page } = await tab({}, strict.origin)
+      await page.goto(`${strict.origin}/#/users/ada`)
+      await enter(page, strict.keys.tenant, panel(page, 'Change'))
+      expect(await panel(page, 'Change').getByRole('form').count()).toBe(1)
+      await panel(page, 'Change').getByText('set by whoever runs the server').waitFor()
+    } finally {
+      await strict.close()
+    }
+  })
+
+  it('leave a long list as far unfolded as it was, with a bar for each limit', async () => {
+    const long = await startWorld({ isOpen: true })
+    try {
+      for (let index = 0; index < 130; index += 1) await long.engine.tracker.limits.create({ id: `limit-${String(index).padStart(3, '0')}`, scope: { kind: 'user', id: `user-${index}` }, budget: { monthly: 10 + index } })
+      const { page } = await tab({}, long.origin)
+      await page.goto(`${long.origin}/#/limits`)
+      await page.getByRole('button', { name: 'Show more' }).click()
+      const last = page.locator('[data-limit="limit-129"]')
+      await last.scrollIntoViewIfNeeded()
+      await last.getByRole('img', { name: /0% used/ }).waitFor()
+      await last.getByRole('button', { name: 'Change' }).click()
+      await last.getByLabel('Amount').fill('1000')
+      await last.getByRole('button', { name: 'Save' }).click()
+      await last.locator('.limit-says').filter({ hasText: '$1,000.00 monthly' }).waitFor()
+      expect(await page.locator('.limit').count()).toBe(130)
+    } finally {
+      await long.close()
+    }
   })
 
   it("offers a tenant's key what is the tenant's, and says what is missing", async () => {
@@ -357,8 +483,8 @@ async function tab(options: BrowserContextOptions = {}, origin = world.origin): 
 }
 
 /** A page of its own, as whoever has that key sees it. */
-async function look(key: string, place = '#/'): Promise<Page> {
-  const { page, context } = await tab()
+async function look(key: string, place = '#/', options: BrowserContextOptions = {}): Promise<Page> {
+  const { page, context } = await tab(options)
   await context.addInitScript(`if (location.protocol !== 'about:' && !sessionStorage.getItem('bursar-key')) sessionStorage.setItem('bursar-key', ${JSON.stringify(key)})`)
   await go(page, place)
   await page.locator('.line-live').waitFor()
@@ -373,10 +499,15 @@ async function go(page: Page, place: string): Promise<void> {
   await page.getByText('Looking …').waitFor({ state: 'detached' })
 }
 
-async function enter(page: Page, key: string): Promise<void> {
+async function enter(page: Page, key: string, then = page.getByText('Spent today')): Promise<void> {
   await page.getByLabel('API key').fill(key)
   await page.getByRole('button', { name: 'Look' }).click()
-  await page.getByText('Spent today').waitFor()
+  await then.waitFor()
+}
+
+/** As when somebody comes back to the tab: everything is asked for at once. */
+async function lookAgain(page: Page): Promise<void> {
+  await page.evaluate(`document.dispatchEvent(new Event('visibilitychange'))`)
 }
 
 function panel(page: Page, name: string) {

@@ -45,7 +45,13 @@ export async function open(path: string, { method = 'GET', body, signal, accept 
 /** The answer's JSON; `undefined` where it has no content. Throws `AskError`. */
 export async function ask<Answer>(path: string, options: AskOptions = {}): Promise<Answer> {
   const response = await open(path, options)
-  return (response.status === 204 ? undefined : await response.json()) as Answer
+  if (response.status === 204) return undefined as Answer
+  const text = await response.text()
+  try {
+    return JSON.parse(text) as Answer
+  } catch {
+    throw new AskError(response.status, 'What answers is not bursar: a proxy or a page to sign in may stand before it. Look at what this address serves.')
+  }
 }
 
 /** `?name=value` of what is there. */

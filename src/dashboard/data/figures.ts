@@ -11,12 +11,17 @@ export function money(usd: number): string {
 
 /** An amount in a unit: money, or a count with its unit. */
 export function amount(value: number, unit: string): string {
-  return unit === 'usd' ? money(value) : `${count(value)} ${unit}`
+  return unit === 'usd' ? money(value) : counted(value, unit.replace(/s$/, ''))
 }
 
 /** A whole number. */
 export function count(value: number): string {
   return value.toLocaleString('en', { maximumFractionDigits: 0 })
+}
+
+/** How many there are of something: `1 call`, `2 calls`. */
+export function counted(value: number, one: string): string {
+  return `${count(value)} ${one}${value === 1 ? '' : 's'}`
 }
 
 /** A percentage; what is not the whole of a limit is never rounded to it. */
@@ -56,7 +61,17 @@ export function moment(at: string, timeZone: string): string {
   return new Date(at).toLocaleString('en-GB', { timeZone, dateStyle: 'medium', timeStyle: 'short' })
 }
 
+/** A date with its time, and how far that is from UTC: which of two it is where the clocks are put back. */
+export function momentInZone(at: string, timeZone: string): string {
+  return new Date(at).toLocaleString('en-GB', { timeZone, day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', timeZoneName: 'shortOffset' }).replace('GMT', 'UTC').replace(/UTC\+0$/, 'UTC')
+}
+
 /** A name as text that can be seen: characters that turn or hide others are written as what they are. */
 export function shown(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+/** The number that somebody has written in digits, with a point where it has one; `undefined` for anything else. */
+export function numberIn(text: string): number | undefined {
+  return /^\d{1,15}(\.\d{1,8})?$/.test(text) ? Number(text) : undefined
 }

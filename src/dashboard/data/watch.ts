@@ -18,8 +18,10 @@ export interface Watched<View> {
 
 const SOON_MS = 1_000
 
-/** Watches a path; `undefined` watches nothing. */
-export function useWatched<View>(path: string | undefined, everyMs: number): Watched<View> {
+/** Watches a path; `undefined` watches nothing. `read`: how the view is asked for, where that is not by one question. */
+export function useWatched<View>(path: string | undefined, everyMs: number, read: (path: string) => Promise<View> = ask): Watched<View> {
+  const reading = useRef(read)
+  reading.current = read
   const [known, setKnown] = useState<{ readonly path: string | undefined; readonly view: View | undefined; readonly error: AskError | undefined }>({ path, view: undefined, error: undefined })
   const current = useRef({ path, askedAt: 0, isAsking: false, again: false, timer: undefined as ReturnType<typeof setTimeout> | undefined })
   current.current.path = path
@@ -35,7 +37,7 @@ export function useWatched<View>(path: string | undefined, everyMs: number): Wat
     own.isAsking = true
     own.askedAt = Date.now()
     try {
-      const view = await ask<View>(asked)
+      const view = await reading.current(asked)
       if (own.path === asked) setKnown({ path: asked, view, error: undefined })
     } catch (error) {
       const failed = error instanceof AskError ? error : new AskError(0, (error as Error).message)

@@ -1,17 +1,19 @@
 // Where the key is asked for, when the server wants one.
 
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { Failure } from '../parts/panel.js'
 
 /** Asks for a key. `reason`: why the last one would not do. */
 export function KeyEntry({ reason, enter }: { readonly reason: string | undefined; readonly enter: (key: string) => void }) {
   const field = useRef<HTMLInputElement>(null)
+  const [wrong, setWrong] = useState<string | undefined>(undefined)
   useEffect(() => field.current?.focus(), [])
   const submit = (event: Event): void => {
     event.preventDefault()
     const key = field.current?.value.trim() ?? ''
-    if (key === '') field.current?.focus()
-    else enter(key)
+    if (/^[!-~]+$/.test(key)) return enter(key)
+    setWrong(key === '' ? undefined : 'A key has letters, digits, - and _ alone. This has something else in it: copy it once more.')
+    field.current?.focus()
   }
   return (
     <main id="main" class="entry" tabindex={-1}>
@@ -29,7 +31,7 @@ export function KeyEntry({ reason, enter }: { readonly reason: string | undefine
             Look
           </button>
         </form>
-        {reason !== undefined && <Failure>{reason}</Failure>}
+        {(wrong ?? reason) !== undefined && <Failure>{wrong ?? reason}</Failure>}
         <p class="soft">The key stays in this tab until you sign out or close it. Whoever runs the server makes one with:</p>
         <pre tabindex={0} aria-label="How a key is made">
           <code>bursar keys create --name wall --role read</code>

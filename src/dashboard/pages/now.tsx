@@ -4,6 +4,7 @@ import type { StateView } from '../../server/views.js'
 import type { LiveLog } from '../data/live-log.js'
 import { ActionsPlot } from '../parts/actions-plot.js'
 import { Headline } from '../parts/headline.js'
+import { Incomplete } from '../parts/panel.js'
 import { SpendList, TopSpenders } from '../parts/spend-lists.js'
 import { Ticker } from '../parts/ticker.js'
 import { Blocked, Budgets, Triggered } from '../parts/trouble.js'
@@ -15,6 +16,7 @@ export function Now({ state, log }: { readonly state: StateView; readonly log: L
   return (
     <>
       <h1 class="only-heard">The state now</h1>
+      {!state.complete && <Incomplete of="this month" what="Calls, denials, groups, hours and the burn rate are too small; budgets and the money spent are counted apart." />}
       <Headline state={state} />
       {isNew && <FirstSteps />}
       <div class="board">
@@ -34,9 +36,9 @@ export function Now({ state, log }: { readonly state: StateView; readonly log: L
             <Ticker log={log} timeZone={state.timeZone} now={state.now} ownTenant={state.caller.tenant} />
           </div>
           <div class="column">
-            {state.caller.isOperator && <SpendList title="By tenant" rows={state.byTenant} none="no tenant" />}
-            <SpendList title="By tier" rows={state.byTier} none="no tier" />
-            <SpendList title="By model" rows={state.byModel} none="no model named" />
+            {state.caller.isOperator && <SpendList title="By tenant" rows={state.byTenant} more={state.more.byTenant} none="no tenant" />}
+            <SpendList title="By tier" rows={state.byTier} more={state.more.byTier} none="no tier" />
+            <SpendList title="By model" rows={state.byModel} more={state.more.byModel} none="no model named" />
           </div>
         </div>
       </div>

@@ -10,14 +10,14 @@ import { useWatched } from '../data/watch.js'
 import { Activity } from '../parts/activity.js'
 import { shortMoney } from '../parts/actions-plot.js'
 import { Name } from '../parts/names.js'
-import { Empty, Failure, Panel } from '../parts/panel.js'
+import { Empty, Failure, Incomplete, Panel } from '../parts/panel.js'
 import { Plot } from '../parts/plot.js'
 import { keyOf } from '../parts/trouble.js'
 import { UserChanges } from '../parts/user-changes.js'
 import { UserOverrides } from '../parts/user-overrides.js'
 import { WindowBar } from '../parts/window-bar.js'
 
-const FROM: Readonly<Record<'directory' | 'tenant' | 'default', string>> = { directory: 'set for this user', tenant: 'as set for the tenant', default: 'by default' }
+const FROM: Readonly<Record<'directory' | 'tenant' | 'last' | 'default', string>> = { directory: 'set for this user', tenant: 'as set for the tenant', last: 'as the last request said', default: 'by default' }
 
 /** The page of a user. */
 export function User({ userId, tenant, state, log, refused }: { readonly userId: string; readonly tenant: string | undefined; readonly state: StateView; readonly log: LiveLog; readonly refused: (reason: string) => void }) {
@@ -54,10 +54,11 @@ export function User({ userId, tenant, state, log, refused }: { readonly userId:
         </p>
       </div>
       {error !== undefined && <Failure>{error.message}</Failure>}
+      {view?.complete === false && <Incomplete of="the last 28 days" what="The last decisions and the spend by day are of what is kept; budgets are exact." />}
       {view === undefined && error === undefined && <Empty>Looking …</Empty>}
       {view === undefined && error?.status === 404 && isAdmin && (
         <div class="board">
-          <UserChanges view={{ userId, tenant: tenant ?? state.caller.tenant, tier: null, tierFrom: null }} tiers={state.tiers} changed={now} />
+          <UserChanges view={{ userId, tenant: tenant ?? state.caller.tenant, tier: null, tierFrom: null }} state={state} changed={now} />
         </div>
       )}
       {view !== undefined && (
@@ -76,8 +77,8 @@ export function User({ userId, tenant, state, log, refused }: { readonly userId:
               </ol>
             )}
           </Panel>
-          <UserOverrides view={view} isAdmin={isAdmin} timeZone={state.timeZone} changed={now} />
-          {isAdmin && <UserChanges view={view} tiers={state.tiers} changed={now} />}
+          <UserOverrides view={view} mayChange={state.caller.maySetBudgets} timeZone={state.timeZone} changed={now} />
+          {isAdmin && <UserChanges view={view} state={state} changed={now} />}
           </div>
           <div class="column">
           <Panel title="Spent by day" note="the last 28 days">

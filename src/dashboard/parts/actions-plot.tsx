@@ -1,4 +1,5 @@
-// What was decided over the last 24 hours, by the hour, and what it has cost.
+// What was decided over the last 24 hours, by the hour, and what it has cost: calls that are settled, and refusals. What is held is not yet
+// among them.
 
 import type { StateView } from '../../server/views.js'
 import { count, money } from '../data/figures.js'
@@ -19,12 +20,12 @@ export function ActionsPlot({ state }: { readonly state: StateView }) {
   const spent = hours.spent.reduce((sum, value) => sum + value, 0)
   const isEmpty = total === 0 && spent === 0
   return (
-    <Panel title="Last 24 hours" note={isEmpty ? undefined : `${count(total)} decisions, ${money(spent)}`}>
+    <Panel title="Last 24 hours" note={isEmpty ? undefined : `${count(total)} settled calls and refusals, ${money(spent)}`}>
       {isEmpty ? (
-        <Empty>Nothing was decided in the last 24 hours.</Empty>
+        <Empty>No call was settled or refused in the last 24 hours.</Empty>
       ) : (
         <>
-          <ul class="keys" aria-label="Decisions of the last 24 hours">
+          <ul class="keys" aria-label="Settled calls and refusals of the last 24 hours">
             {kinds.map(({ name }, index) => (
               <li key={name}>
                 <span class={`swatch swatch-${name.toLowerCase()}`} aria-hidden="true" />

@@ -1,7 +1,7 @@
 // The last decisions and charges of a user, each with its explanation to unfold.
 
 import type { ActivityRow } from '../../server/views.js'
-import { clockTime, count, money } from '../data/figures.js'
+import { clockTime, counted, money } from '../data/figures.js'
 import { Name } from './names.js'
 import { ActionMark, Empty, Panel, Sign } from './panel.js'
 
@@ -60,7 +60,7 @@ function Line({ row, timeZone, now }: { readonly row: ActivityRow; readonly time
             instead of <Name>{row.requestedModel ?? ''}</Name>
           </span>
         )}
-        {row.tokens > 0 && <span class="soft"> {count(row.tokens)} tokens</span>}
+        {row.tokens > 0 && <span class="soft"> {counted(row.tokens, 'token')}</span>}
       </span>
       <b class="number">{money(row.cost)}</b>
     </>

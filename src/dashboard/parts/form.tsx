@@ -3,6 +3,7 @@
 
 import type { ComponentChildren } from 'preact'
 import { useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { numberIn } from '../data/figures.js'
 import { Done, Failure } from './panel.js'
 
 /** A form. `send` reads the fields and gives what was done, in words: then the fields are as they were at first. What it throws is shown. */
@@ -13,6 +14,12 @@ export function Form({ label, button, send, children }: { readonly label: string
     event.preventDefault()
     if (state.isSending) return
     const form = event.currentTarget as HTMLFormElement
+    const half = unfinished(form)
+    if (half !== undefined) {
+      setState({ isSending: false, failure: `${labelOf(half)}: is only half entered, or nothing that there is. Finish it, or empty it.` })
+      half.focus()
+      return
+    }
     setState({ isSending: true })
     try {
       setState({ isSending: false, done: await send(new FormData(form)) })
@@ -33,6 +40,15 @@ export function Form({ label, button, send, children }: { readonly label: string
       {state.done !== undefined && <Done>{state.done}</Done>}
     </form>
   )
+}
+
+/** The first field in which somebody has entered what the browser cannot read: its value would be as empty as if nobody had. */
+function unfinished(form: HTMLFormElement): HTMLInputElement | undefined {
+  return [...form.elements].find((each): each is HTMLInputElement => each instanceof HTMLInputElement && each.validity.badInput)
+}
+
+function labelOf(field: HTMLInputElement): string {
+  return field.labels?.[0]?.textContent ?? field.name
 }
 
 /** A field with its label, and with what it may be. */
@@ -105,13 +121,8 @@ export function textOf(fields: FormData, name: string): string | undefined {
 /** A number of a form. Throws what is wrong with it. */
 export function numberOf(fields: FormData, name: string, label: string): number {
   const text = textOf(fields, name)
-  const value = Number(text ?? Number.NaN)
-  if (!Number.isFinite(value) || value < 0) throw new Error(text === undefined ? `${label}: is empty. Give a number, such as 25.` : `${label}: "${text}" is no amount. Give a number of 0 or more, such as 25.`)
+  if (text === undefined) throw new Error(`${label}: is empty. Give a number, such as 25.`)
+  const value = numberIn(text)
+  if (value === undefined) throw new Error(`${label}: "${text}" is no amount. Give a number of 0 or more, such as 25 or 0.5.`)
   return value
-}
-
-/** An instant of a form, as the server takes it; `undefined`: left empty. The field is in the time of this machine. */
-export function instantOf(fields: FormData, name: string): string | undefined {
-  const text = textOf(fields, name)
-  return text === undefined ? undefined : new Date(text).toISOString()
 }

@@ -2,21 +2,20 @@
 
 import type { ComponentChildren } from 'preact'
 import type { StateView } from '../../server/views.js'
-import { count, money, percent } from '../data/figures.js'
+import { count, counted, money, percent } from '../data/figures.js'
 
 /** Spent today and this month, a day's burn, calls and denials. */
 export function Headline({ state }: { readonly state: StateView }) {
-  const { today, month, burnPerDay } = state
+  const { today, month, burnPerDay, burnDays, limits } = state
   const asked = today.calls + today.denials
-  const exceeded = state.budgets.filter((row) => row.exceeded).length
   return (
     <dl class="headline">
       <Figure name="Spent today" value={money(today.spent)} isMain />
       <Figure name="Spent this month" value={money(month.spent)}>
-        {count(month.calls)} calls
+        {counted(month.calls, 'call')}
       </Figure>
       <Figure name="Burn per day" value={burnPerDay === null ? '–' : money(burnPerDay)}>
-        {burnPerDay === null ? 'not enough data yet' : 'over the last 28 days'}
+        {burnPerDay === null || burnDays === null ? 'not enough data yet' : burnDays === 1 ? 'by today alone' : `over the last ${counted(burnDays, 'day')}`}
       </Figure>
       <Figure name="Calls today" value={count(today.calls)}>
         {today.calls === 0 ? 'none so far' : `${money(today.spent / today.calls)} each`}
@@ -24,8 +23,8 @@ export function Headline({ state }: { readonly state: StateView }) {
       <Figure name="Denials today" value={count(today.denials)} level={today.denials > 0 ? 'over' : 'calm'}>
         {asked === 0 ? 'nobody has asked' : `${percent((100 * today.denials) / asked)} of requests`}
       </Figure>
-      <Figure name="Limits exceeded" value={count(exceeded)} level={exceeded > 0 ? 'over' : 'calm'}>
-        {state.budgets.length === 0 ? 'no limits to watch' : `of ${count(state.budgets.length)} watched`}
+      <Figure name="Limits exceeded" value={count(limits.exceeded)} level={limits.exceeded > 0 ? 'over' : 'calm'}>
+        {limits.watched === 0 ? (state.caller.isOperator ? 'no limits to watch' : 'no shared one to see') : `of ${count(limits.watched)} watched`}
       </Figure>
     </dl>
   )

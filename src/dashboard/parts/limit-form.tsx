@@ -3,14 +3,16 @@
 import { useState } from 'preact/hooks'
 import type { StateView } from '../../server/views.js'
 import { ask } from '../data/ask.js'
-import { AmountFields, budgetOf } from './amount-fields.js'
-import { Field, Form, instantOf, textOf } from './form.js'
+import { budgetWith } from '../data/budgets.js'
+import { AmountFields, amountOf } from './amount-fields.js'
+import { Field, Form, textOf } from './form.js'
 import { Panel } from './panel.js'
+import { UntilField, untilOf } from './until-field.js'
 
 type Whom = 'global' | 'tenant' | 'tier' | 'user' | 'each-user' | 'each-tenant'
 
 /** The form. */
-export function LimitForm({ caller, tiers, changed }: { readonly caller: StateView['caller']; readonly tiers: readonly string[]; readonly changed: () => Promise<void> }) {
+export function LimitForm({ state: { caller, tiers, timeZone }, changed }: { readonly state: StateView; readonly changed: () => Promise<void> }) {
   const choices: readonly (readonly [Whom, string])[] = caller.isOperator
     ? [
         ['user', 'one user'],
@@ -30,8 +32,8 @@ export function LimitForm({ caller, tiers, changed }: { readonly caller: StateVi
   const namesOne = whom === 'user' || whom === 'tier' || (whom === 'tenant' && caller.isOperator)
 
   const send = async (fields: FormData): Promise<string> => {
-    const { budget } = budgetOf(fields)
-    const until = instantOf(fields, 'until')
+    const budget = budgetWith(amountOf(fields))
+    const until = untilOf(fields, timeZone)
     const description = textOf(fields, 'description')
     const scope = scopeOf(whom, textOf(fields, 'id'), caller.isOperator ? textOf(fields, 'tenant') : (caller.tenant ?? undefined))
     await ask('/v1/limits', { method: 'POST', body: { scope, budget, mode: textOf(fields, 'mode'), ...(until !== undefined && { until }), ...(description !== undefined && { description }) } })
@@ -75,15 +77,13 @@ export function LimitForm({ caller, tiers, changed }: { readonly caller: StateVi
         <AmountFields withUnits={true} />
         <Field label="Does">
           {(id) => (
-            <select id={id} name="mode" defaultValue="block">
+            <select id={id} name="mode">
               <option value="block">block</option>
               <option value="alert">alert only</option>
             </select>
           )}
         </Field>
-        <Field label="Until" hint="Empty: for good">
-          {(id, hintId) => <input id={id} name="until" type="datetime-local" aria-describedby={hintId} />}
-        </Field>
+        <UntilField timeZone={timeZone} empty="for good" />
         <Field label="What for" hint="A denial shows it">
           {(id, hintId) => <input id={id} name="description" autocomplete="off" aria-describedby={hintId} />}
         </Field>

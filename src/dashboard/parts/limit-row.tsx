@@ -1,15 +1,15 @@
 // One limit: whom it covers, what it allows, how far it is; and, for those who may, its change and its end.
 
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { WindowRow } from '../../server/views.js'
 import { ask } from '../data/ask.js'
-import { amount, moment, shown } from '../data/figures.js'
-import { AmountFields, budgetOf } from './amount-fields.js'
-import { Field, Form, instantOf, Remover, textOf } from './form.js'
-import { periodText, ScopeName } from './names.js'
+import { amountsIn, type BudgetView } from '../data/budgets.js'
+import { count, moment, shown } from '../data/figures.js'
+import { useWatched } from '../data/watch.js'
+import { Remover } from './form.js'
+import { amountText, LimitChange } from './limit-change.js'
+import { ScopeName } from './names.js'
 import { WindowBar, type Reader } from './window-bar.js'
-
-type Amount = number | string | { readonly usd?: number | string; readonly tokens?: number; readonly requests?: number }
 
 /** A limit as the API tells it. */
 export interface LimitView {
@@ -17,7 +17,7 @@ export interface LimitView {
   /** Whether this key may change it. */
   readonly managed: boolean
   readonly scope: { readonly kind: string; readonly id?: string; readonly tenant?: string }
-  readonly budget: { readonly [period in 'daily' | 'weekly' | 'monthly' | 'total']?: Amount } & { readonly rolling?: Readonly<Record<string, Amount>> }
+  readonly budget: BudgetView
   readonly from: string | null
   readonly until: string | null
   readonly mode: 'block' | 'alert'
@@ -25,17 +25,26 @@ export interface LimitView {
   readonly state: 'upcoming' | 'active' | 'expired'
 }
 
-/** A row of the list. */
+const MOST_WINDOWS = 6
+const PROGRESS_MS = 30_000
+
+/** A row of the list. `rows`: its windows, where the state has them; else they are asked for once the row is seen. */
 export function LimitRow({ limit, rows, reader, timeZone, isAdmin, changed }: { readonly limit: LimitView; readonly rows: readonly WindowRow[]; readonly reader: Reader; readonly timeZone: string; readonly isAdmin: boolean; readonly changed: () => Promise<void> }) {
   const [isOpen, setOpen] = useState(false)
+  const element = useRef<HTMLLIElement>(null)
   const path = `/v1/limits/${encodeURIComponent(limit.id)}`
   const scope = { kind: limit.scope.kind, id: limit.scope.id ?? '*', tenant: limit.scope.tenant }
+  const isSeen = useSeen(element)
+  const asked = useWatched<{ readonly items: readonly WindowRow[] }>(rows.length === 0 && isSeen && limit.state === 'active' ? `${path}/progress` : undefined, PROGRESS_MS)
+  const budget = JSON.stringify(limit.budget)
+  useEffect(() => asked.soon(), [budget])
+  const windows = rows.length > 0 ? rows : (asked.view?.items ?? []).toSorted((one, other) => other.usedPct - one.usedPct)
   const remove = async (): Promise<void> => {
     await ask(path, { method: 'DELETE' })
     await changed()
   }
   return (
-    <li class="limit" data-limit={limit.id}>
+    <li class="limit" data-limit={limit.id} ref={element}>
       <div class="limit-head">
         <div>
           <ScopeName scope={scope} ownTenant={reader.ownTenant} />
@@ -52,58 +61,38 @@ export function LimitRow({ limit, rows, reader, timeZone, isAdmin, changed }: { 
         )}
       </div>
       <p class="limit-says">
-        <b>{amountsOf(limit).join(', ')}</b>
+        <b>{amountsIn(limit.budget).map(amountText).join(', ')}</b>
         <span class="soft">
           {limit.from !== null && limit.state === 'upcoming' ? ` from ${moment(limit.from, timeZone)}` : ''}
           {limit.until === null ? '' : ` until ${moment(limit.until, timeZone)}`}
         </span>
       </p>
       {limit.description !== null && <p class="soft limit-text">{shown(limit.description)}</p>}
-      {rows.length > 0 && (
+      {windows.length > 0 && (
         <ol class="windows">
-          {rows.map((row) => (
-            <WindowBar key={`${row.scope.id} ${row.period} ${row.unit}`} row={row} reader={reader} isOwn={row.scope.id === scope.id || scope.kind === 'global'} />
+          {windows.slice(0, MOST_WINDOWS).map((row) => (
+            <WindowBar key={`${row.scope.id} ${row.scope.tenant ?? ''} ${row.period} ${row.unit}`} row={row} reader={reader} isOwn={row.scope.id === scope.id || scope.kind === 'global'} />
           ))}
         </ol>
       )}
-      {isOpen && <LimitChange path={path} limit={limit} changed={changed} />}
+      {windows.length > MOST_WINDOWS && <p class="soft more">and {count(windows.length - MOST_WINDOWS)} more, less full</p>}
+      {isOpen && <LimitChange path={path} limit={limit} timeZone={timeZone} done={changed} />}
     </li>
   )
 }
 
-function LimitChange({ path, limit, changed }: { readonly path: string; readonly limit: LimitView; readonly changed: () => Promise<void> }) {
-  const send = async (fields: FormData): Promise<string> => {
-    const budget = textOf(fields, 'amount') === undefined ? undefined : budgetOf(fields).budget
-    const until = instantOf(fields, 'until')
-    const mode = textOf(fields, 'mode')
-    await ask(path, { method: 'PATCH', body: { mode, ...(budget !== undefined && { budget }), ...(until !== undefined && { until }) } })
-    await changed()
-    return 'The limit is changed.'
-  }
-  return (
-    <Form label={`Change limit ${shown(limit.id)}`} button="Save" send={send}>
-      <AmountFields withUnits={true} />
-      <Field label="Does">
-        {(id) => (
-          <select id={id} name="mode" defaultValue={limit.mode}>
-            <option value="block">block</option>
-            <option value="alert">alert only</option>
-          </select>
-        )}
-      </Field>
-      <Field label="Until" hint="Empty: stays as it is">
-        {(id, hintId) => <input id={id} name="until" type="datetime-local" aria-describedby={hintId} />}
-      </Field>
-    </Form>
-  )
-}
-
-function amountsOf({ budget }: LimitView): string[] {
-  const named = (['daily', 'weekly', 'monthly', 'total'] as const).map((period) => [period, budget[period]] as const)
-  const rolling = Object.entries(budget.rolling ?? {}).map(([length, given]) => [`rolling:${length}`, given] as const)
-  return [...named, ...rolling].flatMap(([period, given]) => {
-    if (given === undefined) return []
-    const units = typeof given === 'object' ? Object.entries(given).filter(([unit]) => unit !== 'anchor') : [['usd', given] as const]
-    return units.map(([unit, value]) => `${amount(Number(value), unit)} ${periodText(period)}`)
-  })
+/** Whether an element was ever near what somebody sees. */
+function useSeen(element: { readonly current: Element | null }): boolean {
+  const [isSeen, setSeen] = useState(false)
+  useEffect(() => {
+    if (element.current === null) return
+    const watcher = new IntersectionObserver((entries) => {
+      if (!entries.some(({ isIntersecting }) => isIntersecting)) return
+      setSeen(true)
+      watcher.disconnect()
+    }, { rootMargin: '200px' })
+    watcher.observe(element.current)
+    return () => watcher.disconnect()
+  }, [])
+  return isSeen
 }

@@ -32,6 +32,18 @@ export function Failure({ children }: { readonly children: ComponentChildren }) 
   )
 }
 
+/** Says over figures that they are of a part of the ledger alone. `of`: of which time; `what`: which figures. */
+export function Incomplete({ of, what }: { readonly of: string; readonly what: string }) {
+  return (
+    <p class="incomplete" role="note">
+      <Sign name="warn" />
+      <span>
+        <b>The ledger here does not have all of {of}.</b> {what} Name the whole ledger in the configuration of the server.
+      </span>
+    </p>
+  )
+}
+
 /** What has been done, said in passing. */
 export function Done({ children }: { readonly children: ComponentChildren }) {
   return (

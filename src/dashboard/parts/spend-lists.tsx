@@ -1,16 +1,15 @@
 // Who and what the month's money went to: by tenant, tier and model, and the users who have spent most.
 
-import type { SpendRow, StateView } from '../../server/views.js'
-import { count, money, percent } from '../data/figures.js'
+import type { RestOfRows, SpendRow, StateView } from '../../server/views.js'
+import { count, counted, money, percent } from '../data/figures.js'
 import { Name, UserName } from './names.js'
 import { Empty, Panel } from './panel.js'
 
 const SHOWN = 8
 
-/** What groups of one kind have spent this month. */
-export function SpendList({ title, rows, none }: { readonly title: string; readonly rows: readonly SpendRow[]; readonly none: string }) {
+/** What groups of one kind have spent this month. `more`: what `rows` has no room for. */
+export function SpendList({ title, rows, more, none }: { readonly title: string; readonly rows: readonly SpendRow[]; readonly more: RestOfRows; readonly none: string }) {
   const most = Math.max(...rows.map(({ spent }) => spent), 1e-9)
-  const rest = rows.slice(SHOWN)
   return (
     <Panel title={title} note="this month">
       {rows.length === 0 ? (
@@ -22,7 +21,7 @@ export function SpendList({ title, rows, none }: { readonly title: string; reado
               <span class="spend-name">{row.name === null ? <span class="soft">{none}</span> : <Name>{row.name}</Name>}</span>
               <span class="spend-figures">
                 {row.denials > 0 && <span class="denied">{count(row.denials)} denied</span>}
-                <span class="soft">{count(row.calls)} calls</span>
+                <span class="soft">{counted(row.calls, 'call')}</span>
                 <b>{money(row.spent)}</b>
               </span>
               <span class="spend-bar" aria-hidden="true">
@@ -32,18 +31,27 @@ export function SpendList({ title, rows, none }: { readonly title: string; reado
           ))}
         </ol>
       )}
-      {rest.length > 0 && (
-        <p class="soft more">
-          and {money(rest.reduce((sum, { spent }) => sum + spent, 0))} of {count(rest.length)} more
-        </p>
-      )}
+      <Rest hidden={rows.slice(SHOWN)} more={more} />
     </Panel>
   )
 }
 
+/** What is not shown, in one line: rows that have come, and what those come to that have not. */
+function Rest({ hidden, more }: { readonly hidden: readonly SpendRow[]; readonly more: RestOfRows }) {
+  const others = hidden.length + more.count
+  if (others === 0) return null
+  return (
+    <p class="soft more">
+      and {money(hidden.reduce((sum, { spent }) => sum + spent, more.spent))} of {count(others)} more
+    </p>
+  )
+}
+
+const SPENDERS = 10
+
 /** The users who have spent most this month. */
 export function TopSpenders({ state }: { readonly state: StateView }) {
-  const rows = state.topSpenders.slice(0, 10)
+  const rows = state.topSpenders.slice(0, SPENDERS)
   return (
     <Panel title="Top spenders" note="this month">
       {rows.length === 0 ? (
@@ -80,6 +88,7 @@ export function TopSpenders({ state }: { readonly state: StateView }) {
           </tbody>
         </table>
       )}
+      <Rest hidden={state.topSpenders.slice(SPENDERS)} more={state.more.topSpenders} />
     </Panel>
   )
 }

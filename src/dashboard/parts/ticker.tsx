@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { LiveEvent } from '../../server/views.js'
-import { clockTime, count, money, percent, shown } from '../data/figures.js'
+import { clockTime, count, counted, money, percent, shown } from '../data/figures.js'
 import type { Happening, LiveLog } from '../data/live-log.js'
 import { Name, periodText, ScopeName, UserName } from './names.js'
 import { ActionMark, Empty, Panel, Sign } from './panel.js'
@@ -61,7 +61,7 @@ function Line({ event, ownTenant }: { readonly event: LiveEvent; readonly ownTen
     return (
       <>
         <span class="mark mark-settled">
-          <Sign name="settled" /> settled
+          <Sign name="settled" /> {event.recorded === true ? 'recorded' : 'settled'}
         </span>
         <span class="tick-what">
           <UserName userId={event.userId} tenant={event.tenant} ownTenant={ownTenant} />
@@ -116,7 +116,7 @@ function useSpoken(log: LiveLog): string {
       if (fresh.length === 0) return
       const blocked = fresh.filter(({ event }) => event.type === 'decision' && event.action === 'BLOCK').length
       const crossed = fresh.filter(({ event }) => event.type === 'threshold').length
-      setSpoken(`${count(total - heard.current)} new events${blocked > 0 ? `, ${blocked} blocked` : ''}${crossed > 0 ? `, ${crossed} thresholds crossed` : ''}.`)
+      setSpoken(`${counted(total - heard.current, 'new event')}${blocked > 0 ? `, ${blocked} blocked` : ''}${crossed > 0 ? `, ${counted(crossed, 'threshold')} crossed` : ''}.`)
       heard.current = total
     }, SPOKEN_EVERY_MS)
     return () => clearInterval(timer)

@@ -1,9 +1,9 @@
 // What somebody should look at: who is refused and why, and which windows are over a threshold.
 
 import { useState } from 'preact/hooks'
-import type { BlockedRow, StateView, WindowRow } from '../../server/views.js'
+import type { BlockedRow, StateView, UserView, WindowRow } from '../../server/views.js'
 import { clockTime, count, percent, shown } from '../data/figures.js'
-import { useReason } from '../data/reasons.js'
+import { useWatched } from '../data/watch.js'
 import { Name, periodText, ScopeName, UserName } from './names.js'
 import { Empty, Panel, Sign } from './panel.js'
 import { WindowBar, type Reader } from './window-bar.js'
@@ -19,7 +19,7 @@ export function Blocked({ state }: { readonly state: StateView }) {
       ) : (
         <ol class="blocked">
           {state.blocked.slice(0, 8).map((row) => (
-            <BlockedLine key={JSON.stringify([row.tenant, row.userId, row.reason])} row={row} state={state} />
+            <BlockedLine key={JSON.stringify([row.tenant, row.userId, row.code])} row={row} state={state} />
           ))}
         </ol>
       )}
@@ -28,7 +28,6 @@ export function Blocked({ state }: { readonly state: StateView }) {
 }
 
 function BlockedLine({ row, state }: { readonly row: BlockedRow; readonly state: StateView }) {
-  const reason = useReason(row)
   return (
     <li>
       <div class="blocked-head">
@@ -38,7 +37,7 @@ function BlockedLine({ row, state }: { readonly row: BlockedRow; readonly state:
         </span>
       </div>
       <p class="reason">
-        {shown(reason)}
+        {shown(row.reason)}
         {row.model !== null && (
           <span class="soft">
             {' '}
@@ -75,24 +74,32 @@ export function Triggered({ state }: { readonly state: StateView }) {
           ))}
         </ol>
       )}
-      {state.triggered.length > MOST_TRIGGERED && <p class="soft more">and {count(state.triggered.length - MOST_TRIGGERED)} more</p>}
+      {state.triggeredCount > MOST_TRIGGERED && <p class="soft more">and {count(state.triggeredCount - MOST_TRIGGERED)} more</p>}
     </Panel>
   )
 }
 
 const FIRST = 8
 
-/** Shared budgets and limits, the fullest first. */
+/** The windows of the user whose key it is: what a state has are the shared ones. */
+function useOwnWindows({ userId }: StateView['caller']): readonly WindowRow[] {
+  const { view } = useWatched<UserView>(userId === null ? undefined : `/v1/users/${encodeURIComponent(userId)}`, 10_000)
+  return view?.windows.filter(({ limit }) => limit !== null) ?? []
+}
+
+/** Shared budgets and limits, the fullest first; for the key of a user, that user's own among them. */
 export function Budgets({ state, reader }: { readonly state: StateView; readonly reader: Reader }) {
   const [isWhole, setWhole] = useState(false)
-  const rows = isWhole ? state.budgets : state.budgets.slice(0, FIRST)
-  const more = state.budgets.length - FIRST
+  const own = useOwnWindows(state.caller)
+  const known = new Set(state.budgets.map(keyOf))
+  const budgets = [...state.budgets, ...own.filter((row) => !known.has(keyOf(row)))].sort((one, other) => other.usedPct - one.usedPct)
+  const rows = isWhole ? budgets : budgets.slice(0, FIRST)
+  const more = budgets.length - FIRST
+  const rest = state.limits.watched - state.budgets.length
   return (
     <Panel title="Spend against limits" note={<BarKey />}>
-      {state.budgets.length === 0 ? (
-        <Empty>
-          No shared budget or limit is in force. <a href="#/limits">Make one</a>, or name shared budgets in the configuration.
-        </Empty>
+      {budgets.length === 0 ? (
+        <NoBudgets caller={state.caller} />
       ) : (
         <ol class="windows">
           {rows.map((row) => (
@@ -105,7 +112,30 @@ export function Budgets({ state, reader }: { readonly state: StateView; readonly
           {isWhole ? 'Show the fullest only' : `Show ${count(more)} more`}
         </button>
       )}
+      {rest > 0 && (isWhole || more <= 0) && (
+        <p class="soft more">
+          and {count(rest)} more, less full: <a href="#/limits">all limits</a>
+        </p>
+      )}
     </Panel>
+  )
+}
+
+function NoBudgets({ caller }: { readonly caller: StateView['caller'] }) {
+  if (!caller.isOperator) return <Empty>There is none that this key may see.{caller.roles.includes('admin') && <MakeOne />}</Empty>
+  return (
+    <Empty>
+      No shared budget or limit is in force.{caller.roles.includes('admin') && <MakeOne />} Shared budgets stand in the configuration.
+    </Empty>
+  )
+}
+
+function MakeOne() {
+  return (
+    <>
+      {' '}
+      <a href="#/limits">Make one</a>.
+    </>
   )
 }
 

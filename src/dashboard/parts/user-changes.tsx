@@ -1,14 +1,19 @@
-// What a key with the role `admin` may change about a user: the tier, an override with an end, a limit.
+// What a key with the role `admin` may change about a user: the tier and an override with an end, where it may let users spend more; and a limit.
 
 import { useEffect, useRef } from 'preact/hooks'
-import type { UserView } from '../../server/views.js'
+import type { StateView, UserView } from '../../server/views.js'
 import { ask, query } from '../data/ask.js'
-import { AmountFields, budgetOf } from './amount-fields.js'
-import { Field, Form, instantOf, textOf } from './form.js'
+import { budgetWith } from '../data/budgets.js'
+import { moment } from '../data/figures.js'
+import { AmountFields, amountOf } from './amount-fields.js'
+import { Field, Form, textOf } from './form.js'
+import { periodText } from './names.js'
 import { Panel } from './panel.js'
+import { UntilField, untilOf } from './until-field.js'
 
-/** The forms. */
-export function UserChanges({ view, tiers, changed }: { readonly view: Pick<UserView, 'userId' | 'tenant' | 'tier' | 'tierFrom'>; readonly tiers: readonly string[]; readonly changed: () => Promise<void> }) {
+/** The forms that the reader's key may send. */
+export function UserChanges({ view, state, changed }: { readonly view: Pick<UserView, 'userId' | 'tenant' | 'tier' | 'tierFrom'>; readonly state: StateView; readonly changed: () => Promise<void> }) {
+  const { tiers, timeZone, caller } = state
   const path = `/v1/users/${encodeURIComponent(view.userId)}`
   const of = query({ tenant: view.tenant })
 
@@ -19,44 +24,47 @@ export function UserChanges({ view, tiers, changed }: { readonly view: Pick<User
     return tier === null ? 'The tier is the default again.' : `The tier is ${tier} now.`
   }
   const setOverride = async (fields: FormData): Promise<string> => {
-    const { budget, words } = budgetOf(fields)
-    const until = instantOf(fields, 'until')
-    await ask(`${path}/budget${of}`, { method: 'PUT', body: { ...budget, ...(until !== undefined && { until }) } })
+    const given = amountOf(fields)
+    const until = untilOf(fields, timeZone)
+    const { overrides } = await ask<Pick<UserView, 'overrides'>>(`${path}/budget${of}`, { method: 'PUT', body: { ...budgetWith(given), ...(until !== undefined && { until }) } })
     await changed()
-    return `The ${words} override is in force.`
+    const words = periodText(given.period)
+    const over = until === undefined ? overrides.find((each) => each.until !== null && each.period === given.period && each.unit === given.unit)?.until : undefined
+    return typeof over === 'string' ? `The ${words} override is set: the one that is there until ${moment(over, timeZone)} goes before it.` : `The ${words} override is in force.`
   }
   const makeLimit = async (fields: FormData): Promise<string> => {
-    const { budget, words } = budgetOf(fields)
-    const until = instantOf(fields, 'until')
+    const given = amountOf(fields)
+    const until = untilOf(fields, timeZone)
     const scope = { kind: 'user', id: view.userId, ...(view.tenant !== null && { tenant: view.tenant }) }
-    await ask('/v1/limits', { method: 'POST', body: { scope, budget, ...(until !== undefined && { until }) } })
+    await ask('/v1/limits', { method: 'POST', body: { scope, budget: budgetWith(given), ...(until !== undefined && { until }) } })
     await changed()
-    return `The ${words} limit is in force, on top of the tier.`
+    return `The ${periodText(given.period)} limit is in force, on top of the tier.`
   }
 
   return (
     <Panel title="Change">
-      <h3>Tier</h3>
-      <Form label="Change the tier" button="Set tier" send={setTier}>
-        <Field label="New tier">{(id) => <TierSelect id={id} tier={view.tierFrom === 'directory' ? view.tier : null} tiers={tiers} />}</Field>
-      </Form>
-      <h3>Override</h3>
-      <p class="soft">Stands instead of what the tier allows in that period.</p>
-      <Form label="Set an override" button="Set override" send={setOverride}>
-        <AmountFields withUnits={false} />
-        <Field label="Until" hint="Empty: for good">
-          {(id, hintId) => <input id={id} name="until" type="datetime-local" aria-describedby={hintId} />}
-        </Field>
-      </Form>
+      {!caller.maySetBudgets && <p class="soft">The tier and overrides are set by whoever runs the server: this key may only make limits.</p>}
+      {caller.maySetBudgets && (
+        <>
+          <h3>Tier</h3>
+          <Form label="Change the tier" button="Set tier" send={setTier}>
+            <Field label="New tier">{(id) => <TierSelect id={id} tier={view.tierFrom === 'directory' ? view.tier : null} tiers={tiers} />}</Field>
+          </Form>
+          <h3>Override</h3>
+          <p class="soft">Stands instead of what the tier allows in that period.</p>
+          <Form label="Set an override" button="Set override" send={setOverride}>
+            <AmountFields withUnits={false} />
+            <UntilField timeZone={timeZone} empty="for good" />
+          </Form>
+        </>
+      )}
       <h3>Limit</h3>
       <p class="soft">
         Holds beside the tier: both must fit. <a href="#/limits">All limits</a>
       </p>
       <Form label="Make a limit" button="Make limit" send={makeLimit}>
         <AmountFields withUnits={true} />
-        <Field label="Until" hint="Empty: for good">
-          {(id, hintId) => <input id={id} name="until" type="datetime-local" aria-describedby={hintId} />}
-        </Field>
+        <UntilField timeZone={timeZone} empty="for good" />
       </Form>
     </Panel>
   )

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { amount, clockTime, lasting, money, percent, shown } from '../../../src/dashboard/data/figures.js'
+import { amount, clockTime, counted, lasting, momentInZone, money, numberIn, percent, shown } from '../../../src/dashboard/data/figures.js'
 
 describe('figures for people', () => {
   it.each([
@@ -12,7 +12,24 @@ describe('figures for people', () => {
     [-3.2, '−$3.20'],
   ])('writes %d USD as %s', (usd, text) => expect(money(usd)).toBe(text))
 
-  it('writes counts with their unit', () => expect(amount(12_000, 'tokens')).toBe('12,000 tokens'))
+  it('writes counts with their unit', () => {
+    expect([amount(12_000, 'tokens'), amount(1, 'requests'), counted(1, 'call'), counted(0, 'call')]).toEqual(['12,000 tokens', '1 request', '1 call', '0 calls'])
+  })
+
+  it.each([
+    ['25', 25],
+    ['0.5', 0.5],
+    ['0x10', undefined],
+    ['1e3', undefined],
+    ['-3', undefined],
+    ['1,5', undefined],
+    ['.', undefined],
+    ['Infinity', undefined],
+  ])('reads %j as %s', (text, value) => expect(numberIn(text)).toBe(value))
+
+  it('says which of two moments is meant where the clocks are put back', () => {
+    expect(momentInZone('2026-11-01T06:30:00.000Z', 'America/New_York')).toMatch(/1 Nov 2026, 01:30 UTC[-−]5/)
+  })
 
   it.each([
     [0, '0%'],
