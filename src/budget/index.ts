@@ -1,5 +1,5 @@
 export { standingAt, type Billing, type PassedOver } from './billing.js'
-export { describeIssues } from './issues.js'
+export { describeIssues, joinPath } from './issues.js'
 export { BudgetPlan, overrideKey, type CompiledBudget, type Override, type Overrides, type PlanConfig, type Spender } from './plan.js'
 export {
   budgetConfigSchema,

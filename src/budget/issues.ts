@@ -23,7 +23,8 @@ function describeIssue(issue: z.core.$ZodIssue, root: string): string {
   return `${path}: ${issue.message.replace(/^Invalid input: /, '').replace(/^(?:amount|tokens|requests|timeZone|rolling): /, '')}`
 }
 
-function joinPath(root: string, path: readonly PropertyKey[]): string {
+/** The path of a field below `root`, as messages write it. */
+export function joinPath(root: string, path: readonly PropertyKey[]): string {
   const below = path.map(String).join('.')
   return root === '' ? below : below === '' ? root : `${root}.${below}`
 }

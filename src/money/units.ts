@@ -33,7 +33,7 @@ export function toPublic(unit: Unit, amount: number): number {
 
 /** An amount for a sentence: `$0.10`, `1200 tokens`, `20 requests`. */
 export function describeAmount(unit: Unit, amount: number): string {
-  return unit === 'usd' ? `$${formatUsd(amount)}` : `${amount} ${unit}`
+  return unit === 'usd' ? `$${formatUsd(amount)}` : `${amount} ${amount === 1 ? unit.slice(0, -1) : unit}`
 }
 
 /** a + b, kept at 2^53 − 1: a counter that would pass it stays there and blocks, and the ledger keeps the truth. */

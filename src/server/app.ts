@@ -2,8 +2,9 @@
 // business of others.
 
 import { OpenAPIHono } from '@hono/zod-openapi'
+import { noteFailure } from './failure-log.js'
 import { gate } from './gate.js'
-import { prefixOf } from './ids.js'
+import { ownPrefix } from './ids.js'
 import { nothingHere } from './methods.js'
 import { problemAnswer, tell } from './problem.js'
 import { requestLog, routeOf } from './request-log.js'
@@ -26,7 +27,8 @@ import { tenantRoutes } from './routes/tenants.js'
 import { usageRoutes } from './routes/usage.js'
 import { userRoutes } from './routes/users.js'
 import { webhookRoutes } from './routes/webhooks.js'
-import type { Env, Service } from './service.js'
+import type { Env, Service, ServiceParts } from './service.js'
+import { UnheldDecisions } from './unheld-decisions.js'
 
 /** The app: `app.fetch(request)` answers. */
 export type ServerApp = OpenAPIHono<Env>
@@ -55,12 +57,13 @@ const ROUTES = [
 ]
 
 /** Puts the service together. */
-export function createApp(service: Service): ServerApp {
+export function createApp(parts: ServiceParts): ServerApp {
+  const service: Service = { ...parts, unheld: parts.unheld ?? new UnheldDecisions(parts.clock) }
   const app = new OpenAPIHono<Env>()
   app.onError((error, context) => {
     const caller = context.get('caller') as Env['Variables']['caller'] | undefined
-    const { document, headers, isUnforeseen } = tell(error, caller === undefined ? '' : prefixOf(caller.tenant))
-    if (isUnforeseen) service.log.error({ err: error, requestId: context.get('requestId'), route: routeOf(context) }, 'a request failed')
+    const { document, headers, isUnforeseen } = tell(error, caller === undefined ? '' : ownPrefix(caller))
+    if (isUnforeseen) noteFailure(service, error, { requestId: context.get('requestId'), route: routeOf(context) })
     return problemAnswer(document, headers)
   })
   app.notFound(nothingHere(app))

@@ -25,6 +25,9 @@ export interface RequestId {
   readonly isOwn: boolean
 }
 
+/** What a path cannot have as one of its parts. */
+const DOTS: ReadonlySet<string> = new Set(['.', '..'])
+
 /** A client cannot keep money from others for longer. */
 const LONGEST_HOLD_MS = 86_400_000
 
@@ -38,15 +41,21 @@ export function asObject(value: unknown, what: string): Given {
  * Whose money a request is about, where this caller may ask for it. Throws `InvalidRequestError` for what is no user, and a 403 for another
  * user or tenant than the key's, a tier that somebody chooses for themselves, and a group that is not open to keys of tenants.
  */
-export function whoseOf(caller: Caller, options: Pick<ServerOptions, 'tenantScopes'>, given: Given): Whose {
+export function whoseOf(caller: Caller, options: Pick<ServerOptions, 'tenantScopes' | 'tenantsManageBudgets'>, given: Given): Whose {
   const { userId = caller.userId, tenant, userTier, scopes } = given
   named(userId, 'userId')
+  assertAddressable(userId, 'userId')
   const user = caller.userOf(userId, tenantNamed(tenant))
   if (!caller.isOperator) {
-    if (userTier !== undefined && !caller.may('admin')) throw new Problem(403, 'FORBIDDEN', 'userTier: this key may not choose a tier. Leave it out: the directory says which it is.')
+    if (userTier !== undefined && !caller.mayRaise(options)) throw new Problem(403, 'FORBIDDEN', `userTier: this key may not choose a tier. Leave it out: the directory says which it is${caller.may('admin') ? "; or use a key of the operator's, or set tenantsManageBudgets" : ''}.`)
     if (scopes !== undefined && scopes !== null) assertOpen(scopes, options)
   }
   return { userId, tenant: user.tenant }
+}
+
+/** Throws `InvalidRequestError` for an id that no address could name. */
+export function assertAddressable(id: string, field: string): void {
+  if (DOTS.has(id)) throw new InvalidRequestError(`${field}: "${id}" cannot stand in an address. Give another id.`)
 }
 
 /** A tenant that a request names. Throws `InvalidRequestError` for what is none. */

@@ -4,7 +4,8 @@ import type { Context } from 'hono'
 import { InvalidRequestError } from '../errors/index.js'
 import { asObject } from './asking.js'
 import type { Answer } from './decision-view.js'
-import { prefixOf } from './ids.js'
+import { noteFailure } from './failure-log.js'
+import { ownPrefix } from './ids.js'
 import { tell } from './problem.js'
 import { MOST_ITEMS } from './schemas.js'
 import { quickAnswer } from './security-headers.js'
@@ -17,12 +18,12 @@ const AT_ONCE = 32
  * Answers the items of a batch. `keyOf`: items with the same key (of text) run one after another, as repeats do. Throws
  * `InvalidRequestError` for what is no batch, and a 429 where it has too many items for the rate limit; then none has run.
  */
-export async function answerBatch(context: Context<Env>, { log }: Service, keyOf: (item: unknown) => unknown, answerOne: (item: unknown) => Promise<Answer>): Promise<Response> {
+export async function answerBatch(context: Context<Env>, service: Service, keyOf: (item: unknown) => unknown, answerOne: (item: unknown) => Promise<Answer>): Promise<Response> {
   if (context.req.header('idempotency-key') !== undefined) throw new InvalidRequestError('Idempotency-Key: is that of one request, and a batch has many. Give each item its own idempotencyKey.')
   const items = itemsOf(context.get('body'))
   if (items.length > 1) context.get('charge')(items.length - 1)
   const requestId = context.get('requestId')
-  const prefix = prefixOf(context.get('caller').tenant)
+  const prefix = ownPrefix(context.get('caller'))
   const answers: Pick<Answer, 'status' | 'body'>[] = []
   const answered = async (item: unknown): Promise<Pick<Answer, 'status' | 'body'>> => {
     try {
@@ -30,7 +31,7 @@ export async function answerBatch(context: Context<Env>, { log }: Service, keyOf
       return { status, body }
     } catch (error) {
       const { document, isUnforeseen } = tell(error, prefix)
-      if (isUnforeseen) log.error({ err: error, requestId }, 'an item of a batch failed')
+      if (isUnforeseen) noteFailure(service, error, { requestId, route: context.req.path })
       return { status: document.status, body: document }
     }
   }

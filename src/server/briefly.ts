@@ -19,10 +19,12 @@ const MOST = 1_000
 export class Briefly<T> {
   readonly #answers = new Map<string, Answer<T>>()
   readonly #steady: Clock
+  readonly #most: number
 
-  /** `steady` is for tests. */
-  constructor(steady: Clock = steadyClock) {
+  /** Keeps so many answers at `most`. `steady` is for tests. */
+  constructor(steady: Clock = steadyClock, most = MOST) {
     this.#steady = steady
+    this.#most = most
   }
 
   /** The answer of a key: one that is believed, or is on its way, else what `find` gives. What fails is not kept. */
@@ -52,7 +54,7 @@ export class Briefly<T> {
 
   #keep(key: string, answer: Answer<T>): void {
     this.#answers.delete(key)
-    if (this.#answers.size >= MOST) this.#answers.delete(this.#answers.keys().next().value as string)
+    if (this.#answers.size >= this.#most) this.#answers.delete(this.#answers.keys().next().value as string)
     this.#answers.set(key, answer)
   }
 }

@@ -5,12 +5,15 @@ import type { UserRef } from '../budget/index.js'
 import { limitOf } from '../budget/index.js'
 import type { ScopeId } from '../enforcement/index.js'
 import { Problem } from './problem.js'
+import type { ServerOptions } from './service.js'
 
 /** What a key may do: `check` asks and settles, `read` looks, `admin` changes, and does the other two too. */
 export type Role = 'check' | 'read' | 'admin'
 
 /** All roles there are. */
 export const ROLES: readonly Role[] = ['check', 'read', 'admin']
+
+const DEEDS: Readonly<Record<Role, string>> = { check: 'ask or settle', read: 'read this', admin: 'change this' }
 
 /** Whose key it is. */
 export interface CallerFacts {
@@ -51,12 +54,23 @@ export class Caller implements CallerFacts {
 
   /** Throws a 403 without the role. */
   assertMay(role: Role): void {
-    if (!this.may(role)) throw new Problem(403, 'FORBIDDEN', `key: "${this.name}" may not ${role}. Use a key with the role "${role}".`)
+    if (!this.may(role)) throw new Problem(403, 'FORBIDDEN', `key: "${this.name}" may not ${DEEDS[role]}. Use a key with the role "${role}".`)
   }
 
   /** Throws a 403 for whoever is bound to a tenant or a user. */
   assertOperator(): void {
     if (!this.isOperator) throw new Problem(403, 'FORBIDDEN', `key: "${this.name}" is bound to ${this.userId === undefined ? 'a tenant' : 'a user'}. This needs a key of the operator's, which is bound to none.`)
+  }
+
+  /** True for whoever may let somebody spend more: the operator, and, where `tenantsManageBudgets` says so, a tenant's admin. */
+  mayRaise({ tenantsManageBudgets }: Pick<ServerOptions, 'tenantsManageBudgets'>): boolean {
+    return this.isOperator || (tenantsManageBudgets && this.may('admin'))
+  }
+
+  /** Throws a 403 for everybody else. */
+  assertMayRaise(options: Pick<ServerOptions, 'tenantsManageBudgets'>): void {
+    if (this.mayRaise(options)) return
+    throw new Problem(403, 'FORBIDDEN', `key: "${this.name}" may not raise what anybody may spend: no tier, budget or refund. Use a key of the operator's${this.may('admin') ? ', or set tenantsManageBudgets in the configuration of the server' : ''}.`)
   }
 
   /** The tenant that a request is about: the key's own, or, for the operator, the one that is named. Throws a 403 where another one's is named. */

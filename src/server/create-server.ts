@@ -4,11 +4,13 @@ import type { IncomingMessage } from 'node:http'
 import { InvalidConfigError } from '../errors/index.js'
 import { attachOpenTelemetry } from '../telemetry/attach-open-telemetry.js'
 import { createApp, type ServerApp } from './app.js'
+import { Completeness, LACKS_ENTRIES } from './completeness.js'
 import { Feed } from './feed.js'
 import { Listening, type FetchHandler, type ServerAddress } from './listening.js'
 import { isLoopback, strangeness } from './loopback.js'
+import { assertAddress, assertKeyed } from './may-listen.js'
 import { createMetrics } from './metrics.js'
-import { documentOf, problemAnswer } from './problem.js'
+import { documentOf, problemAnswer, tell } from './problem.js'
 import { checkServerConfig, type CheckedConfig, type ServerConfig } from './server-config.js'
 import { ServerKeys } from './server-keys.js'
 import { Webhooks } from './webhooks/index.js'
@@ -25,7 +27,7 @@ export interface ListenOptions {
 
 /** How a server has ended. */
 export interface ServerClosed {
-  /** Connections whose requests took longer than `drain`, and were cut off. */
+  /** Requests that took longer than `drain`, and were cut off. */
   readonly cutOff: number
 }
 
@@ -81,8 +83,7 @@ class EngineServer implements BursarServer {
   }
 
   async listen({ host = '127.0.0.1', port = 8787, ownsProcess = false }: ListenOptions = {}): Promise<ServerAddress> {
-    if (typeof host !== 'string' || host === '') throw new InvalidConfigError(`host: ${JSON.stringify(host)} is no address. Give 127.0.0.1, or 0.0.0.0 for all addresses of this machine.`)
-    if (!Number.isSafeInteger(port) || port < 0 || port > 65_535) throw new InvalidConfigError(`port: ${String(port)} is no port. Give a whole number from 0 to 65535; 0 takes one that is free.`)
+    assertAddress(host, port)
     if (this.#closing !== undefined) throw new InvalidConfigError('listen: the server is closed. Make another one.')
     if (this.#listening !== undefined) throw new InvalidConfigError('listen: the server listens already. Make another one, or close this one first.')
     const isLocal = isLoopback(host)
@@ -100,17 +101,18 @@ class EngineServer implements BursarServer {
   }
 
   async #listen(host: string, port: number, isLocal: boolean, ownsProcess: boolean): Promise<Listening> {
-    // On this machine a server may start before its store does.
-    this.#isKeyed = await this.keys.hasAny().catch((error: unknown) => {
-      if (isLocal) return false
-      throw error
-    })
-    if (!isLocal && !this.#isKeyed) {
-      throw new InvalidConfigError(`host: ${host} is reached by others, and there is no key: everybody could spend and change everything. Make one first (bursar keys create --name operator --role admin), set BURSAR_ADMIN_KEY, or listen on 127.0.0.1.`)
-    }
+    if (!isLocal) assertKeyed(host, await this.keys.hasAny())
     const listening = await Listening.on(isLocal ? this.#guarded : this.fetch, host, port, ownsProcess)
     this.keys.isOpen = isLocal
+    void this.#warnIfIncomplete()
     return listening
+  }
+
+  /** That reports and the dashboard say less than was spent is known before somebody looks. */
+  async #warnIfIncomplete(): Promise<void> {
+    const { engine, log } = this.#config
+    const isComplete = await new Completeness(engine.tracker).since(-Infinity).catch(() => true)
+    if (!isComplete) log.warn({}, LACKS_ENTRIES)
   }
 
   /** What reaches this machine alone may still be a page's doing. */
@@ -123,8 +125,12 @@ class EngineServer implements BursarServer {
   }
 
   async #unlessOpen(strange: string, request: Request, env: object | undefined): Promise<Response> {
-    // Once there was a key, a server does not open again.
-    this.#isKeyed = await this.keys.hasAny().catch(() => false)
+    try {
+      // Once there was a key, a server does not open again.
+      this.#isKeyed = (await this.keys.authenticate(undefined)) === undefined
+    } catch (error) {
+      return problemAnswer(tell(error, '').document)
+    }
     if (this.#isKeyed) return this.fetch(request, env)
     return problemAnswer(documentOf(403, 'FORBIDDEN', `${strange}: without keys, only whoever is on this machine may ask. Make a key: bursar keys create --name operator --role admin.`))
   }
@@ -134,7 +140,7 @@ class EngineServer implements BursarServer {
     // Streams of events never end by themselves.
     this.#feed.close()
     const cutOff = (await listening?.close(this.#config.drainMs)) ?? 0
-    if (cutOff > 0) this.#config.log.warn({ connections: cutOff }, 'requests took longer than the time to drain, and were cut off')
+    if (cutOff > 0) this.#config.log.warn({ requests: cutOff }, 'requests took longer than the time to drain, and were cut off')
     await this.#webhooks.close()
     ;(await this.#tracing)?.()
     await this.#config.engine.close()

@@ -7,7 +7,7 @@ import { describeScope, type EnforcementContext, type ScopeId, type Verdict } fr
 import { problemOf, type BudgetProblem } from '../integrations/problem.js'
 import { rateLimitFields } from '../integrations/rate-limit-fields.js'
 import type { Caller } from './caller.js'
-import { clientId, prefixOf } from './ids.js'
+import { clientId, clientIdFor, prefixOf } from './ids.js'
 
 /** An answer that is not written yet. */
 export interface Answer {
@@ -24,31 +24,45 @@ const NOTHING: EnforcementContext['facts'] = Object.freeze({})
 export interface Asked {
   readonly caller: Caller
   readonly tenant: string | undefined
+  /** The id in the store that was asked with: a decision without the store may have another. Default: the decision's. */
+  readonly id?: string
   /** The id was made for this very request: nobody else can have asked with it before. */
   readonly isOwnId: boolean
+  /** No call follows: it was only asked what would be decided. */
+  readonly isDryRun?: boolean
+  /** It had been answered before, by this process, which alone knows of it. */
+  readonly isRepeat?: boolean
 }
+
+/** With when to ask again only where that may be told. */
+type Told<Denied> = Omit<Denied, 'retryAfterMs'> & { readonly retryAfterMs?: number | null | undefined }
+
+/** Nobody knows when a store comes back; it is worth asking soon. */
+const STORE_AWAY_RETRY_S = 1
+const STORE_AWAY = 'Whether the budget allows this request cannot be told now: the store does not answer, and nothing is held. Ask again after Retry-After, with a new Idempotency-Key.'
 
 /** The answer to a check: 200 with the decision, or the denial's own status with a problem document that has all of the decision too. */
 export function decisionAnswer(decision: Decision, asked: Asked): Answer {
   const { allowed } = decision
   const view = asked.caller.isOperator ? wholeOf(decision) : reachOf(decision, asked)
-  const id = clientId(asked.tenant, decision.id)
+  const id = clientIdFor(asked.caller, asked.tenant, asked.id ?? decision.id)
+  const dryRun = asked.isDryRun === true ? true : undefined
   // A reserve whose answer was lost is sent again by the engine itself: to the client that is no repeat.
-  const replayed = decision.replayed && !asked.isOwnId
+  const replayed = asked.isRepeat === true || (decision.replayed && !asked.isOwnId)
   const { action, requestedModel, rungs, enforcedBy } = decision
   const { reason, verdicts, context } = view
   const { windows, now } = decision.context
   if (allowed) {
     const { model, estimatedCost, exact, expiresAt, ended } = decision
-    const body = { id, allowed, action, model, requestedModel, estimatedCost, exact, expiresAt, rungs, reason, verdicts, context, replayed, ended, enforcedBy }
+    const body = { id, allowed, action, model, requestedModel, estimatedCost, exact, expiresAt, rungs, reason, verdicts, context, replayed, ended, enforcedBy, dryRun }
     return { status: 200, body, headers: rateLimitFields(windows, now.getTime(), { isAdmitted: true }) }
   }
   const { denial } = view as DenialView
   const told = { ...denial, decisionId: id }
   const problem = (view as DenialView).problemOf(told)
   const { retryAfterMs, status } = denial
-  const retryAfterS = retryAfterMs === null ? undefined : Math.ceil(retryAfterMs / 1_000)
-  const body = { ...problem, id, allowed, action, requestedModel, rungs, reason, verdicts, context, replayed, enforcedBy, denial: told }
+  const retryAfterS = denial.code === 'store-unavailable' ? STORE_AWAY_RETRY_S : retryAfterMs == null ? undefined : Math.ceil(retryAfterMs / 1_000)
+  const body = { ...problem, id, allowed, action, requestedModel, rungs, reason, verdicts, context, replayed, enforcedBy, dryRun, denial: told }
   return { status, body, headers: { ...(retryAfterS !== undefined && { 'retry-after': String(retryAfterS) }), ...rateLimitFields(windows, now.getTime(), { isAdmitted: false, retryAfterS }) } }
 }
 
@@ -59,8 +73,8 @@ interface View {
 }
 
 interface DenialView extends View {
-  readonly denial: Denial
-  problemOf(denial: Denial): BudgetProblem
+  readonly denial: Told<Denial>
+  problemOf(denial: Told<Denial>): Told<BudgetProblem>
 }
 
 function wholeOf(decision: Decision): View | DenialView {
@@ -69,7 +83,12 @@ function wholeOf(decision: Decision): View | DenialView {
   if (decision.allowed) return { reason: decision.reason, verdicts, context }
   const denial = decision.toDenial()
   // Of policies that fail and stores that are away the operator hears in `reason`.
-  return { reason: denial.message, verdicts, context, denial, problemOf: (told) => problemOf(told, decision.windows, OPEN) }
+  return { reason: denial.message, verdicts, context, denial, problemOf: (told) => withWord(problemOf(told as Denial, decision.windows, OPEN)) }
+}
+
+/** A store that is away is not asked again with the same id: what it was asked last may still reach it, and is taken back. */
+function withWord(problem: BudgetProblem): BudgetProblem {
+  return problem.code === 'store-unavailable' ? { ...problem, detail: STORE_AWAY } : problem
 }
 
 /** What the caller may see of it. */
@@ -103,15 +122,19 @@ function reasonFor(action: string, verdicts: readonly ReturnType<typeof verdictF
 
 function denialFor(decision: DeniedDecision, caller: Caller, seesAll: boolean, own: OwnNames): Omit<DenialView, 'verdicts' | 'context'> {
   const whole = decision.toDenial()
-  const { error, code, status, decisionId, scope, retryAfterMs, local, upgradeUrl, upgrade } = whole
+  const { error, code, status, decisionId, scope, local, upgradeUrl, upgrade } = whole
   const isTold = scope === undefined || caller.maySee(scope)
   // What would fit is what the fullest window leaves: beside one that others share it would tell how much they have spent.
   const fitting = seesAll ? whole : withoutFitting(whole)
   const named = { ...fitting, message: own.text(fitting.message), ...(scope !== undefined && { scope: own.scope(scope) }) }
-  const toProblem = (told: Denial): BudgetProblem => problemOf(told, isTold ? decision.windows : undefined, { sharedBudgets: isTold })
+  const toProblem = (told: Told<Denial>): Told<BudgetProblem> => {
+    const { retryAfterMs: after, ...problem } = withWord(problemOf(told as Denial, isTold ? decision.windows : undefined, { sharedBudgets: isTold }))
+    // When a request of which size would fit tells what others spend, and the limit.
+    return isTold ? { ...problem, retryAfterMs: after } : problem
+  }
   // The problem document has the words for what is not told.
   const { detail } = toProblem(named)
-  const denial: Denial = isTold ? { ...named, message: detail } : { error, code, status, decisionId, message: detail, retryAfterMs, local, upgradeUrl, upgrade }
+  const denial: Told<Denial> = isTold ? { ...named, message: detail } : { error, code, status, decisionId, message: detail, local, upgradeUrl, upgrade }
   return { reason: detail, denial, problemOf: toProblem }
 }
 

@@ -4,7 +4,7 @@
 import type { ExplainedRung, Explanation, Objection } from '../decision/index.js'
 import { UnknownDecisionError } from '../errors/index.js'
 import type { Caller } from './caller.js'
-import { clientId } from './ids.js'
+import { clientIdFor } from './ids.js'
 import type { Engine } from './service.js'
 import { deniedReason, inWords } from './told.js'
 
@@ -20,7 +20,7 @@ export async function explanationFor(engine: Engine, caller: Caller, id: string)
   const { userId, tenant } = explanation.who
   if (!caller.isOperator && (tenant !== caller.tenant || (caller.userId !== undefined && userId !== caller.userId))) return undefined
   const told = caller.isOperator ? explanation : withoutOthers(explanation, caller)
-  return { ...told, decisionId: clientId(tenant, told.decisionId) }
+  return { ...told, decisionId: clientIdFor(caller, tenant, told.decisionId) }
 }
 
 /** The same without the windows that the caller may not see, and without all that would tell how full they are. */

@@ -74,11 +74,11 @@ export class Feed {
   }
 
   #hear(): void {
-    this.#engine.on('decision', this.#onDecision).on('settled', this.#onSettled).on('threshold', this.#onThreshold).on('tier-changed', this.#onTier)
+    this.#engine.on('decision', this.#onDecision).on('settled', this.#onSettled).on('recorded', this.#onRecorded).on('threshold', this.#onThreshold).on('tier-changed', this.#onTier)
   }
 
   #hearNoMore(): void {
-    this.#engine.off('decision', this.#onDecision).off('settled', this.#onSettled).off('threshold', this.#onThreshold).off('tier-changed', this.#onTier)
+    this.#engine.off('decision', this.#onDecision).off('settled', this.#onSettled).off('recorded', this.#onRecorded).off('threshold', this.#onThreshold).off('tier-changed', this.#onTier)
   }
 
   readonly #onDecision = (decision: Decision): void => {
@@ -91,6 +91,10 @@ export class Feed {
 
   readonly #onSettled = ({ id, user, cost, model }: BursarEvents['settled']): void => {
     this.#tell(user, () => ({ type: 'settled', at: this.#now(), userId: user.userId, tenant: user.tenant ?? null, model: model ?? null, cost, decisionId: clientId(user.tenant, id) }))
+  }
+
+  readonly #onRecorded = ({ id, user, cost, model }: BursarEvents['recorded']): void => {
+    this.#tell(user, () => ({ type: 'settled', at: this.#now(), userId: user.userId, tenant: user.tenant ?? null, model: model ?? null, cost, decisionId: clientId(user.tenant, id), recorded: true }))
   }
 
   readonly #onThreshold = ({ scope, period, unit, thresholdPct, usedPct, limit }: ThresholdEvent): void => {

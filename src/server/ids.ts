@@ -15,24 +15,31 @@ export const MOST_TENANT = 100
 const LONGEST_TENANT = 64
 const LONGEST_USER = 58
 
-/** The id in the store. Throws a 422 for one that is none. */
+/** What an id begins with that a key of one user has made. */
+const USER_MARK = '~'
+
+/** True for what a client may name: an id that it has chosen, or one that is shown to it, with a user's name before it. */
+export function isClientId(id: string): boolean {
+  const most = id.startsWith(USER_MARK) ? MOST_ID + LONGEST_USER + 2 : MOST_ID
+  return id.length >= 1 && id.length <= most && id !== '.' && id !== '..' && /^[\x21-\x7e]+$/.test(id)
+}
+
+/** The id in the store. Throws a 422 for one that is none, and for `.` and `..`, which no address can name. */
 export function storeId(tenant: string | undefined, id: string): string {
-  // What a user's key has made is shown with the user's name before it.
-  const most = id.startsWith('@') ? MOST_ID + LONGEST_USER + 2 : MOST_ID
-  if (id.length < 1 || id.length > most || !/^[\x21-\x7e]+$/.test(id)) throw new Problem(422, 'INVALID_REQUEST', `id: is no id. Give 1 to ${MOST_ID} visible ASCII characters, without spaces.`)
+  if (!isClientId(id)) throw new Problem(422, 'INVALID_REQUEST', `id: is no id. Give 1 to ${MOST_ID} visible ASCII characters, without spaces; not "." or "..".`)
   return `${prefixOf(tenant)}${id}`
 }
 
 /**
- * The id in the store of what a caller names. To a key of one user nothing is there but what that user's keys have made: `job-1` is `@ada:job-1`
- * to it, which is also how that id is shown, to it and to its tenant. Throws a 422 for what is no id.
+ * The id in the store of what a caller names. To a key of one user nothing is there but what that user's keys have made: `job-1` is `~ada:job-1`
+ * to it, which is also how that id is shown to its tenant. Throws a 422 for what is no id.
  */
 export function storeIdFor({ userId }: Pick<Caller, 'userId'>, tenant: string | undefined, id: string): string {
   if (userId === undefined) return storeId(tenant, id)
   const own = userPrefix(userId)
   const named = id.startsWith(own) ? id.slice(own.length) : id
   if (named.length > MOST_ID) return storeId(tenant, 'x'.repeat(named.length))
-  return storeId(tenant, named === '' ? '' : `${own}${named}`)
+  return storeId(tenant, named === '' || named === '.' || named === '..' ? named : `${own}${named}`)
 }
 
 /** What stands before the ids of a tenant. */
@@ -46,17 +53,30 @@ export function clientId(tenant: string | undefined, id: string): string {
   return id.startsWith(prefix) ? id.slice(prefix.length) : id
 }
 
+/** What stands before the ids of whoever asks, in the store: those of a key of one user have the user there too. */
+export function ownPrefix({ tenant, userId }: Pick<Caller, 'tenant' | 'userId'>): string {
+  return userId === undefined ? prefixOf(tenant) : `${prefixOf(tenant)}${userPrefix(userId)}`
+}
+
+/** The id as this caller knows it: to a key of one user its own ids are shown as they were sent. */
+export function clientIdFor({ userId }: Pick<Caller, 'userId'>, tenant: string | undefined, id: string): string {
+  const shown = clientId(tenant, id)
+  if (userId === undefined || shown === id) return shown
+  const own = userPrefix(userId)
+  return shown.startsWith(own) ? shown.slice(own.length) : shown
+}
+
 /** A new id: nobody can guess it. */
 export function newRequestId(): string {
   return crypto.randomUUID()
 }
 
-/** `@` and `:` stand in a path as they are, and in no encoded name. */
+/** `~` and `:` stand in a path as they are, and mean nothing to a spreadsheet; `:` stands in no encoded name. */
 function userPrefix(userId: string): string {
-  return `@${written(userId, LONGEST_USER)}:`
+  return `${USER_MARK}${written(userId, LONGEST_USER)}:`
 }
 
-/** A name in visible ASCII without `/`, `@`, `:` and `=`: two names never come to the same. A long one is told by its hash. */
+/** A name in visible ASCII without `/`, `:` and `=`: two names never come to the same. A long one is told by its hash. */
 function written(name: string, longest: number): string {
   const encoded = encodeURIComponent(name)
   return encoded.length <= longest ? encoded : `=${createHash('sha256').update(name).digest('base64url')}`

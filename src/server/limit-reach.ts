@@ -31,11 +31,12 @@ export async function visibleLimit(tracker: Engine['tracker'], caller: Caller, i
   return found
 }
 
-/** The same for a limit that the caller may change. */
+/** The same for a limit that the caller may change. Throws a 403 for one that they may read, and the operator has set. */
 export async function managedLimit(tracker: Engine['tracker'], caller: Caller, id: string): Promise<Limit> {
   const found = caller.isOperator ? await tracker.limits.get(id) : await ownLimit(tracker, caller, id)
-  if (found === undefined) throw new UnknownLimitError(id)
-  return found
+  if (found !== undefined) return found
+  await visibleLimit(tracker, caller, id)
+  throw new Problem(403, 'FORBIDDEN', `limit: "${id}" is set by the operator. Ask them to change it, or add a limit of your own: of several the tightest counts.`)
 }
 
 /** The id in the store of a limit that is made by the caller: one without a `/`, as what stands before one is the name of a tenant. */

@@ -2,9 +2,10 @@
 // the requests are.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer as createSocketServer, type AddressInfo, type Server as SocketServer, type Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { InvalidConfigError } from '../errors/index.js'
+import { steadyClock } from '../time/index.js'
 import { documentOf, problemAnswer } from './problem.js'
 
 /** Where a server listens. */
@@ -24,18 +25,31 @@ const REQUEST_TIMEOUT_MS = 30_000
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
 /** How long clients that keep a connection open are given to hear, with an answer, that it is closed. */
 const FAREWELL_MS = 250
+/** How long one that has begun to send the head of a request may take for it, once the server is closed. */
+const HEAD_MS = 1_000
+/** How often it is looked, then, which connections have nothing more to say. */
+const LOOK_MS = 50
 
 /** A server that listens. */
 export class Listening {
   readonly #server: Server
   readonly address: ServerAddress
+  readonly #sockets = new Set<Socket>()
+  /** Requests that are not answered whole. */
+  readonly #answers = new Set<ServerResponse>()
   #isClosing = false
 
   private constructor(server: Server, host: string) {
     this.#server = server
     const { address, port, family } = server.address() as AddressInfo
     this.address = { host: address, port, url: `http://${host === 'localhost' ? host : family === 'IPv6' ? `[${address}]` : address}:${port}` }
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket)
+      socket.once('close', () => this.#sockets.delete(socket))
+    })
     server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+      this.#answers.add(response)
+      response.once('close', () => this.#answers.delete(response))
       if (this.#isClosing) response.setHeader('connection', 'close')
     })
   }
@@ -48,40 +62,59 @@ export class Listening {
     const errorHandler = (): Response => problemAnswer(documentOf(400, 'MALFORMED', 'The request cannot be read. Send a path, and a Host that is one.'))
     const listener = getRequestListener(fetch, { overrideGlobalObjects: replacesGlobals, errorHandler })
     const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, connectionsCheckingInterval: 5_000 }, listener)
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (error: NodeJS.ErrnoException) => reject(failureOf(error, host, port)))
-      server.listen(port, host, resolve)
-    })
+    await listen(server, host, port)
     return new Listening(server, host.replace(/^\[(.*)\]$/, '$1'))
   }
 
+  /** Rejects as {@link on} does where nobody may listen there, or somebody does: before anything is opened for whoever would. */
+  static async assertFree(host: string, port: number): Promise<void> {
+    if (port === 0) return
+    const server = createSocketServer()
+    await listen(server, host, port)
+    await new Promise<void>((resolve) => server.close(() => resolve()))
+  }
+
   /**
-   * Takes no more connections, lets requests that are under way end for at most `drainMs`, and cuts off the others. Gives how many connections it
+   * Takes no more connections, lets requests that are under way end for at most `drainMs`, and cuts off the others. Gives how many requests it
    * has cut off.
    */
   async close(drainMs: number): Promise<number> {
     this.#isClosing = true
+    const startedAt = steadyClock()
+    for (const answer of this.#answers) if (!answer.headersSent) answer.setHeader('connection', 'close')
     // At first a client's next request on a connection that it keeps is still answered, with word that it was the last: to close an idle
     // connection at the moment of a request loses that.
-    const connections = await this.#connections()
-    if (connections > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(FAREWELL_MS, drainMs)))
+    if (this.#sockets.size > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(FAREWELL_MS, drainMs)))
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()))
-    this.#server.closeIdleConnections()
     let cutOff = 0
-    const deadline = setTimeout(() => {
-      void this.#connections().then((left) => {
-        cutOff = left
+    const look = (): void => {
+      this.#server.closeIdleConnections()
+      const passed = steadyClock() - startedAt
+      if (passed >= drainMs) {
+        cutOff = Math.max(cutOff, this.#answers.size)
         this.#server.closeAllConnections()
-      })
-    }, drainMs)
+      }
+      this.#closeSilent(passed >= HEAD_MS)
+    }
+    look()
+    const looking = setInterval(look, LOOK_MS)
     await closed
-    clearTimeout(deadline)
+    clearInterval(looking)
     return cutOff
   }
 
-  #connections(): Promise<number> {
-    return new Promise((resolve) => this.#server.getConnections((error, count) => resolve(error === null ? count : 0)))
+  /** Ends connections on which no request is under way: those that have sent nothing, and with `all` those that have not sent a whole head. */
+  #closeSilent(all: boolean): void {
+    const busy = new Set([...this.#answers].map(({ socket }) => socket))
+    for (const socket of this.#sockets) if (!busy.has(socket) && (all || socket.bytesRead === 0)) socket.destroy()
   }
+}
+
+function listen(server: SocketServer, host: string, port: number): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(failureOf(error, host, port)))
+    server.listen(port, host, resolve)
+  })
 }
 
 function failureOf(error: NodeJS.ErrnoException, host: string, port: number): Error {

@@ -1,5 +1,5 @@
 // One who listens to the feed, as a stream of server-sent events: bounded in what waits for them, in how long they stay, and to as long as
-// their key is good.
+// their key is good: nothing is sent with one that was found to be none, and nothing without having asked.
 
 import type { Caller } from './caller.js'
 import type { Feed } from './feed.js'
@@ -9,7 +9,7 @@ import type { LiveEvent } from './views.js'
 export interface LiveStreamOptions {
   readonly feed: Feed
   readonly caller: Caller
-  /** Whether the key is still good, asked at every heartbeat. What it rejects with changes nothing: what was known stands. */
+  /** Whether the key is still good, as of at most a second ago: asked before anything is sent, and each second. What it rejects with changes nothing: what was known stands. */
   readonly isValid: () => Promise<boolean>
   readonly now: () => number
   /** Called once, when it is over, whoever ended it. */
@@ -18,7 +18,9 @@ export interface LiveStreamOptions {
 
 /** How many events wait for a slow reader; of more, the oldest are lost, and the reader is told. */
 export const MOST_WAITING = 500
-/** How often something is sent where nothing happens. */
+/** How often the key is looked at where nothing happens, */
+export const LOOK_MS = 1_000
+/** and how often something is sent. */
 export const HEARTBEAT_MS = 15_000
 /** After so many heartbeats, an hour, the client is to come again. */
 export const MOST_HEARTBEATS = 240
@@ -36,7 +38,7 @@ export class LiveStream {
   #waiting: string[] = [RETRY]
   #hasMissed = false
   #isOver = false
-  #beats = 0
+  #looks = 0
   #wake: (() => void) | undefined
 
   constructor(options: LiveStreamOptions) {
@@ -48,7 +50,7 @@ export class LiveStream {
       unsubscribe()
       forget()
     }
-    this.#timer = setInterval(() => void this.#beat(), HEARTBEAT_MS)
+    this.#timer = setInterval(() => void this.#look(), LOOK_MS)
     this.#timer.unref()
     this.body = new ReadableStream<Uint8Array>({ pull: (controller) => this.#pull(controller), cancel: () => this.#end() }, { highWaterMark: 0 })
   }
@@ -60,6 +62,7 @@ export class LiveStream {
       })
     }
     this.#wake = undefined
+    await this.#endWithKey()
     const missed = this.#hasMissed ? eventText({ type: 'changed', at: new Date(this.#options.now()).toISOString(), what: 'missed' }) : ''
     const text = missed + this.#waiting.join('')
     this.#waiting = []
@@ -69,6 +72,7 @@ export class LiveStream {
   }
 
   #push(text: string): void {
+    if (this.#isOver) return
     if (this.#waiting.length >= MOST_WAITING) {
       this.#waiting.shift()
       this.#hasMissed = true
@@ -77,10 +81,20 @@ export class LiveStream {
     this.#wake?.()
   }
 
-  async #beat(): Promise<void> {
-    this.#beats += 1
-    if (this.#beats >= MOST_HEARTBEATS || !(await this.#options.isValid().catch(() => true))) this.#end()
-    else this.#push(HEARTBEAT)
+  async #look(): Promise<void> {
+    this.#looks += 1
+    const beats = (this.#looks * LOOK_MS) / HEARTBEAT_MS
+    if (beats >= MOST_HEARTBEATS) this.#end()
+    else if (Number.isInteger(beats)) this.#push(HEARTBEAT)
+    else await this.#endWithKey()
+  }
+
+  /** What waits for a key that is none any more is never sent. */
+  async #endWithKey(): Promise<void> {
+    if (this.#isOver || (await this.#options.isValid().catch(() => true))) return
+    this.#waiting = []
+    this.#hasMissed = false
+    this.#end()
   }
 
   #end(): void {

@@ -17,7 +17,7 @@ export interface Origins {
 }
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
-const FROM_PROXY = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'via']
+const FROM_PROXY = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip', 'via']
 
 /**
  * Why a server without keys must refuse a request; `undefined` where it need not. A name that somebody else's name server has turned to this

@@ -35,7 +35,7 @@ export function createMetrics({ engine, topTenants }: MetricsOptions): ServerMet
   const statuses = new BoundedLabels([], MOST_STATUSES)
   return {
     answered(route, method, status, took) {
-      const labels = { method: methods.of(method), route: routes.of(route) }
+      const labels = { method: methods.of(method), route: routes.of(labelOf(route)) }
       requests.inc({ ...labels, status: statuses.of(String(status)) })
       seconds.observe(labels, took)
     },
@@ -44,6 +44,11 @@ export function createMetrics({ engine, topTenants }: MetricsOptions): ServerMet
       return { contentType: registry.contentType, text: `${texts.map((text) => text.trimEnd()).join('\n')}\n` }
     },
   }
+}
+
+/** The pattern as the description writes it. What a page consists of has another name with each build: one label is enough for all of it. */
+function labelOf(route: string): string {
+  return route.startsWith('/assets/') ? '/assets/*' : route.replaceAll(/:(\w+)(?:\{[^}]*\})?/g, '{$1}')
 }
 
 function processMetrics(): Registry {

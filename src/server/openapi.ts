@@ -4,6 +4,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { readFileSync } from 'node:fs'
 import { ROLES, type Role } from './caller.js'
+import { EXAMPLES } from './docs-examples.js'
 import type { Env } from './service.js'
 
 /** A JSON schema as it stands in the document: of draft 2020-12, as far as zod writes it. */
@@ -40,7 +41,7 @@ export interface JsonSchema {
 }
 
 /** What is sent or answered, by its media type. */
-export type ApiContent = Readonly<Record<string, { readonly schema?: JsonSchema }>>
+export type ApiContent = Readonly<Record<string, { readonly schema?: JsonSchema; readonly example?: unknown }>>
 
 /** A parameter of a path, a query or a header. */
 export interface ApiParameter {
@@ -49,6 +50,7 @@ export interface ApiParameter {
   readonly required?: boolean
   readonly description?: string
   readonly schema?: JsonSchema
+  readonly example?: unknown
 }
 
 /** One answer. */
@@ -126,7 +128,24 @@ function operationIdOf(method: string, path: string): string {
 function withIds(path: string, paths: ApiDocument['paths']): Record<string, ApiOperation> {
   // The same address without a version has the same words.
   const suffix = Object.hasOwn(paths, `/v1${path}`) ? 'Unversioned' : ''
-  return Object.fromEntries(Object.entries(paths[path] ?? {}).map(([method, operation]) => [method, { ...operation, operationId: operation.operationId ?? `${operationIdOf(method, path)}${suffix}` }]))
+  return Object.fromEntries(Object.entries(paths[path] ?? {}).map(([method, operation]) => [method, withExample({ ...operation, operationId: operation.operationId ?? `${operationIdOf(method, path)}${suffix}` })]))
+}
+
+/** With the values of its worked example, but for ids that the server chooses. */
+function withExample(operation: ApiOperation): ApiOperation {
+  const { params = {}, query = {}, body } = EXAMPLES[operation.operationId] ?? {}
+  const { parameters, requestBody } = operation
+  const json = requestBody?.content['application/json']
+  return {
+    ...operation,
+    ...(parameters !== undefined && {
+      parameters: parameters.map((each) => {
+        const value = each.in === 'path' ? params[each.name] : each.in === 'query' ? query[each.name] : undefined
+        return typeof value === 'string' ? { ...each, example: each.schema?.type === 'array' ? [value] : value } : each
+      }),
+    }),
+    ...(requestBody !== undefined && json !== undefined && body !== undefined && { requestBody: { ...requestBody, content: { ...requestBody.content, 'application/json': { ...json, example: body } } } }),
+  }
 }
 
 /**

@@ -5,12 +5,13 @@ import { HTTPException } from 'hono/http-exception'
 import { BudgetExceededError } from '../decision/index.js'
 import { isBursarError, type BursarError, type BursarErrorCode } from '../errors/index.js'
 import { problemOf } from '../integrations/problem.js'
+import { overHttp } from './remedies.js'
 
 /** The statuses of problems. */
-export type ProblemStatus = 400 | 401 | 402 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 422 | 429 | 500 | 503
+export type ProblemStatus = 400 | 401 | 402 | 403 | 404 | 405 | 408 | 409 | 412 | 413 | 415 | 422 | 429 | 500 | 503
 
 /** Codes that the server has beside those of the engine's errors. */
-export type ProblemCode = BursarErrorCode | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'CONFLICT' | 'TOO_LARGE' | 'TOO_FAST' | 'MALFORMED' | 'UNSUPPORTED' | 'UNAVAILABLE' | 'INTERNAL'
+export type ProblemCode = BursarErrorCode | 'UNAUTHENTICATED' | 'FORBIDDEN' | 'NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'CONFLICT' | 'PRECONDITION_FAILED' | 'INCOMPLETE' | 'TOO_LARGE' | 'TOO_FAST' | 'MALFORMED' | 'UNSUPPORTED' | 'UNAVAILABLE' | 'INTERNAL'
 
 /** An answer that is thrown. `detail` says field, value and remedy, and nothing of anybody else's. */
 export class Problem extends Error {
@@ -36,6 +37,7 @@ const TITLES: Readonly<Record<ProblemStatus, string>> = {
   405: 'Method not allowed',
   408: 'Request timeout',
   409: 'Conflict',
+  412: 'Changed since',
   413: 'Too large',
   415: 'Unsupported media type',
   422: 'Invalid request',
@@ -114,19 +116,6 @@ function shown(error: BursarError, prefix: string): string {
     return error.message.replaceAll(`"${id}"`, `"${bare}"`)
   }
   return error.message.replaceAll(`"${prefix}`, '"')
-}
-
-/** What messages advise to call in the library, as it is called here. */
-const REMEDIES: readonly (readonly [RegExp, string])[] = [
-  [/tracker\.addCost\(\)/g, 'POST /v1/costs'],
-  [/tracker\.refund\(\)/g, 'POST /v1/refunds'],
-  [/bursar\.session\([^)]*\)(, for the same user and tenant)?/g, 'POST /v1/sessions$1'],
-  [/, meter usage with addUsage\(\),/g, ','],
-  [/, and nothing was metered\./g, '.'],
-]
-
-function overHttp(message: string): string {
-  return REMEDIES.reduce((text, [library, here]) => text.replace(library, here), message)
 }
 
 /** What the framework refuses before a route is asked. */

@@ -13,10 +13,12 @@ export interface RecentOptions {
   readonly mayBeStale?: boolean | undefined
   /** Milliseconds that pass, whatever the time is. */
   readonly stopwatch?: (() => number) | undefined
+  /** Waits for so many of them. */
+  readonly pause?: ((ms: number) => Promise<void>) | undefined
 }
 
 interface Found<Value> {
-  readonly era: unknown
+  era: unknown
   /** Until when, on the stopwatch. */
   until: number
   value: Promise<Value>
@@ -24,6 +26,8 @@ interface Found<Value> {
   latest: Value | undefined
   /** True while the answer is looked for. */
   isAsked: boolean
+  /** True while that has not begun. */
+  isWaiting: boolean
 }
 
 /** How many answers are kept. */
@@ -33,17 +37,23 @@ const MOST_KEPT = 256
 export class Recent<Value> {
   readonly #options: RecentOptions
   readonly #stopwatch: () => number
+  readonly #pause: (ms: number) => Promise<void>
   readonly #found = new Map<string, Found<Value>>()
 
   constructor(options: RecentOptions) {
     this.#options = options
     this.#stopwatch = options.stopwatch ?? steadyClock
+    this.#pause = options.pause ?? ((ms) => new Promise((resolve) => void setTimeout(resolve, ms)))
   }
 
-  /** The answer that is kept, or a new one. One of another `era` is never given. */
+  /**
+   * The answer that is kept, or a new one. One of another `era` is never given: whoever asks in a new one waits until the answer before has
+   * had its time, so that nothing is found more often, however often something changes.
+   */
   get(key: string, find: () => Promise<Value>, era?: unknown): Promise<Value> {
     const known = this.#found.get(key)
-    if (known === undefined || known.era !== era) return this.#ask(key, find, era)
+    if (known === undefined) return this.#ask(key, find, era)
+    if (known.era !== era) return this.#askAfter(known, key, find, era)
     if (known.isAsked || this.#stopwatch() < known.until) return known.value
     if (this.#options.mayBeStale !== true) return this.#ask(key, find, era)
     this.#renew(known, find)
@@ -56,9 +66,28 @@ export class Recent<Value> {
     return this.#found.get(key)?.latest
   }
 
-  #ask(key: string, find: () => Promise<Value>, era: unknown): Promise<Value> {
-    const began = this.#stopwatch()
-    const found: Found<Value> = { era, until: Infinity, value: find(), latest: undefined, isAsked: true }
+  #askAfter(known: Found<Value>, key: string, find: () => Promise<Value>, era: unknown): Promise<Value> {
+    if (known.isWaiting) {
+      known.era = era
+      return known.value
+    }
+    if (!known.isAsked && this.#stopwatch() >= known.until) return this.#ask(key, find, era)
+    return this.#ask(key, find, era, async () => {
+      const hasFailed = await known.value.then(() => false, () => true)
+      const left = known.until - this.#stopwatch()
+      if (!hasFailed && left > 0) await this.#pause(left)
+    })
+  }
+
+  #ask(key: string, find: () => Promise<Value>, era: unknown, before?: () => Promise<void>): Promise<Value> {
+    let began = this.#stopwatch()
+    const found: Found<Value> = { era, until: Infinity, value: undefined as never, latest: undefined, isAsked: true, isWaiting: before !== undefined }
+    const begin = (): Promise<Value> => {
+      began = this.#stopwatch()
+      found.isWaiting = false
+      return find()
+    }
+    found.value = before === undefined ? begin() : before().then(begin)
     this.#found.delete(key)
     if (this.#found.size >= MOST_KEPT) this.#found.delete(this.#found.keys().next().value as string)
     this.#found.set(key, found)

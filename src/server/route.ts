@@ -7,6 +7,7 @@ import { createMiddleware } from 'hono/factory'
 import { isId } from '../budget/index.js'
 import type { Role } from './caller.js'
 import { Problem } from './problem.js'
+import { describeRequest } from './request-issues.js'
 import type { Env } from './service.js'
 
 /** The shape of every problem. Members beside these say more of one kind of them. */
@@ -56,11 +57,9 @@ const BODY_PROBLEMS = {
   415: problem('The body is not said to be `application/json`.'),
 } as const
 
-const guards: Readonly<Record<Role, ReturnType<typeof createMiddleware<Env>>>> = { check: guard('check'), read: guard('read'), admin: guard('admin') }
-
 /** An operation that needs a role. Its problems are added to what it answers by itself. */
 export function operation<const Config extends RouteConfig>(role: Role, config: Config): Config & { getRoutingPath(): string } {
-  const described = { ...config, security: [{ key: [] }], 'x-role': role, middleware: guards[role], responses: { ...(config.method !== 'get' && BODY_PROBLEMS), ...SHARED_PROBLEMS, ...config.responses } }
+  const described = { ...config, security: [{ key: [] }], 'x-role': role, middleware: guard(role, config), responses: { ...(config.method !== 'get' && BODY_PROBLEMS), ...SHARED_PROBLEMS, ...config.responses } }
   return createRoute(described as never) as never
 }
 
@@ -78,27 +77,57 @@ export function described(app: OpenAPIHono<Env>, role: Role, config: Description
   const { middleware: _guard, ...description } = operation(role, config as RouteConfig)
   app.openAPIRegistry.registerPath(description)
   const routingPath = config.path.replaceAll(/\/\{(.+?)\}/g, '/:$1')
+  const names = parametersOf(config as RouteConfig)
   app.on([config.method.toUpperCase()], [routingPath], (context) => {
     context.get('caller').assertMay(role)
+    assertQuery(context, names, true)
     return handler(context)
   })
 }
 
-/** An empty set of routes: what does not fit its description is a 422 that names the first field. */
+/** An empty set of routes: what does not fit its description is a 422 that names the fields. */
 export function routes(): OpenAPIHono<Env> {
   return new OpenAPIHono<Env>({
     defaultHook: (result) => {
       if (result.success) return
-      const [issue] = result.error.issues
-      const path = [...(issue?.path ?? [])].map(String).join('.')
-      throw new Problem(422, 'INVALID_REQUEST', `${path === '' ? result.target : path}: ${issue?.message ?? 'is not what it should be'}.`)
+      throw new Problem(422, 'INVALID_REQUEST', describeRequest(result.error.issues, result.target))
     },
   })
 }
 
-function guard(role: Role): ReturnType<typeof createMiddleware<Env>> {
+function guard(role: Role, config: RouteConfig): ReturnType<typeof createMiddleware<Env>> {
+  const names = parametersOf(config)
   return createMiddleware<Env>(async (context, next) => {
     context.get('caller').assertMay(role)
+    assertQuery(context, names)
+    assertNamed(context.get('body'), '')
     await next()
   })
+}
+
+/** Throws a 422 for a name that schemas leave out without a word. Bodies are as deep as the gate allows, and no deeper. */
+function assertNamed(value: unknown, path: string): void {
+  if (typeof value !== 'object' || value === null) return
+  for (const [name, below] of Object.entries(value)) {
+    const at = path === '' ? name : `${path}.${name}`
+    if (name === '__proto__') throw new Problem(422, 'INVALID_REQUEST', `${at}: is no name of a field. Choose another one.`)
+    assertNamed(below, at)
+  }
+}
+
+/** The parameters that an operation has in its query; `undefined` where their names are not all known beforehand, and its schema tells which are none. */
+function parametersOf({ request }: RouteConfig): readonly string[] | undefined {
+  const query = request?.query as z.ZodObject | undefined
+  if (query === undefined) return []
+  const { catchall } = query.def
+  return catchall === undefined || catchall instanceof z.ZodNever ? Object.keys(query.shape) : undefined
+}
+
+/** Throws a 422 for a parameter that is none of the operation's (what is not read would be taken for granted), and, with `isOnce`, for one that is there twice. */
+function assertQuery(context: Context<Env>, names: readonly string[] | undefined, isOnce = false): void {
+  if (names === undefined || !context.req.url.includes('?')) return
+  for (const [name, { length }] of Object.entries(context.req.queries())) {
+    if (!names.includes(name)) throw new Problem(422, 'INVALID_REQUEST', `${name}: is no parameter of this address. ${names.length === 0 ? 'It has none: leave it out; what a request is about stands in its body' : `Use ${names.join(' or ')}`}.`)
+    if (isOnce && length > 1) throw new Problem(422, 'INVALID_REQUEST', `${name}: is given more than once. Give it once.`)
+  }
 }

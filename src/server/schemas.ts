@@ -8,6 +8,7 @@ import type { SessionConfig } from '../session/index.js'
 import type { CostEntry, RefundEntry } from '../tracker/index.js'
 import { MOST_ID } from './ids.js'
 import { idParameter, problemSchema } from './route.js'
+import { USAGE_FORMATS } from './usage-reader.js'
 
 /** Every field that a request may have, and no other. */
 type Fields<Request> = { readonly [Field in keyof Request]-?: z.ZodType }
@@ -56,22 +57,34 @@ const checkFields = {
 } as const satisfies Fields<CheckRequest>
 
 /** The body of `POST /v1/check`. */
-export const checkSchema = z.strictObject(checkFields).openapi('CheckRequest', { description: 'A question before one LLM call. Needs one of estimatedCost, or inputTokens with a model that has a price.' })
+export const checkSchema = z
+  .strictObject({ ...checkFields, dryRun: z.literal(true).optional().openapi({ description: 'Only what would be decided: the request counts in no limit of requests, nothing stays held, and there is no Idempotency-Key. Of what is admitted or refused another request may have taken the place since.' }) })
+  .openapi('CheckRequest', { description: 'A question before one LLM call. Needs one of estimatedCost, or inputTokens with a model that has a price.' })
+
+const ownUsage = z
+  .strictObject({ ...Object.fromEntries(METERS.map(({ field, decimal }) => [field, (decimal === true ? z.number().min(0) : z.int().min(0)).optional()])), cost: usd('What the provider itself says that the call cost.').optional() })
+  .openapi({ description: "In bursar's own fields: inputTokens and outputTokens are totals; the other counts of tokens are parts of them." })
+
+/** What a call has used: in bursar's own fields, or as the provider has reported it. */
+export const usageFields = {
+  usage: z
+    .union([ownUsage, z.looseObject({}).openapi({ description: 'With usageFormat: the object `usage` of the answer, as the provider has sent it.' })])
+    .optional()
+    .openapi({ description: 'What the model has used, in the place of a cost: it is priced here.', example: { inputTokens: 1187, cachedInputTokens: 1024, outputTokens: 211 } }),
+  usageFormat: z.enum(USAGE_FORMATS).optional().openapi({ description: "Whose words usage is in: `openai` (prompt_tokens or input_tokens, …) or `anthropic` (input_tokens, cache_read_input_tokens, …). Default: bursar's own." }),
+} as const
 
 const settleFields = {
   cost: usd('What the call has cost; rounded up to a microcent (1 USD = 100,000,000).').optional(),
-  usage: z
-    .strictObject({ ...Object.fromEntries(METERS.map(({ field, decimal }) => [field, (decimal === true ? z.number().min(0) : z.int().min(0)).optional()])), cost: usd('What the provider itself says that the call cost.').optional() })
-    .optional()
-    .openapi({ description: 'What the model has used, in the place of a cost: it is priced here, and needs model. inputTokens and outputTokens are totals; the other counts of tokens are parts of them.' }),
+  ...usageFields,
   tokens: z.union([z.int().min(0), z.record(z.string(), z.int().min(0))]).optional().openapi({ description: 'Tokens that were used: one number, or counts by type. Default: those of usage, else the estimate.' }),
-  model: id('The model that answered. Needed with usage.').optional(),
-  provider: id('Whose model answered.').optional(),
+  model: id('The model that answered. Default: the one that was decided; usage has its price.').optional(),
+  provider: id('Whose model answered. Default: the provider of the request.').optional(),
   estimated: z.literal(true).optional().openapi({ description: 'The cost or usage is an estimate, because the provider did not say: the ledger marks it so.' }),
-} as const satisfies Fields<Outcome>
+} as const satisfies Fields<Outcome & { readonly usageFormat?: string | undefined }>
 
 /** The body of a settle. */
-export const settleSchema = z.strictObject(settleFields).openapi('Outcome', { description: 'What a call came to: cost, or usage with model.' })
+export const settleSchema = z.strictObject(settleFields).openapi('Outcome', { description: 'What a call came to: cost or usage.' })
 
 /** One item of a batch of settles. */
 const settleItemSchema = z.strictObject({ id: id('The id of the decision.'), tenant, ...settleFields }).openapi('SettleItem')
@@ -79,22 +92,22 @@ const settleItemSchema = z.strictObject({ id: id('The id of the decision.'), ten
 /** The body of an extension. */
 export const extendSchema = z.strictObject({ ttl: duration('How long the money is held from now on: at most 24 hours. Default: as configured.', '10m').optional() }).openapi('Extension')
 
+const costFields = {
+  userId,
+  tenant,
+  userTier,
+  model: id('The model that was called. Needed with usage.').optional(),
+  provider: id('Whose model it was.').optional(),
+  tokens: settleFields.tokens,
+  cost: usd('What was spent. It counts whatever the limits say.').optional(),
+  sessionId: id('A session of the user, in which it counts too.').optional(),
+  scopes,
+  metadata,
+  idempotencyKey,
+} as const satisfies Fields<CostEntry>
+
 /** The body of `POST /v1/costs`. */
-export const costSchema = z
-  .strictObject({
-    userId,
-    tenant,
-    userTier,
-    model: id('The model that was called.').optional(),
-    provider: id('Whose model it was.').optional(),
-    tokens: settleFields.tokens,
-    cost: usd('What was spent. It counts whatever the limits say.'),
-    sessionId: id('A session of the user, in which it counts too.').optional(),
-    scopes,
-    metadata,
-    idempotencyKey,
-  } as const satisfies Fields<CostEntry>)
-  .openapi('CostEntry', { description: 'A cost that no check stood for.' })
+export const costSchema = z.strictObject({ ...costFields, ...usageFields }).openapi('CostEntry', { description: 'A cost that no check stood for: cost, or usage with model.' })
 
 /** The body of `POST /v1/refunds`. */
 export const refundSchema = z
@@ -154,13 +167,14 @@ const windowSchema = z.looseObject({
 })
 
 const decisionFields = {
-  id: z.string().openapi({ description: 'The id under which it is settled: the Idempotency-Key, where one was given; that of a key of a user has `@`, the user and `:` before it.' }),
+  id: z.string().openapi({ description: 'The id under which it is settled: the Idempotency-Key, where one was given; that of a key of a user has `~`, the user and `:` before it for everybody else.' }),
   requestedModel: z.string().optional(),
   rungs: z.array(z.looseObject({ model: z.string().optional(), estimatedCost: money('What it is expected to cost.') })).openapi({ description: 'The models that were open, from the one asked for to the cheapest.' }),
   reason: z.string().openapi({ description: 'One sentence for people.' }),
   verdicts: z.array(z.looseObject({ policy: z.string(), action: z.string(), reason: z.string().optional() })).openapi({ description: 'What each policy said; of budgets that are shared with others only what it came to.' }),
   context: z.looseObject({ windows: z.array(windowSchema) }).openapi({ description: 'What the policies were shown, as far as the key may see it.' }),
   replayed: z.boolean().openapi({ description: 'An earlier request with the same key got this decision: do not make the call again.' }),
+  dryRun: z.literal(true).optional().openapi({ description: 'It was only asked: nothing is held.' }),
   enforcedBy: z.enum(['store', 'local', 'none']).openapi({ description: 'What stood behind it: the store, a share of what was left when it was last heard of, or nothing.' }),
 }
 
@@ -185,7 +199,7 @@ export const denialSchema = z
     ...decisionFields,
     allowed: z.literal(false),
     action: z.literal('BLOCK'),
-    retryAfterMs: z.int().nullable().openapi({ description: 'Milliseconds until the request would fit if nothing else changed; null: never.' }),
+    retryAfterMs: z.int().nullable().optional().openapi({ description: 'Milliseconds until the request would fit if nothing else changed; null: never, or nobody knows. Absent where a budget refuses that is shared with others: when there is room again tells what they spend.' }),
     denial: z.looseObject({ code: z.enum(['budget', 'rate', 'policy', 'policy-error', 'store-unavailable']), message: z.string() }).openapi({ description: 'The refusal: which budget, how full, when it resets, what would still fit.' }),
   })
   .openapi('Denial')
@@ -197,7 +211,7 @@ export const settlementSchema = z
     cost: money('What was charged.'),
     overage: money('The part above what was held.'),
     replayed: z.boolean().openapi({ description: 'The same settle had been made before; nothing was charged again.' }),
-    queued: z.literal(true).optional().openapi({ description: 'The store is away and will be told; until then nothing is charged.' }),
+    queued: z.literal(true).optional().openapi({ description: 'The store is away and will be told; until then nothing is charged. Where it turns out to know no such hold, or one that has ended in another way, nothing is charged, and the log of the server says so (`store-error`).' }),
     exact: z.strictObject({ costMicrocents: microcents('What was charged.'), overageMicrocents: microcents('The part above what was held.') }),
   })
   .openapi('Settlement')

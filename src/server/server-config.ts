@@ -20,6 +20,8 @@ export interface ServerConfig {
   readonly maxBodyBytes?: number | undefined
   /** Groups of `scopes` that keys of tenants may name: their budgets are shared by all who name them. Default: none. */
   readonly tenantScopes?: readonly string[] | undefined
+  /** Whether a tenant's own admin may give its users tiers and budgets, and refund costs: what lets them spend more. Default false: the operator's keys alone. */
+  readonly tenantsManageBudgets?: boolean | undefined
   /** Whether webhooks may be sent to addresses of a private network. Default false. */
   readonly allowPrivateWebhooks?: boolean | undefined
   /** An operator's key that stands in no store: at least 16 visible ASCII characters. */
@@ -59,6 +61,7 @@ export const serverFields = {
     .optional(),
   maxBodyBytes: z.int().min(1_024).max(MOST_BODY_BYTES).optional(),
   tenantScopes: z.array(z.string().min(1).max(256)).optional(),
+  tenantsManageBudgets: z.boolean().optional(),
   allowPrivateWebhooks: z.boolean().optional(),
   // Its value is a secret, and stands in no message.
   adminKey: z
@@ -79,6 +82,6 @@ const serverConfig = z.strictObject({
 export function checkServerConfig(config: ServerConfig): CheckedConfig {
   const parsed = serverConfig.safeParse(config)
   if (!parsed.success) throw new InvalidConfigError(describeIssues(parsed.error, 'config'))
-  const { bursar, stripe, rateLimit = { perSecond: 500, burst: 1_000 }, maxBodyBytes = 1_048_576, tenantScopes = [], allowPrivateWebhooks = false, adminKey, log = SILENT, metrics, drain = '10s' } = parsed.data
-  return { engine: bursar, stripe, adminKey, log, metrics, drainMs: parseDuration(drain, 'config.drain'), options: { rateLimit, maxBodyBytes, tenantScopes, allowPrivateWebhooks, mayBeOpen: true } }
+  const { bursar, stripe, rateLimit = { perSecond: 500, burst: 1_000 }, maxBodyBytes = 1_048_576, tenantScopes = [], tenantsManageBudgets = false, allowPrivateWebhooks = false, adminKey, log = SILENT, metrics, drain = '10s' } = parsed.data
+  return { engine: bursar, stripe, adminKey, log, metrics, drainMs: parseDuration(drain, 'config.drain'), options: { rateLimit, maxBodyBytes, tenantScopes, tenantsManageBudgets, allowPrivateWebhooks, mayBeOpen: true } }
 }

@@ -7,6 +7,7 @@ import type { StripeWebhook } from '../stripe/index.js'
 import type { Caller } from './caller.js'
 import type { Feed } from './feed.js'
 import type { KeyBook } from './keys/index.js'
+import type { UnheldDecisions } from './unheld-decisions.js'
 import type { Webhooks } from './webhooks/index.js'
 
 /** An engine whose tiers and groups nobody knows when this is compiled. */
@@ -27,6 +28,8 @@ export interface ServerOptions {
   readonly maxBodyBytes: number
   /** Groups of `scopes` that keys of tenants may name: their budgets are shared by all who name them. Default: none. */
   readonly tenantScopes: readonly string[]
+  /** Whether a tenant's own admin may give its users tiers and budgets, and refund costs: what lets them spend more. Default false. */
+  readonly tenantsManageBudgets: boolean
   /** Whether webhooks may be sent to addresses of a private network. Default false. */
   readonly allowPrivateWebhooks: boolean
   /** True where no key is needed: while there is none, and the server listens on the loopback alone. */
@@ -59,7 +62,12 @@ export interface Service {
   readonly clock: Clock
   readonly log: ServerLog
   readonly options: ServerOptions
+  /** What was let through while the store was away, for whoever ends it by its id. */
+  readonly unheld: UnheldDecisions
 }
+
+/** What a service is made of; what nobody has to bring is made for it. */
+export type ServiceParts = Omit<Service, 'unheld'> & Partial<Pick<Service, 'unheld'>>
 
 /** What the middleware sets for a route. */
 export interface Variables {

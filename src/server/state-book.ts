@@ -7,12 +7,13 @@ import { calendarFor, zoneOffsetMs, type Clock } from '../time/index.js'
 import type { StandingWindow, UserStanding } from '../tracker/index.js'
 import { blockedRows } from './blocked.js'
 import type { Caller } from './caller.js'
+import { Completeness } from './completeness.js'
 import type { Feed } from './feed.js'
 import { ownEntries, reachKey, type Where } from './reach.js'
 import { Recent } from './recent.js'
-import type { Engine } from './service.js'
+import type { Engine, ServerOptions } from './service.js'
 import { forecastOf, standingRow, triggeredRows, windowKey } from './standing-row.js'
-import { allOf, largest, lastHours, shownSum, spendRows, sumsIn, type SpendSums, type UserSpend } from './state-sums.js'
+import { allOf, largest, lastHours, restOf, shownSum, spendRows, sumsIn, type SpendSums, type UserSpend } from './state-sums.js'
 import { userView } from './user-page.js'
 import type { StateView, UserView } from './views.js'
 
@@ -21,46 +22,57 @@ export interface StateBookOptions {
   readonly engine: Engine
   readonly clock: Clock
   readonly feed: Feed
+  /** What tenants may. Default: nothing. */
+  readonly options?: Pick<ServerOptions, 'tenantsManageBudgets'> | undefined
   /** Milliseconds that pass, whatever the time is: for tests. */
   readonly stopwatch?: (() => number) | undefined
+  /** Waits for so many of them: for tests. */
+  readonly pause?: ((ms: number) => Promise<void>) | undefined
 }
 
 type SharedState = Omit<StateView, 'caller'>
 type TopSpender = StateView['topSpenders'][number]
+
+/** What burns in a day, and by how many days. */
+interface Burn {
+  readonly perDay: number | null
+  readonly days: number | null
+}
 
 const LEAST_MS = 1_000
 /** What is found takes at most a sixth of the time. */
 const TIMES = 5
 /** What changes slowly is looked up rarely: finished days, and what is worked out of four weeks. */
 const SLOW = { leastMs: 60_000, times: 20, mayBeStale: true } as const
+const HOURS_OF_DAY = 24
 const MOST_BUDGETS = 50
 const MOST_FORECASTS = 10
 const MOST_ROWS = 20
-/** What adds to a sum of money, or takes from it. */
-const CHARGES = ['settled', 'expired', 'recorded', 'corrected'] as const
 
 /** The states and user pages of a service. */
 export class StateBook {
   readonly #engine: Engine
   readonly #clock: Clock
   readonly #feed: Feed
+  readonly #options: Pick<ServerOptions, 'tenantsManageBudgets'>
   readonly #states: Recent<SharedState>
   readonly #users: Recent<UserView>
   readonly #finishedDays: Recent<SpendSums>
-  readonly #burn: Recent<number | null>
-  readonly #whole: Recent<boolean>
+  readonly #burn: Recent<Burn>
+  readonly #completeness: Completeness
   readonly #forecasts: Recent<StateView['budgets'][number]['forecast']>
   #forecasting: Promise<unknown> = Promise.resolve()
 
-  constructor({ engine, clock, feed, stopwatch }: StateBookOptions) {
+  constructor({ engine, clock, feed, options = { tenantsManageBudgets: false }, stopwatch, pause }: StateBookOptions) {
     this.#engine = engine
     this.#clock = clock
     this.#feed = feed
-    this.#states = new Recent({ leastMs: LEAST_MS, times: TIMES, stopwatch })
-    this.#users = new Recent({ leastMs: LEAST_MS, times: TIMES, stopwatch })
+    this.#options = options
+    this.#states = new Recent({ leastMs: LEAST_MS, times: TIMES, stopwatch, pause })
+    this.#users = new Recent({ leastMs: LEAST_MS, times: TIMES, stopwatch, pause })
     this.#finishedDays = new Recent({ ...SLOW, stopwatch })
     this.#burn = new Recent({ ...SLOW, stopwatch })
-    this.#whole = new Recent({ ...SLOW, mayBeStale: false, stopwatch })
+    this.#completeness = new Completeness(engine.tracker, stopwatch)
     this.#forecasts = new Recent({ ...SLOW, stopwatch })
   }
 
@@ -69,13 +81,13 @@ export class StateBook {
     const shared = await this.#states.get(reachKey(caller), () => this.#find(caller), this.#feed.changes)
     const { name, roles, tenant, userId, isOperator } = caller
     const { now, timeZone, ...rest } = shared
-    return { now, timeZone, caller: { name, roles, tenant: tenant ?? null, userId: userId ?? null, isOperator }, ...rest }
+    return { now, timeZone, caller: { name, roles, tenant: tenant ?? null, userId: userId ?? null, isOperator, maySetBudgets: caller.may('admin') && caller.mayRaise(this.#options) }, ...rest }
   }
 
   /** Everything of one user, as far as the caller may see it; `undefined` for one of whom nothing is known. */
   user(caller: Caller, user: UserRef): Promise<UserView | undefined> {
     const key = JSON.stringify([reachKey(caller), user.userId, user.tenant ?? null])
-    return this.#users.get(key, () => userView(this.#engine, this.#clock(), caller, user) as Promise<UserView>, this.#feed.changes)
+    return this.#users.get(key, () => userView(this.#engine, this.#clock(), caller, user, this.#completeness) as Promise<UserView>, this.#feed.changes)
   }
 
   async #find(caller: Caller): Promise<SharedState> {
@@ -90,30 +102,42 @@ export class StateBook {
     const today = await inTurn(() => sumsIn(tracker.ledger, where, { from: day.startsAt }))
     const finished = await inTurn(() => this.#finished(caller, where, month.startsAt, day.startsAt))
     const hours = await inTurn(() => lastHours(reports, where, now, zoneOffsetMs(timeZone, now)))
-    const blocked = await inTurn(() => blockedRows(tracker.ledger, where, now))
-    const burnPerDay = await inTurn(() => this.#burn.get(reachKey(caller), () => this.#burnOf(caller)))
-    const spenders = largest(finished.byUser, today.byUser, MOST_ROWS).filter(([, { microcents }]) => microcents > 0n)
+    const blocked = await inTurn(() => blockedRows(this.#engine, caller, now))
+    const burn = await inTurn(() => this.#burn.get(reachKey(caller), () => this.#burnOf(caller)))
+    const hasSpent = ({ microcents }: SpendSums['all']): boolean => microcents > 0n
+    const spenders = largest(finished.byUser, today.byUser, MOST_ROWS).filter(([, sum]) => hasSpent(sum))
     const tenants = caller.isOperator ? largest(finished.byTenant, today.byTenant, MOST_ROWS).flatMap(([name]) => name ?? []) : caller.tenant === undefined ? [] : [caller.tenant]
     const standing = await tracker.limits.standing({ sees: (scope) => caller.maySee(scope), tenants })
     const { topSpenders, windows } = await this.#people(caller, spenders.map(([, spend]) => spend), blocked)
-    const budgets = standing.filter(({ limit }) => limit !== null).sort((one, other) => other.usedPct - one.usedPct).slice(0, MOST_BUDGETS)
+    const watched = standing.filter(({ limit }) => limit !== null).sort((one, other) => other.usedPct - one.usedPct)
+    const budgets = watched.slice(0, MOST_BUDGETS)
     const forecasts = budgets.map((window, index) => (index < MOST_FORECASTS ? this.#forecastOf(window) : null))
-    const isWhole = await this.#isWhole(month.startsAt)
+    const complete = await inTurn(() => this.#completeness.since(month.startsAt))
     const own = caller.userId === undefined ? standing : (await tracker.limits.ofUser(refOf(caller.userId, caller.tenant ?? null))).windows
-    const spentIn = (period: string, startsAt: number, sum: SpendSums['all']): ReturnType<typeof shownSum> => shownSum(isWhole ? sum : { ...sum, microcents: atLeast(sum.microcents, own.filter((window) => isOf(caller, window, period, startsAt))) })
+    const counted = (period: string, startsAt: number, sum: SpendSums['all']): SpendSums['all'] => (complete ? sum : { ...sum, microcents: atLeast(sum.microcents, own.filter((window) => isOf(caller, window, period, startsAt))) })
+    const ofDay = counted('daily', day.startsAt, today.all)
+    const ofMonth = counted('monthly', month.startsAt, allOf(finished, today))
+    const [byTenant, byTier, byModel] = [spendRows(finished.byTenant, today.byTenant, MOST_ROWS), spendRows(finished.byTier, today.byTier, MOST_ROWS), spendRows(finished.byModel, today.byModel, MOST_ROWS)]
+    const triggered = triggeredRows(caller, [...standing, ...windows])
     return {
       now: new Date(now).toISOString(),
       timeZone,
       tiers: tracker.tiers,
-      today: spentIn('daily', day.startsAt, today.all),
-      month: spentIn('monthly', month.startsAt, allOf(finished, today)),
-      burnPerDay,
+      complete,
+      today: shownSum(ofDay),
+      // The day is in the month, whichever budgets have counted them.
+      month: shownSum(complete || ofMonth.microcents > ofDay.microcents ? ofMonth : { ...ofMonth, microcents: ofDay.microcents }),
+      burnPerDay: burn.perDay,
+      burnDays: burn.days,
       budgets: budgets.map((window, index) => standingRow(caller, window, forecasts[index])),
-      triggered: triggeredRows(caller, [...standing, ...windows]).slice(0, MOST_BUDGETS),
-      byTenant: spendRows(finished.byTenant, today.byTenant, MOST_ROWS),
-      byTier: spendRows(finished.byTier, today.byTier, MOST_ROWS),
-      byModel: spendRows(finished.byModel, today.byModel, MOST_ROWS),
+      limits: { watched: watched.length, exceeded: watched.filter(({ exceeded }) => exceeded).length },
+      triggered: triggered.slice(0, MOST_BUDGETS),
+      triggeredCount: triggered.length,
+      byTenant: byTenant.rows,
+      byTier: byTier.rows,
+      byModel: byModel.rows,
       topSpenders,
+      more: { byTenant: byTenant.more, byTier: byTier.more, byModel: byModel.more, topSpenders: restOf(finished.byUser, today.byUser, spenders, hasSpent) },
       blocked,
       hours,
     }
@@ -147,10 +171,11 @@ export class StateBook {
   }
 
   /** By the last 28 days. A ledger that cannot tell is no reason to show nothing. */
-  async #burnOf({ isOperator, tenant, userId }: Caller): Promise<number | null> {
+  async #burnOf({ isOperator, tenant, userId }: Caller): Promise<Burn> {
     const subject = isOperator ? { scope: { kind: 'global' } } : userId !== undefined ? refOf(userId, tenant ?? null) : { scope: { kind: 'tenant', id: tenant as string } }
     const forecast = await this.#engine.tracker.forecast(subject, { period: 'monthly', unit: 'usd' }).catch(() => undefined)
-    return forecast?.enough === true ? forecast.burnRate.perDay : null
+    if (forecast?.enough !== true) return { perDay: null, days: null }
+    return { perDay: forecast.burnRate.perDay, days: forecast.step === 'day' ? forecast.steps : Math.ceil(forecast.steps / HOURS_OF_DAY) }
   }
 
   /** Worked out one after the other in the background: until then the row says nothing of it. */
@@ -161,18 +186,6 @@ export class StateBook {
       return made
     })
     return found ?? null
-  }
-
-  /** Whether the ledger still has everything that was charged since: one in memory, or in Redis without a sink, keeps the newest entries. */
-  #isWhole(since: number): Promise<boolean> {
-    return this.#whole.get(String(since), async () => {
-      const { tracker } = this.#engine
-      const { entries: [oldest] } = await tracker.ledger.query({ where: { kind: [...CHARGES] } }, { limit: 1 })
-      if (oldest !== undefined && oldest.at < since) return true
-      const { totalEntries } = await tracker.getSummary()
-      const [kept] = await tracker.ledger.sums({ where: { kind: [...CHARGES] } }, [])
-      return (kept?.entries ?? 0) >= totalEntries
-    })
   }
 }
 

@@ -5,7 +5,7 @@ import { formatUsd } from '../money/index.js'
 import type { Reports } from '../report/index.js'
 import type { LedgerBook } from '../tracker/index.js'
 import type { Where } from './reach.js'
-import type { SpendRow, StateView } from './views.js'
+import type { RestOfRows, SpendRow, StateView } from './views.js'
 
 /** Sums that are still added to. */
 interface Sum {
@@ -38,7 +38,7 @@ export interface Stretch {
 const HOUR_MS = 3_600_000
 const HOURS = 24
 /** How many sums are added before the process may turn to something else. */
-const ADDED_PER_TURN = 5_000
+const ADDED_PER_TURN = 500
 /** What has been decided, and how it ended. */
 const ALLOWED: readonly string[] = ['settled', 'released', 'expired']
 
@@ -86,9 +86,31 @@ export function largest<Key, Value extends Sum>(one: ReadonlyMap<Key, Value>, ot
   return found.sort(([, a], [, b]) => bySize(a, b)).slice(0, count)
 }
 
-/** Sums of two stretches by a name, as rows: the largest. */
-export function spendRows(one: ReadonlyMap<string | null, Sum>, other: ReadonlyMap<string | null, Sum>, count: number): SpendRow[] {
-  return largest(one, other, count).map(([name, sum]) => ({ name, ...shownSum(sum) }))
+/** What those sums of two stretches come to that are not among the shown ones; `counts`: which of them matter. */
+export function restOf<Key, Value extends Sum>(one: ReadonlyMap<Key, Value>, other: ReadonlyMap<Key, Value>, shown: readonly (readonly [unknown, Sum])[], counts: (sum: Sum) => boolean = () => true): RestOfRows {
+  let count = 0
+  const all = none()
+  const take = (sum: Sum): void => {
+    if (!counts(sum)) return
+    count += 1
+    add(all, sum)
+  }
+  for (const [key, value] of one) {
+    const more = other.get(key)
+    take(more === undefined ? value : { microcents: value.microcents + more.microcents, calls: value.calls + more.calls, denials: value.denials + more.denials })
+  }
+  for (const [key, value] of other) if (!one.has(key)) take(value)
+  for (const [, { microcents, calls }] of shown) {
+    all.microcents -= microcents
+    all.calls -= calls
+  }
+  return { count: count - shown.length, spent: usd(all.microcents), calls: all.calls }
+}
+
+/** Sums of two stretches by a name, as rows: the largest, and what the others come to. */
+export function spendRows(one: ReadonlyMap<string | null, Sum>, other: ReadonlyMap<string | null, Sum>, count: number): { readonly rows: SpendRow[]; readonly more: RestOfRows } {
+  const found = largest(one, other, count)
+  return { rows: found.map(([name, sum]) => ({ name, ...shownSum(sum) })), more: restOf(one, other, found) }
 }
 
 /** A sum in USD. */

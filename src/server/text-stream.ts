@@ -1,6 +1,8 @@
 // Long text as an answer, piece by piece: read only as fast as the client reads, given up when the client goes, and broken off, never ended,
 // where it fails.
 
+import { nextTurn } from '../ledger/index.js'
+
 /** About how many characters go out at once. */
 const CHUNK = 32_768
 
@@ -22,6 +24,8 @@ export async function textStream(pieces: AsyncIterable<string>, failed: (error: 
     {
       async pull(controller) {
         try {
+          // A client that reads at once is not to keep the process from everybody else.
+          await nextTurn()
           const { text, isLast } = ahead ?? (await next())
           ahead = undefined
           if (text !== '') controller.enqueue(encoder.encode(text))

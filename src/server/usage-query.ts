@@ -1,7 +1,7 @@
 // Which entries a query asks for, within the reach of its caller: that no condition of the query widens.
 
 import { z } from '@hono/zod-openapi'
-import { InvalidRequestError } from '../errors/index.js'
+import { InvalidAmountError, InvalidRequestError } from '../errors/index.js'
 import { parseFilter, type EntryField, type EntryFilter } from '../ledger/index.js'
 import type { Caller } from './caller.js'
 import { within, type Where } from './reach.js'
@@ -72,7 +72,12 @@ function assertFilter(filter: EntryFilter): void {
   try {
     parseFilter(filter)
   } catch (error) {
-    if (error instanceof InvalidRequestError) throw new InvalidRequestError(error.message.replaceAll('filter.where.', '').replaceAll('filter.', ''))
+    if (error instanceof InvalidRequestError) throw new InvalidRequestError(inQuery(error.message))
+    if (error instanceof InvalidAmountError) throw new InvalidAmountError(inQuery(error.message))
     throw error
   }
+}
+
+function inQuery(message: string): string {
+  return message.replaceAll('filter.cost.atLeast', 'minCost').replaceAll('filter.cost.atMost', 'maxCost').replaceAll('filter.where.', '').replaceAll('filter.', '')
 }

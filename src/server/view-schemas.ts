@@ -1,7 +1,7 @@
 // The shapes of the views as schemas: for the description of the service, and nothing else. What they must be, views.ts says.
 
 import { z } from '@hono/zod-openapi'
-import type { ActivityRow, BlockedRow, LiveEvent, SpendRow, StateView, UserView, WindowRow } from './views.js'
+import type { ActivityRow, BlockedRow, LiveEvent, RestOfRows, SpendRow, StateView, UserView, WindowRow } from './views.js'
 
 const time = z.iso.datetime()
 const text = z.string().nullable()
@@ -28,25 +28,31 @@ const windowRow = z.strictObject(windowFields).openapi('WindowRow') satisfies z.
 const sums = { spent: z.number(), calls: count, denials: count }
 const spendRow = z.strictObject({ name: text, ...sums }).openapi('SpendRow') satisfies z.ZodType<SpendRow>
 const spendOf = z.strictObject(sums)
-const blockedRow = z.strictObject({ userId: z.string(), tenant: text, at: time, reason: z.string(), model: text, decisionId: z.string(), count }).openapi('BlockedRow') satisfies z.ZodType<BlockedRow>
+const blockedRow = z.strictObject({ userId: z.string(), tenant: text, at: time, code: z.string(), reason: z.string(), model: text, decisionId: z.string(), count }).openapi('BlockedRow') satisfies z.ZodType<BlockedRow>
 const numbers = z.array(z.number())
+const rest = z.strictObject({ count, spent: z.number(), calls: count }).openapi('RestOfRows') satisfies z.ZodType<RestOfRows>
 
 /** {@link StateView}. */
 export const stateSchema = z
   .strictObject({
     now: time,
     timeZone: z.string(),
-    caller: z.strictObject({ name: z.string(), roles: z.array(z.enum(['check', 'read', 'admin'])), tenant: text, userId: text, isOperator: z.boolean() }),
+    caller: z.strictObject({ name: z.string(), roles: z.array(z.enum(['check', 'read', 'admin'])), tenant: text, userId: text, isOperator: z.boolean(), maySetBudgets: z.boolean() }),
     tiers: z.array(z.string()),
+    complete: z.boolean().openapi({ description: 'Whether the ledger has all of the month; where it has not, calls, denials, groups, hours and burn are too small.' }),
     today: spendOf,
     month: spendOf,
     burnPerDay: z.number().nullable(),
+    burnDays: count.nullable(),
     budgets: z.array(windowRow),
+    limits: z.strictObject({ watched: count, exceeded: count }),
     triggered: z.array(z.strictObject({ ...windowFields, thresholdPct: z.number() })),
+    triggeredCount: count,
     byTenant: z.array(spendRow),
     byTier: z.array(spendRow),
     byModel: z.array(spendRow),
     topSpenders: z.array(z.strictObject({ name: text, ...sums, userId: z.string(), tenant: text, tier: text, usedPct: z.number().nullable() })),
+    more: z.strictObject({ byTenant: rest, byTier: rest, byModel: rest, topSpenders: rest }),
     blocked: z.array(blockedRow),
     hours: z.strictObject({ times: numbers, allow: numbers, warn: numbers, degrade: numbers, block: numbers, spent: numbers }),
   })
@@ -61,7 +67,8 @@ export const userSchema = z
     tenant: text,
     name: text,
     tier: text,
-    tierFrom: z.enum(['directory', 'tenant', 'default']).nullable(),
+    tierFrom: z.enum(['directory', 'tenant', 'last', 'default']).nullable(),
+    complete: z.boolean().openapi({ description: 'Whether the ledger has all of the last 28 days.' }),
     totalSpent: z.number(),
     windows: z.array(windowRow),
     overrides: z.array(z.strictObject({ period: z.string(), unit: z.string(), limit: z.number().nullable(), until: time.nullable() })),
@@ -76,7 +83,7 @@ const who = { at: time, userId: z.string(), tenant: text }
 export const liveEventSchema = z
   .discriminatedUnion('type', [
     z.strictObject({ type: z.literal('decision'), ...who, action: z.enum(['ALLOW', 'WARN', 'DEGRADE', 'BLOCK']), model: text, estimatedCost: z.number(), decisionId: z.string(), reason: z.string() }),
-    z.strictObject({ type: z.literal('settled'), ...who, model: text, cost: z.number(), decisionId: z.string() }),
+    z.strictObject({ type: z.literal('settled'), ...who, model: text, cost: z.number(), decisionId: z.string(), recorded: z.literal(true).optional() }),
     z.strictObject({ type: z.literal('threshold'), at: time, scope, period: z.string(), unit: z.string(), thresholdPct: z.number(), usedPct: z.number(), limit: z.number() }),
     z.strictObject({ type: z.literal('changed'), at: time, what: z.string() }),
   ])

@@ -25,7 +25,7 @@ export interface AnyWindow {
 }
 
 /** Limits by their ids in the store. */
-export type LimitsById = ReadonlyMap<string, Pick<Limit, 'scope'>>
+export type LimitsById = ReadonlyMap<string, Pick<Limit, 'scope' | 'mode'>>
 
 /** A window for a caller; `undefined` where it is none of theirs. `limits`: those that there are. */
 export function windowRow(caller: Caller, window: AnyWindow, limits: LimitsById): WindowRow | undefined {

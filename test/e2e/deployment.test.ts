@@ -137,16 +137,17 @@ describe('the service with all that is around it', () => {
         return ((await prometheus.query(expression))[0]?.value ?? 0) > 0
       })
     }
-    const declared: readonly string[] = (await (await fetch(`${service.url}/metrics`)).text()).match(/^# TYPE \S+/gm) ?? []
+    const declared: readonly string[] = (await (await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${KEY}` } })).text()).match(/^# TYPE \S+/gm) ?? []
     expect(metricsIn(expressionsOf(dashboard).join(' + ')).filter((name) => !declared.includes(`# TYPE ${name.replace(/_bucket$/, '')}`))).toEqual([])
   })
 
-  it('gives the figures to this machine, and to others with a key alone', async () => {
+  it('gives the figures to nobody without a key, from this machine neither', async () => {
     const scrape = async (url: string, headers = {}): Promise<[number, boolean]> => {
       const response = await fetch(`${url}/metrics`, { headers })
       return [response.status, (await response.text()).includes('bursar_decisions_total')]
     }
-    expect(await scrape(service.url)).toEqual([200, true])
+    expect(await scrape(service.url)).toEqual([401, false])
+    expect(await scrape(service.url, { authorization: `Bearer ${KEY}` })).toEqual([200, true])
     if (service.outside === undefined) return
     expect(await scrape(service.outside)).toEqual([401, false])
     expect(await scrape(service.outside, { authorization: `Bearer ${KEY}` })).toEqual([200, true])

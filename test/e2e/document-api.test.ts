@@ -1,7 +1,9 @@
 // The document service as its reader runs it: in a process of its own, from the built package, asked over HTTP, and killed at work.
 
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -37,17 +39,17 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
 })
 
-async function start(file: readonly string[] = [], latencyMs = 1): Promise<Running> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'examples/document-api/main.ts', ...file], { cwd: root, env: { ...process.env, LATENCY_MS: String(latencyMs), PORT: '0' }, stdio: ['ignore', 'pipe', 'pipe'] })
+async function start(file: readonly string[] = [], latencyMs = 1, port = 0): Promise<Running> {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'examples/document-api/main.ts', ...file], { cwd: root, env: { ...process.env, LATENCY_MS: String(latencyMs), PORT: String(port) }, stdio: ['ignore', 'pipe', 'pipe'] })
   started.push(child)
   const unwatch = watch(child.pid as number)
   const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve((unwatch(), code))))
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (output += text.toString()))
-  const url = await until('the service listens', () => {
-    if (child.exitCode !== null) throw new Error(output)
-    return /^listening on (\S+),/m.exec(output)?.[1]
-  })
+  let hasEnded = false
+  child.once('close', () => (hasEnded = true))
+  const url = await until('the service listens', () => (hasEnded ? '' : /^listening on (\S+),/m.exec(output)?.[1]))
+  if (url === '') throw new Error(output)
   const keysIn = (): Record<string, string> => Object.fromEntries([...output.matchAll(/^(\w+) \(\w+\) has the key (\S+)$/gm)].map(([, id, key]) => [id as string, key as string]))
   return { url, keys: keysIn(), output: () => output, end: (signal) => (child.kill(signal), exited) }
 }
@@ -87,6 +89,20 @@ test('a document is taken, summarised part by part and paid for; nobody else see
   expect(budget.budget_used_usd).toBeGreaterThan(0)
   expect(budget.budget_used_usd + budget.budget_remaining_usd).toBeCloseTo(1, 8)
   expect((await ask(url, ada, '/budget')).json).toMatchObject({ customer_id: 'ada', budget_used_usd: 0, requests_count: 0 })
+  expect(await end('SIGTERM')).toBe(0)
+})
+
+test('a port that is in use is said so, and no key is made that nobody sees', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bursar-documents-'))
+  folders.push(folder)
+  const file = [join(folder, 'documents.db')]
+  const taken = createServer().listen(0, '127.0.0.1')
+  await once(taken, 'listening')
+  const { port } = taken.address() as AddressInfo
+  await expect(start(file, 1, port)).rejects.toThrow(new RegExp(`^PORT: ${port} is in use\\. .*\\n$`))
+  taken.close()
+  const { keys, end } = await start(file)
+  expect(Object.keys(keys)).toEqual(['ada', 'ben'])
   expect(await end('SIGTERM')).toBe(0)
 })
 

@@ -21,25 +21,26 @@ export interface World {
   readonly engine: Bursar<string, string>
   readonly origin: string
   /** Tokens. */
-  readonly keys: { readonly admin: string; readonly reader: string; readonly tenant: string; readonly tenantReader: string; readonly check: string }
+  readonly keys: { readonly admin: string; readonly reader: string; readonly tenant: string; readonly tenantReader: string; readonly user: string; readonly check: string }
   close(): Promise<void>
 }
 
 const ADMIN = 'an operator of the tests'.replaceAll(' ', '-')
 
-/** Starts a server. `isOpen`: it has no key, and nothing to show yet. */
-export async function startWorld({ isOpen = false }: { readonly isOpen?: boolean } = {}): Promise<World> {
+/** Starts a server. `isOpen`: it has no key, and nothing to show yet. `tenantsManageBudgets`: as the option of the server. */
+export async function startWorld({ isOpen = false, tenantsManageBudgets = true }: { readonly isOpen?: boolean; readonly tenantsManageBudgets?: boolean } = {}): Promise<World> {
   const engine = new Bursar<string, string>({
     tiers: { free: { daily: 1 }, pro: { daily: 10, monthly: 100 }, enterprise: { monthly: 1_000 } },
     defaultTier: 'free',
     global: { monthly: 500 },
   } as never)
-  const server = createServer({ bursar: engine, rateLimit: null, ...(!isOpen && { adminKey: ADMIN }) })
+  const server = createServer({ bursar: engine, rateLimit: null, tenantsManageBudgets, ...(!isOpen && { adminKey: ADMIN }) })
   const { url } = await server.listen({ port: 0 })
   const close = async (): Promise<void> => void (await server.close())
-  if (isOpen) return { server, engine, origin: url, keys: { admin: '', reader: '', tenant: '', tenantReader: '', check: '' }, close }
-  const make = async (roles: readonly ('check' | 'read' | 'admin')[], tenant?: string): Promise<string> => (await server.keys.create({ name: `${roles.join(' and ')} of ${tenant ?? 'all'}`, roles, ...(tenant !== undefined && { tenant }) })).token
-  const keys = { admin: ADMIN, reader: await make(['read']), tenant: await make(['admin'], 'acme'), tenantReader: await make(['read'], 'acme'), check: await make(['check']) }
+  if (isOpen) return { server, engine, origin: url, keys: { admin: '', reader: '', tenant: '', tenantReader: '', user: '', check: '' }, close }
+  const make = async (roles: readonly ('check' | 'read' | 'admin')[], tenant?: string, userId?: string): Promise<string> =>
+    (await server.keys.create({ name: `${roles.join(' and ')} of ${userId ?? tenant ?? 'all'}`, roles, ...(tenant !== undefined && { tenant }), ...(userId !== undefined && { userId }) })).token
+  const keys = { admin: ADMIN, reader: await make(['read']), tenant: await make(['admin'], 'acme'), tenantReader: await make(['read'], 'acme'), user: await make(['read'], 'acme', 'ada'), check: await make(['check']) }
   await fill(engine)
   return { server, engine, origin: url, keys, close }
 }

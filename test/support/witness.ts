@@ -33,6 +33,7 @@ export function witness(store: Store, tell: (seen: Witnessed) => void): Store {
     refund: watched('refund'),
     read: watched('read'),
     restart: watched('restart'),
+    opened: store.opened?.bind(store),
     totals: (user) => store.totals(user),
     users: () => store.users(),
     close: () => store.close(),

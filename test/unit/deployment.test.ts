@@ -21,6 +21,7 @@ const manifest = JSON.parse(read('package.json')) as { readonly version: string;
 
 interface ServiceOfCompose {
   readonly image: string
+  readonly hostname?: string
   readonly environment?: Readonly<Record<string, string>>
   readonly volumes?: readonly string[]
   readonly depends_on?: Plain
@@ -53,6 +54,13 @@ describe('docker-compose.yml', () => {
     expect(secrets.map(([name]) => name)).toEqual(['BURSAR_ADMIN_KEY', 'POSTGRES_PASSWORD', 'GF_SECURITY_ADMIN_PASSWORD'])
     for (const [, value] of secrets) expect(value).toMatch(/^\$\{[A-Z_]+:\?.+\}$/)
     expect(read('docker-compose.yml')).toMatch(/postgres:\/\/bursar:\$\{POSTGRES_PASSWORD:\?/)
+  })
+
+  it('keeps what waits for the store where it outlives the container', () => {
+    expect(services['bursar']?.volumes).toContain('bursar:/data')
+    // A lock is known to be a dead process's by the name of its machine.
+    expect(services['bursar']?.hostname).toBe('bursar')
+    expect(dockerfile).toMatch(/^WORKDIR \/data$/m)
   })
 
   it('is reached from this machine alone', () => {
@@ -90,6 +98,12 @@ describe('Dockerfile', () => {
     expect(dockerfile.lastIndexOf('USER node')).toBeGreaterThan(dockerfile.lastIndexOf('RUN '))
     expect(new Set(dockerfile.match(/^FROM \S+/gm))).toEqual(new Set(['FROM node:22.14-slim']))
     expect(dockerfile).toContain('HEALTHCHECK')
+  })
+
+  it('leaves the port to BURSAR_PORT and PORT, and asks where it is whether it lives', () => {
+    expect(dockerfile).not.toMatch(/^ENV .*PORT/m)
+    expect(dockerfile).toContain(`process.env.BURSAR_PORT || process.env.PORT || 8787`)
+    expect(dockerfile).toContain('EXPOSE 8787')
   })
 
   it('installs clients that the package is tested with', () => {

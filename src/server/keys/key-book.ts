@@ -8,7 +8,7 @@ import { Caller, ROLES, type CallerFacts } from '../caller.js'
 import { Problem } from '../problem.js'
 import type { Authenticator } from '../service.js'
 import type { ApiKey, IssuedKey, NewKey } from './key.js'
-import { assertNewKey, hashOf, isValid, knownKey, shownKey, type KnownKey, type WrittenKey, type WrittenSecret } from './key-record.js'
+import { assertNewKey, hashOf, isValid, knownKey, shownKey, stateOf, type KnownKey, type WrittenKey, type WrittenSecret } from './key-record.js'
 import { KnownRecords } from './known-records.js'
 
 /** What a {@link KeyBook} works with. */
@@ -35,13 +35,15 @@ const DAY_MS = 86_400_000
 const GRACE_MS = DAY_MS
 /** and at most for so long. */
 const MOST_GRACE_MS = 30 * DAY_MS
-/** How many earlier secrets of a key are still valid at once, whatever their grace. */
+/** How many earlier secrets of a key may be valid at once. */
 const MOST_EARLIER = 4
-/** An expired key is listed for so long. */
-const KEPT_EXPIRED_MS = 30 * DAY_MS
-/** How many keys a tenant, or the operator, may have. */
+/** A key that has expired or was revoked is listed for so long. */
+const KEPT_ENDED_MS = 30 * DAY_MS
+/** How many keys that are valid a tenant, or the operator, may have; of those that are not any more, as many of the newest are listed. */
 const MOST_KEYS = 1_000
 const MOST_KNOWN = 10_000
+/** Ids of which no key is there: whoever sends one again within a second costs the store nothing. */
+const MOST_ABSENT = 10_000
 const MOST_ATTEMPTS = 50
 /** A fixed token is made by people: not so short that somebody guesses it. */
 const LEAST_FIXED = 16
@@ -65,8 +67,8 @@ export class KeyBook implements Authenticator {
       assertFixed(token, facts)
       return { hash: hashOf(token), caller: new Caller(facts) }
     })
-    this.#known = new KnownRecords({ registry, kind: KIND, read: knownKey, most: MOST_KNOWN, clock, steady })
-    this.#closing = new KnownRecords<true>({ registry, kind: CLOSED.kind, read: () => true, most: 1, remembersAbsence: true, clock, steady })
+    this.#known = new KnownRecords({ registry, kind: KIND, read: knownKey, most: MOST_KNOWN, mostAbsent: MOST_ABSENT, clock, steady })
+    this.#closing = new KnownRecords<true>({ registry, kind: CLOSED.kind, read: () => true, most: 1, mostAbsent: 1, clock, steady })
   }
 
   /** Makes a key. Throws `InvalidRequestError` for what can be none, and where its tenant (or the operator) has too many. */
@@ -74,9 +76,11 @@ export class KeyBook implements Authenticator {
     const now = this.#clock()
     assertNewKey(key, now)
     const { name, roles, tenant, userId, expiresAt } = key
-    if ((await this.list()).filter((other) => other.tenant === tenant).length >= MOST_KEYS) {
+    const others = (await this.list()).filter((other) => other.tenant === tenant)
+    if (others.filter(({ state }) => state === 'active').length >= MOST_KEYS) {
       throw new InvalidRequestError(`keys: there are ${MOST_KEYS} already${tenant === undefined ? '' : ' of this tenant'}. Revoke those that nobody uses.`)
     }
+    await this.#forgetEnded(others)
     // Before the first key is there: a server that nobody needs a key for must not be left open beside it.
     await this.#close()
     const { secret, written } = newSecret()
@@ -96,7 +100,7 @@ export class KeyBook implements Authenticator {
     throw restless()
   }
 
-  /** All keys of the store, also those that have expired in the last 30 days: the oldest first. Fixed ones are not among them. */
+  /** All keys of the store, also those that have expired or were revoked in the last 30 days: the oldest first. Fixed ones are not among them. */
   async list(): Promise<ApiKey[]> {
     const now = this.#clock()
     const keys: ApiKey[] = []
@@ -112,7 +116,8 @@ export class KeyBook implements Authenticator {
 
   /**
    * Gives a key another secret. The one before it, and those that are still valid, stay so for `graceMs` (default a day, at most 30; 0: not
-   * at all). Throws a 404 for a key that is not there, and `InvalidRequestError` for one that has expired and for another grace.
+   * at all). Throws a 404 for a key that is not there or was revoked, a 409 where five secrets would stay valid beside the new one, and
+   * `InvalidRequestError` for a key that has expired and for another grace.
    */
   async rotate(id: string, { graceMs = GRACE_MS }: { readonly graceMs?: number } = {}): Promise<IssuedKey> {
     if (!Number.isSafeInteger(graceMs) || graceMs < 0 || graceMs > MOST_GRACE_MS) {
@@ -123,21 +128,24 @@ export class KeyBook implements Authenticator {
       if (before.expiresAt !== undefined && now >= before.expiresAt) throw new InvalidRequestError(`key: "${id}" has expired. Create another one.`)
       const until = now + graceMs
       const earlier = before.secrets.map(({ hash, until: ends = Infinity }): WrittenSecret => ({ hash, until: Math.min(ends, until) })).filter(({ until: ends }) => ends! > now)
-      return { ...before, secrets: [written, ...earlier.slice(0, MOST_EARLIER)] }
+      if (earlier.length > MOST_EARLIER) {
+        throw new Problem(409, 'CONFLICT', `key: ${MOST_EARLIER + 1} of its secrets are valid already. Wait until the grace of one is over, or give "graceMs": 0, which ends all that are before the new one.`)
+      }
+      return { ...before, secrets: [written, ...earlier] }
     })
-    return { key: shownKey(id, record as WrittenKey, this.#clock()), token: tokenOf(id, secret) }
+    return { key: shownKey(id, record, this.#clock()), token: tokenOf(id, secret) }
   }
 
-  /** Revokes a key: every process refuses it within a second. Throws a 404 for one that is not there. */
+  /** Revokes a key: every process refuses it within a second. It stays listed for 30 days. Throws a 404 for one that is not there or was revoked. */
   async revoke(id: string): Promise<void> {
-    await this.#change(id, () => null)
+    await this.#change(id, (before, now) => ({ ...before, revokedAt: now, secrets: [] }))
   }
 
   /** True where there is a key that is valid now, or a fixed one. */
   async hasAny(): Promise<boolean> {
     if (this.#fixed.length > 0) return true
     const now = this.#clock()
-    for await (const { value } of this.#registry.list(KIND)) if (now < ((JSON.parse(value) as WrittenKey).expiresAt ?? Infinity)) return true
+    for await (const { value } of this.#registry.list(KIND)) if (stateOf(JSON.parse(value) as WrittenKey, now) === 'active') return true
     return false
   }
 
@@ -172,20 +180,32 @@ export class KeyBook implements Authenticator {
     }
   }
 
-  /** Writes what `change` makes of a key (`null`: none any more), again where another process was faster. */
-  async #change(id: string, change: (before: WrittenKey, now: number) => WrittenKey | null): Promise<WrittenKey | null> {
+  /** Whoever makes keys that end at once fills no store. */
+  async #forgetEnded(keys: readonly ApiKey[]): Promise<void> {
+    const ended = keys.filter(({ state }) => state !== 'active').slice(0, -MOST_KEYS)
+    for (const { id } of ended) {
+      const found = await this.#registry.get(KIND, id)
+      if (found !== undefined) await this.#put(id, null, found.version)
+    }
+  }
+
+  /** Writes what `change` makes of a key, again where another process was faster. */
+  async #change(id: string, change: (before: WrittenKey, now: number) => WrittenKey): Promise<WrittenKey> {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
       const found = ID.test(id) ? await this.#registry.get(KIND, id) : undefined
       // What was given may be a whole token: it is not repeated.
       if (found === undefined) throw new Problem(404, 'NOT_FOUND', 'key: there is none of this id. Give the id of a key that is listed: the part between "bursar_" and the next "_".')
-      const after = change(JSON.parse(found.value) as WrittenKey, this.#clock())
+      const before = JSON.parse(found.value) as WrittenKey
+      if (before.revokedAt !== undefined) throw new Problem(404, 'NOT_FOUND', `key: "${id}" was revoked already. Create another one where it is still needed.`)
+      const after = change(before, this.#clock())
       if ((await this.#put(id, after, found.version)) !== undefined) return after
     }
     throw restless()
   }
 
   async #put(id: string, record: WrittenKey | null, expected: number): Promise<number | undefined> {
-    const ttlMs = record?.expiresAt === undefined ? undefined : record.expiresAt - this.#clock() + KEPT_EXPIRED_MS
+    const endsAt = Math.min(record?.expiresAt ?? Infinity, record?.revokedAt ?? Infinity)
+    const ttlMs = endsAt === Infinity ? undefined : Math.max(1, endsAt - this.#clock() + KEPT_ENDED_MS)
     try {
       return await this.#registry.put(KIND, id, record === null ? null : JSON.stringify(record), { expected, ttlMs })
     } finally {

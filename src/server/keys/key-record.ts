@@ -23,6 +23,8 @@ export interface WrittenSecret {
 export interface WrittenKey extends Omit<NewKey, 'expiresAt'> {
   readonly createdAt: number
   readonly expiresAt?: number | undefined
+  /** Then it has no secrets. */
+  readonly revokedAt?: number | undefined
   readonly secrets: readonly WrittenSecret[]
 }
 
@@ -76,19 +78,24 @@ export function knownKey(value: string, id: string): KnownKey {
   }
 }
 
-/** Compared with where there is no key of that id: it takes as long. No secret has this hash. */
+/** Compared with where there is no key of that id, or one without secrets: it takes as long. No secret has this hash. */
 const NO_SECRET = { hash: Buffer.alloc(32), until: -Infinity }
 
 /** True where the secret is one of the key's, now. */
 export function isValid(key: KnownKey | undefined, secret: string, now: number): key is KnownKey {
   const hash = hashOf(secret)
   let isFound = false
-  for (const { hash: of, until } of key?.secrets ?? [NO_SECRET]) if (timingSafeEqual(of, hash) && now < until) isFound = true
+  const secrets = key === undefined || key.secrets.length === 0 ? [NO_SECRET] : key.secrets
+  for (const { hash: of, until } of secrets) if (timingSafeEqual(of, hash) && now < until) isFound = true
   return key !== undefined && isFound && now < key.expiresAt
 }
 
 /** A record as it is shown: without its secrets. */
-export function shownKey(id: string, { name, roles, tenant, userId, createdAt, expiresAt }: WrittenKey, now: number): ApiKey {
+export function shownKey(id: string, record: WrittenKey, now: number): ApiKey {
+  const { name, roles, tenant, userId, createdAt, expiresAt, revokedAt, secrets } = record
+  const state = stateOf(record, now)
+  const valid = state === 'active' ? secrets.filter(({ until = Infinity }) => now < until) : []
+  const earlier = valid.flatMap(({ until }) => (until === undefined ? [] : [Math.min(until, expiresAt ?? Infinity)]))
   return {
     id,
     name,
@@ -97,6 +104,14 @@ export function shownKey(id: string, { name, roles, tenant, userId, createdAt, e
     ...(userId !== undefined && { userId }),
     createdAt: new Date(createdAt),
     ...(expiresAt !== undefined && { expiresAt: new Date(expiresAt) }),
-    state: expiresAt !== undefined && now >= expiresAt ? 'expired' : 'active',
+    state,
+    ...(revokedAt !== undefined && { revokedAt: new Date(revokedAt) }),
+    secrets: { valid: valid.length, ...(earlier.length > 0 && { earlierUntil: new Date(Math.max(...earlier)) }) },
   }
+}
+
+/** Whether it is good now, and if not, why. */
+export function stateOf({ expiresAt = Infinity, revokedAt }: WrittenKey, now: number): ApiKey['state'] {
+  if (revokedAt !== undefined) return 'revoked'
+  return now >= expiresAt ? 'expired' : 'active'
 }

@@ -18,7 +18,11 @@ export interface ApiKey extends NewKey {
   /** Its public part: it stands in the key, in logs and in the dashboard. */
   readonly id: string
   readonly createdAt: Date
-  readonly state: 'active' | 'expired'
+  readonly state: 'active' | 'expired' | 'revoked'
+  /** When it was revoked. */
+  readonly revokedAt?: Date | undefined
+  /** How many secrets are valid now, and until when the last of those before the newest is. */
+  readonly secrets: { readonly valid: number; readonly earlierUntil?: Date | undefined }
 }
 
 /** A key that has just been made: `token` is what a client sends, and is shown this once. */

@@ -20,8 +20,8 @@ export interface KnownRecordsOptions<Value> {
   readonly read: (value: string, key: string) => Value
   /** How many are known at once: those that were looked up longest ago are forgotten. */
   readonly most: number
-  /** Whether it is remembered, too, that there is no record: only where nobody can make up keys without end. */
-  readonly remembersAbsence?: boolean | undefined
+  /** Of how many it is remembered, too, that there is no record: apart from the others, so that whoever makes up keys displaces none that is known. */
+  readonly mostAbsent: number
   readonly clock: Clock
   /** For tests. */
   readonly steady?: Clock | undefined
@@ -50,18 +50,19 @@ export class KnownRecords<Value> {
   readonly #kind: string
   readonly #read: (value: string, key: string) => Value
   readonly #most: number
-  readonly #remembersAbsence: boolean
+  readonly #mostAbsent: number
   readonly #clock: Clock
   readonly #steady: Clock
   readonly #known = new Map<string, Known<Value>>()
+  readonly #absent = new Map<string, Known<Value>>()
   readonly #looks = new Map<string, Look<Value>>()
 
-  constructor({ registry, kind, read, most, remembersAbsence = false, clock, steady = steadyClock }: KnownRecordsOptions<Value>) {
+  constructor({ registry, kind, read, most, mostAbsent, clock, steady = steadyClock }: KnownRecordsOptions<Value>) {
     this.#registry = registry
     this.#kind = kind
     this.#read = read
     this.#most = most
-    this.#remembersAbsence = remembersAbsence
+    this.#mostAbsent = mostAbsent
     this.#clock = clock
     this.#steady = steady
   }
@@ -72,7 +73,7 @@ export class KnownRecords<Value> {
    * object as long as the record has not changed.
    */
   get(key: string): MaybePromise<Value | undefined> {
-    const known = this.#known.get(key)
+    const known = this.#find(key)
     if (known === undefined) return this.#look(key)
     const age = this.#ageOf(known)
     if (age <= FRESH_MS) return known.value
@@ -87,7 +88,12 @@ export class KnownRecords<Value> {
   /** Forgets a record that this process has changed, or may have. */
   forget(key: string): void {
     this.#known.delete(key)
+    this.#absent.delete(key)
     this.#looks.delete(key)
+  }
+
+  #find(key: string): Known<Value> | undefined {
+    return this.#known.get(key) ?? this.#absent.get(key)
   }
 
   #look(key: string): Promise<Value | undefined> {
@@ -112,7 +118,7 @@ export class KnownRecords<Value> {
       if (isLatest()) this.#keep(key, { ...moment, value, version: record?.version ?? 0, failedAt: undefined })
       return value
     } catch (error) {
-      const known = this.#known.get(key)
+      const known = this.#find(key)
       if (known === undefined || !isStoresFailure(error) || isReset(error) || this.#ageOf(known) > STANDS_MS) throw error
       known.failedAt = { at: this.#clock(), steadyAt: this.#steady() }
       return known.value
@@ -121,9 +127,10 @@ export class KnownRecords<Value> {
 
   #keep(key: string, known: Known<Value>): void {
     this.#known.delete(key)
-    if (known.value === undefined && !this.#remembersAbsence) return
-    this.#known.set(key, known)
-    if (this.#known.size > this.#most) this.#known.delete(this.#known.keys().next().value as string)
+    this.#absent.delete(key)
+    const [records, most] = known.value === undefined ? [this.#absent, this.#mostAbsent] : [this.#known, this.#most]
+    records.set(key, known)
+    if (records.size > most) records.delete(records.keys().next().value as string)
   }
 
   /** By whichever clock it is older; a clock that has gone back makes it too old. */

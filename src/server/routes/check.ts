@@ -1,15 +1,22 @@
 // Decisions over HTTP: a check, and up to a thousand of them at once.
 
 import { z, type OpenAPIHono } from '@hono/zod-openapi'
-import type { CheckRequest } from '../../decision/index.js'
-import { asObject, assertHoldable, requestIdOf, whoseOf } from '../asking.js'
+import type { AllowedDecision, CheckRequest } from '../../decision/index.js'
+import { InvalidRequestError } from '../../errors/index.js'
+import { asObject, assertHoldable, requestIdOf, whoseOf, type Given } from '../asking.js'
 import { answerBatch } from '../batch.js'
 import type { Caller } from '../caller.js'
-import { decisionAnswer, type Answer } from '../decision-view.js'
+import { decisionAnswer, type Answer, type Asked } from '../decision-view.js'
+import { jsonText } from '../json-text.js'
 import { body, described, json, problem, problemSchema, routes } from '../route.js'
 import { batchAnswerSchema, checkBatchSchema, checkSchema, decisionSchema, denialSchema, idempotencyHeader } from '../schemas.js'
 import { quickAnswer } from '../security-headers.js'
-import type { Env, Service } from '../service.js'
+import type { Engine, Env, Service } from '../service.js'
+
+type Request = Parameters<Engine['check']>[0]
+
+/** Of a request that no call follows from. */
+const UNCOUNTED = { countRequest: false } as const
 
 const refused = (description: string) => ({ description, content: { 'application/problem+json': { schema: denialSchema } } }) as const
 
@@ -21,14 +28,14 @@ const check = {
   path: '/v1/check',
   tags: ['Decisions'],
   summary: 'Decide before a call, and hold its estimate',
-  description: 'A denial has its own status, and all of the decision. Whatever is allowed must be settled or released; what is forgotten expires after `holdTtl`. Header fields `RateLimit` and `RateLimit-Policy` tell of the limits of the user’s own.',
+  description: 'A denial has its own status, and all of the decision. Whatever is allowed must be settled or released; what is forgotten expires after `holdTtl`. Header fields `RateLimit` and `RateLimit-Policy` tell of the limits of the user’s own. With `dryRun` nothing is counted, and nothing stays held.',
   request: { headers: idempotencyHeader, body: body(checkSchema) },
   responses: {
     200: json(decisionSchema, 'It may go on: the money is held.'),
     402: refused('A budget has no room for it.'),
     403: refusedOrProblem('A policy refuses it, or the key may not ask this.'),
     404: problem('The session is not there, or has ended.'),
-    409: problem('The Idempotency-Key was used before with other arguments.'),
+    409: problem('The Idempotency-Key was used before with other arguments; or its first request was given up while the store was away, and nothing is held: ask with a new one.'),
     429: refusedOrProblem('A limit of requests is reached; or the key asks too fast.'),
     503: refusedOrProblem('The store of the budgets does not answer, and without it nothing is allowed.'),
   },
@@ -46,20 +53,45 @@ const checkBatch = {
 
 /** Decisions over HTTP: a check, and up to a thousand of them at once. */
 export function checkRoutes(service: Service): OpenAPIHono<Env> {
-  const { engine, options } = service
+  const { engine, options, unheld } = service
   const app = routes()
 
   // No async functions on this path: each takes its time, and there is one thing to wait for.
   const answerOne = (caller: Caller, value: unknown, header: string | undefined): Promise<Answer> => {
     const given = asObject(value, 'request')
     const { userId, tenant } = whoseOf(caller, options, given)
+    if (given['dryRun'] !== undefined) return answerDryRun(caller, tenant, userId, header, given)
     const { id, isOwn } = requestIdOf(caller, tenant, header, given['idempotencyKey'])
     assertHoldable(given['holdTtl'], 'holdTtl')
     given['userId'] = userId
     if (tenant !== undefined) given['tenant'] = tenant
     given['idempotencyKey'] = id
+    const asked = { caller, tenant, id, isOwnId: isOwn }
+    if (!unheld.isEmpty && !isOwn) {
+      const known = unheld.findRepeated(id, jsonText(given))
+      if (known !== undefined) return Promise.resolve(decisionAnswer(known, { ...asked, isRepeat: true }))
+    }
     // The library reads it strictly: what is wrong with any other field, it says.
-    return engine.check(given as unknown as Parameters<typeof engine.check>[0]).then((decision) => decisionAnswer(decision, { caller, tenant, isOwnId: isOwn }))
+    return engine.check(given as unknown as Request).then((decision) => {
+      if (decision.enforcedBy === 'store' || !decision.allowed) return decisionAnswer(decision, asked)
+      return answerUnheld(decision, jsonText(given), asked)
+    })
+  }
+
+  /** Its end is this process's to know: no hold stands behind it. */
+  const answerUnheld = (decision: AllowedDecision, text: string, asked: Asked & { readonly id: string }): Answer => {
+    const counted = unheld.keep(asked.id, decision, text)
+    return decisionAnswer(counted, counted === decision ? asked : { ...asked, isRepeat: true })
+  }
+
+  const answerDryRun = async (caller: Caller, tenant: string | undefined, userId: string, header: string | undefined, { dryRun, ...given }: Given): Promise<Answer> => {
+    if (dryRun !== true) throw new InvalidRequestError('dryRun: is not true. Send true, or leave it out.')
+    if (header !== undefined || given['idempotencyKey'] !== undefined) throw new InvalidRequestError('dryRun: makes no call that could be repeated. Leave the Idempotency-Key out.')
+    assertHoldable(given['holdTtl'], 'holdTtl')
+    const { id } = requestIdOf(caller, tenant, undefined, undefined)
+    const decision = await engine.check({ ...given, userId, ...(tenant !== undefined && { tenant }), idempotencyKey: id } as unknown as Request, UNCOUNTED)
+    if (decision.allowed) await decision.release()
+    return decisionAnswer(decision, { caller, tenant, id, isOwnId: true, isDryRun: true })
   }
 
   described(app, 'check', check, (context) => {

@@ -1,16 +1,22 @@
 // Costs that no check stood for, and money given back.
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
+import { isId } from '../../budget/index.js'
+import { InvalidRequestError, PricesNotConfigured, UnknownHoldError } from '../../errors/index.js'
+import { formatUsd } from '../../money/index.js'
+import { assertCounts, readReported, type Usage } from '../../pricing/index.js'
 import type { CostEntry, RefundEntry } from '../../tracker/index.js'
-import { asObject, requestIdOf, whoseOf } from '../asking.js'
+import { asObject, requestIdOf, whoseOf, type Given } from '../asking.js'
 import { answerBatch } from '../batch.js'
 import type { Caller } from '../caller.js'
 import type { Answer } from '../decision-view.js'
-import { clientId, storeIdFor } from '../ids.js'
+import { clientIdFor, storeIdFor } from '../ids.js'
+import { Problem } from '../problem.js'
 import { body, described, json, problem, routes } from '../route.js'
 import { batchAnswerSchema, costBatchSchema, costSchema, countedSchema, idempotencyHeader, refundedSchema, refundSchema } from '../schemas.js'
 import { quickAnswer } from '../security-headers.js'
-import type { Env, Service } from '../service.js'
+import type { Engine, Env, Service } from '../service.js'
+import { readUsage } from '../usage-reader.js'
 
 const reused = problem('The Idempotency-Key was used before with other arguments.')
 
@@ -19,7 +25,7 @@ const cost = {
   path: '/v1/costs',
   tags: ['Decisions'],
   summary: 'Count a cost that no check stood for',
-  description: 'The money is spent: it counts whatever the limits say.',
+  description: 'The money is spent: it counts whatever the limits say. By `cost`, or by `usage` and `model`, which are priced here, as of now: where their price changes, a repeat with the same Idempotency-Key is 409, and was counted before.',
   request: { headers: idempotencyHeader, body: body(costSchema) },
   responses: { 200: json(countedSchema, 'It had been counted before.'), 201: json(countedSchema, 'It is counted.'), 404: problem('The session is not there, or has ended.'), 409: reused },
 } as const
@@ -45,15 +51,19 @@ const refund = {
 
 /** Costs that no check stood for, and money given back. */
 export function costRoutes(service: Service): OpenAPIHono<Env> {
-  const { engine, options } = service
+  const { engine, options, clock, webhooks } = service
+  const priced = (given: Given, tenant: string | undefined): Given => withCost(engine, given, tenant, clock())
   const app = routes()
 
   const countOne = async (caller: Caller, value: unknown, header: string | undefined): Promise<Answer> => {
     const given = asObject(value, 'entry')
     const { userId, tenant } = whoseOf(caller, options, given)
     const { id, isOwn } = requestIdOf(caller, tenant, header, given['idempotencyKey'])
-    const counted = await engine.tracker.addCost({ ...given, userId, tenant, idempotencyKey: id } as unknown as CostEntry<string, string>)
-    return answerOf(counted, tenant, isOwn)
+    const counted = await engine.tracker.addCost({ ...priced(given, tenant), userId, tenant, idempotencyKey: id } as unknown as CostEntry<string, string>)
+    // What it has set off is told whatever becomes of this process.
+    const written = webhooks.written()
+    if (written !== undefined) await written
+    return answerOf(counted, caller, tenant, isOwn)
   }
 
   described(app, 'check', cost, async (context) => {
@@ -66,20 +76,48 @@ export function costRoutes(service: Service): OpenAPIHono<Env> {
   })
   described(app, 'admin', refund, async (context) => {
     const caller = context.get('caller')
+    caller.assertMayRaise(options)
     const given = asObject(context.get('body'), 'refund')
     const { userId, tenant } = whoseOf(caller, options, given)
     const { id, isOwn } = requestIdOf(caller, tenant, context.req.header('idempotency-key'), given['idempotencyKey'])
     const { decisionId: of } = given
     const decisionId = typeof of === 'string' ? storeIdFor(caller, tenant, of) : of
-    const refunded = await engine.tracker.refund({ ...given, userId, tenant, idempotencyKey: id, decisionId } as unknown as RefundEntry)
-    const { status, body: told } = answerOf(refunded, tenant, isOwn)
+    const refunded = await engine.tracker.refund({ ...given, userId, tenant, idempotencyKey: id, decisionId } as unknown as RefundEntry).catch((error: unknown) => {
+      if (!(error instanceof UnknownHoldError)) throw error
+      throw new Problem(404, 'UNKNOWN_HOLD', `decisionId: ${JSON.stringify(of)} is no decision or cost of this user, or none that is still remembered. Correct it, or leave it out: then the newest charges of the user are given back.`)
+    })
+    const { status, body: told } = answerOf(refunded, caller, tenant, isOwn)
     return quickAnswer(status, told, context.get('requestId'))
   })
   return app
 }
 
 /** What was counted now is new; what had been before is not. A request that the engine itself has sent again is no repeat of the client's. */
-function answerOf<Counted extends { readonly id: string; readonly replayed: boolean }>(counted: Counted, tenant: string | undefined, isOwnId: boolean): Answer {
+function answerOf<Counted extends { readonly id: string; readonly replayed: boolean }>(counted: Counted, caller: Caller, tenant: string | undefined, isOwnId: boolean): Answer {
   const replayed = counted.replayed && !isOwnId
-  return { status: replayed ? 200 : 201, body: { ...counted, id: clientId(tenant, counted.id), replayed } }
+  return { status: replayed ? 200 : 201, body: { ...counted, id: clientIdFor(caller, tenant, counted.id), replayed } }
+}
+
+/** The entry with the cost that its usage comes to, and its tokens; a cost that is given counts before. Throws for usage that is none, or has no price. */
+function withCost({ prices }: Engine, given: Given, tenant: string | undefined, at: number): Given {
+  const { usage, usageFormat, ...entry } = given
+  if (usage === undefined && usageFormat === undefined) return given
+  const used = readUsage({ usage, usageFormat })
+  const reported = readReported(used)
+  const { cost = formatUsd(reported?.microcents ?? costOf(prices, used, entry, tenant, at)) } = entry
+  if (reported === undefined) assertCounts(used)
+  // Counts that do not add up say nothing of tokens.
+  const { tokens = reported?.flaw === undefined ? tokensOf(used) : undefined } = entry
+  return { ...entry, cost, ...(tokens !== undefined && { tokens }) }
+}
+
+function costOf(prices: Engine['prices'], usage: Usage, { model, provider }: Given, tenant: string | undefined, at: number): number {
+  if (prices === undefined) throw new PricesNotConfigured('usage: what its tokens cost is not configured on this server. Send cost in USD, or have prices configured.')
+  if (!isId(model)) throw new InvalidRequestError(`model: is ${model === undefined ? 'missing' : 'no name'}, and the price of usage depends on it. Send the model that answered, or cost in USD.`)
+  if (provider !== undefined && !isId(provider)) throw new InvalidRequestError('provider: is no name. Send a name, or leave it out.')
+  return prices.cost(usage, { model, provider, tenant, at }).exact.costMicrocents
+}
+
+function tokensOf({ inputTokens, outputTokens }: Usage): number | undefined {
+  return inputTokens === undefined && outputTokens === undefined ? undefined : (inputTokens ?? 0) + (outputTokens ?? 0)
 }

@@ -4,6 +4,7 @@ import { z, type OpenAPIHono } from '@hono/zod-openapi'
 import { toUserRef } from '../../budget/index.js'
 import { UnknownTierError } from '../../errors/index.js'
 import { idParams, nameSchema, pageFields, pageSchema, timeSchema } from '../budget-schemas.js'
+import type { Caller } from '../caller.js'
 import { CustomerBook, type Customer } from '../customer-book.js'
 import { body, idParameter, json, operation, problem, routes, tenantQuery } from '../route.js'
 import { Problem } from '../problem.js'
@@ -37,7 +38,7 @@ const customerSchema = z
 const ifMatch = z.object({ 'if-match': z.string().max(100).optional().openapi({ description: 'The `ETag` that was read: changes nothing where the customer has changed since.' }) })
 const answer = (what: string) => ({ ...json(customerSchema, what), headers: z.object({ ETag: z.string().openapi({ example: '"1762560000000"' }) }) })
 const gone = problem('There is no such customer.')
-const conflict = problem('The customer has changed since it was read.')
+const stale = problem('The customer has changed since it was read: nothing was done.')
 
 const list = operation('read', {
   method: 'get',
@@ -64,7 +65,7 @@ const replace = operation('admin', {
   summary: 'Write a customer anew',
   description: 'Name, e-mail address and metadata: what is left out is taken away. The tier stays where it is left out.',
   request: { params: idParams, query: tenantQuery, headers: ifMatch, body: body(z.strictObject({ name: nameSchema, email: email.optional(), metadata: metadata.optional(), tier })) },
-  responses: { 200: answer('It is written.'), 404: gone, 409: conflict },
+  responses: { 200: answer('It is written.'), 404: gone, 412: stale },
 })
 const change = operation('admin', {
   method: 'patch',
@@ -73,21 +74,21 @@ const change = operation('admin', {
   summary: 'Change a customer',
   description: 'What is left out stays; null takes it away. Metadata are replaced as a whole.',
   request: { params: idParams, query: tenantQuery, headers: ifMatch, body: body(z.strictObject({ name: nameSchema.optional(), email: email.nullable().optional(), metadata: metadata.nullable().optional(), tier })) },
-  responses: { 200: answer('It is changed.'), 404: gone, 409: conflict },
+  responses: { 200: answer('It is changed.'), 404: gone, 412: stale },
 })
 const remove = operation('admin', {
   method: 'delete',
   path: '/v1/customers/{id}',
   tags: TAGS,
   summary: 'Remove a customer',
-  description: "The record, the tier, and limits of the user's own. What was spent stays.",
+  description: "The record, the tier, and limits of the user's own; by a tenant's admin who may not change these, the record alone. What was spent stays.",
   request: { params: idParams, query: tenantQuery, headers: ifMatch },
-  responses: { 204: { description: 'It is gone.' }, 404: gone, 409: conflict },
+  responses: { 204: { description: 'It is gone.' }, 404: gone, 412: stale },
 })
 
 /** Customers. */
-export function customerRoutes({ engine: { tracker }, clock, feed, log }: Service): OpenAPIHono<Env> {
-  const book = new CustomerBook(tracker.registry, clock)
+export function customerRoutes({ engine: { tracker }, clock, feed, log, options }: Service): OpenAPIHono<Env> {
+  const book = new CustomerBook(tracker, clock)
 
   async function shown({ user, name: called, email: address, metadata: more, createdAt, updatedAt, version }: Customer): Promise<z.output<typeof customerSchema>> {
     return {
@@ -104,7 +105,8 @@ export function customerRoutes({ engine: { tracker }, clock, feed, log }: Servic
   }
 
   /** Before anything is written. */
-  function assertTier(wanted: string | null | undefined): void {
+  function assertTier(caller: Caller, wanted: string | null | undefined): void {
+    if (wanted !== undefined) caller.assertMayRaise(options)
     if (wanted == null || tracker.tiers.includes(wanted)) return
     throw new UnknownTierError(`tier: ${JSON.stringify(wanted)} is no tier of the configuration. The tiers are ${tracker.tiers.join(', ')}.`, wanted)
   }
@@ -125,13 +127,13 @@ export function customerRoutes({ engine: { tracker }, clock, feed, log }: Servic
     .openapi(create, async (context) => {
       const { id, tenant, tier: wanted, name: called, email: address, metadata: more = {} } = context.req.valid('json')
       const user = toUserRef(context.get('caller').userOf(id, tenant))
-      assertTier(wanted)
+      assertTier(context.get('caller'), wanted)
       const made = await book.create(user, { name: called, ...(address !== undefined && { email: address }), metadata: more })
       try {
         if (wanted !== undefined) await tracker.setUserTier(user, wanted)
       } catch (error) {
         // Whoever repeats it must not be told that it is there already.
-        await book.remove(user, made.version).catch((cause: unknown) => log.warn({ err: cause }, 'a customer stands without the tier that was asked for'))
+        await book.remove(user, async () => {}, made.version).catch((cause: unknown) => log.warn({ err: cause }, 'a customer stands without the tier that was asked for'))
         throw error
       }
       feed.changed('customer', user.tenant)
@@ -145,30 +147,29 @@ export function customerRoutes({ engine: { tracker }, clock, feed, log }: Servic
     .openapi(replace, async (context) => {
       const user = toUserRef(context.get('caller').userOf(context.req.valid('param').id, context.req.valid('query').tenant))
       const { tier: wanted, name: called, email: address, metadata: more = {} } = context.req.valid('json')
-      assertTier(wanted)
-      const written = await book.change(user, () => ({ name: called, ...(address !== undefined && { email: address }), metadata: more }), versionIn(context.req.valid('header')['if-match']))
-      if (wanted !== undefined) await tracker.setUserTier(user, wanted)
+      assertTier(context.get('caller'), wanted)
+      const written = await book.change(user, () => ({ name: called, ...(address !== undefined && { email: address }), metadata: more }), { expected: versionIn(context.req.valid('header')['if-match']), tier: wanted })
       feed.changed('customer', user.tenant)
       return context.json(await shown(written), 200, etag(written))
     })
     .openapi(change, async (context) => {
       const user = toUserRef(context.get('caller').userOf(context.req.valid('param').id, context.req.valid('query').tenant))
       const { tier: wanted, name: called, email: address, metadata: more } = context.req.valid('json')
-      assertTier(wanted)
+      assertTier(context.get('caller'), wanted)
       const merge = (before: Customer['email'] | null, given: string | null | undefined): string | undefined => (given === undefined ? before : given) ?? undefined
-      const written = await book.change(user, (before) => ({ name: called ?? before.name, email: merge(before.email, address), metadata: more === undefined ? before.metadata : (more ?? {}) }), versionIn(context.req.valid('header')['if-match']))
-      if (wanted !== undefined) await tracker.setUserTier(user, wanted)
+      const written = await book.change(user, (before) => ({ name: called ?? before.name, email: merge(before.email, address), metadata: more === undefined ? before.metadata : (more ?? {}) }), { expected: versionIn(context.req.valid('header')['if-match']), tier: wanted })
       feed.changed('customer', user.tenant)
       return context.json(await shown(written), 200, etag(written))
     })
     .openapi(remove, async (context) => {
-      const user = toUserRef(context.get('caller').userOf(context.req.valid('param').id, context.req.valid('query').tenant))
-      const expected = versionIn(context.req.valid('header')['if-match'])
-      const { version } = await book.find(user, expected)
-      // The record last: what breaks off in between can be repeated.
-      await clearOverrides(tracker, user)
-      await tracker.setUserTier(user, null)
-      await book.remove(user, expected === undefined ? undefined : version)
+      const caller = context.get('caller')
+      const user = toUserRef(caller.userOf(context.req.valid('param').id, context.req.valid('query').tenant))
+      const clear = async (): Promise<void> => {
+        if (!caller.mayRaise(options)) return
+        await clearOverrides(tracker, user)
+        await tracker.setUserTier(user, null)
+      }
+      await book.remove(user, clear, versionIn(context.req.valid('header')['if-match']))
       feed.changed('customer', user.tenant)
       return context.body(null, 204)
     })

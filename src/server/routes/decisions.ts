@@ -4,7 +4,7 @@ import { z, type OpenAPIHono } from '@hono/zod-openapi'
 import { explainText, type Explanation } from '../../decision/index.js'
 import type { Caller } from '../caller.js'
 import { explanationFor } from '../explained.js'
-import { MOST_ID, storeId } from '../ids.js'
+import { isClientId, storeIdFor } from '../ids.js'
 import { Problem } from '../problem.js'
 import { idParameter, operation, problem, routes, tenantQuery } from '../route.js'
 import type { Engine, Env, Service } from '../service.js'
@@ -55,7 +55,7 @@ export function decisionRoutes({ engine }: Service): OpenAPIHono<Env> {
 
 /** By the id that its tenant knows; else by that of a decision which the application has made itself. */
 async function find(engine: Engine, caller: Caller, tenant: string | undefined, id: string): Promise<Explanation | undefined> {
-  const own = id.length > MOST_ID ? undefined : await explanationFor(engine, caller, storeId(tenant, id))
+  const own = isClientId(id) ? await explanationFor(engine, caller, storeIdFor(caller, tenant, id)) : undefined
   const found = own ?? (await explanationFor(engine, caller, id))
   return tenant === undefined || found?.who.tenant === tenant ? found : undefined
 }

@@ -1,20 +1,18 @@
 // The life of a hold over HTTP: settle, release, extend.
 
 import { z, type OpenAPIHono } from '@hono/zod-openapi'
-import { isId } from '../../budget/index.js'
 import type { Outcome } from '../../decision/index.js'
-import { InvalidRequestError, PricesNotConfigured } from '../../errors/index.js'
-import { formatUsd } from '../../money/index.js'
-import { readReported, type Usage } from '../../pricing/index.js'
+import { AlreadyEndedError, InvalidRequestError, PricesNotConfigured } from '../../errors/index.js'
 import { asObject, assertHoldable, tenantNamed, type Given } from '../asking.js'
 import { answerBatch } from '../batch.js'
 import type { Caller } from '../caller.js'
 import type { Answer } from '../decision-view.js'
-import { clientId, storeIdFor } from '../ids.js'
+import { clientIdFor, storeIdFor } from '../ids.js'
 import { body, described, idParameter, json, problem, routes, tenantQuery } from '../route.js'
 import { batchAnswerSchema, extendedSchema, extendSchema, settleBatchSchema, settlementSchema, settleSchema } from '../schemas.js'
 import { quickAnswer } from '../security-headers.js'
 import type { Env, Service } from '../service.js'
+import { readUsage } from '../usage-reader.js'
 import type { Context } from 'hono'
 
 const params = z.object({ id: idParameter.openapi({ description: 'The id of the decision.' }) })
@@ -27,9 +25,11 @@ const settle = {
   path: '/v1/holds/{id}/settle',
   tags: ['Decisions'],
   summary: 'Replace a hold by what its call cost',
-  description: 'By `cost`, or by `usage` and `model`, which are priced here. What is above the hold is charged whole. A repeat with the same cost is answered as the first time was.',
+  description:
+    'By `cost`, or by `usage`, which has the price of the decision: that of its moment, tenant, provider and model, or of the model that answered. What is above the hold is charged whole. A repeat with the same cost or usage is answered as the first time was. ' +
+    'While the store is away a cost is taken down (202) without asking whether there is such a hold; usage waits for the store where this process has not made the decision (503: send it again).',
   request: { ...request, body: body(settleSchema) },
-  responses: { 200: json(settlementSchema, 'It is charged.'), 202: json(settlementSchema, 'The store is away, and will be told when it is back.'), 404: unknown, 409: ended },
+  responses: { 200: json(settlementSchema, 'It is charged.'), 202: json(settlementSchema, 'The store is away, and will be told when it is back. That is no word that the hold is there: see `queued`.'), 404: unknown, 409: ended },
 } as const
 
 const settleBatch = {
@@ -46,9 +46,9 @@ const release = {
   path: '/v1/holds/{id}/release',
   tags: ['Decisions'],
   summary: 'Give a hold back: no call was made',
-  description: 'To release again, or after a settle, has no effect.',
+  description: 'To release again has no effect. One that has expired gives back what it was charged then. While the store is away it is told when it is back.',
   request,
-  responses: { 204: { description: 'Nothing is held any more.' }, 404: unknown },
+  responses: { 204: { description: 'Nothing is held any more.' }, 404: unknown, 409: problem('It was settled: what it cost stays charged.') },
 } as const
 
 const extend = {
@@ -62,14 +62,17 @@ const extend = {
 
 /** The life of a hold over HTTP: settle, release, extend. */
 export function holdRoutes(service: Service): OpenAPIHono<Env> {
-  const { engine, clock } = service
+  const { engine, unheld, webhooks } = service
   const app = routes()
 
   const settleOne = async (caller: Caller, named: unknown, id: string, outcome: Given): Promise<Answer> => {
     const tenant = caller.tenantOf(tenantNamed(named))
     const stored = storeIdFor(caller, tenant, id)
-    const settlement = await engine.settle(stored, withCost(service, tenant, outcome, clock()))
-    return { status: settlement.queued === true ? 202 : 200, body: { id: clientId(tenant, stored), ...settlement } }
+    const called = outcomeOf(outcome)
+    // What was let through without the store has no hold there: it is known here alone.
+    const settlement = await (unheld.find(stored)?.settle(called) ?? engine.settle(stored, called)).catch(inWordsOfHttp)
+    await webhooks.written()
+    return { status: settlement.queued === true ? 202 : 200, body: { id: clientIdFor(caller, tenant, stored), ...settlement } }
   }
 
   described(app, 'check', settle, async (context) => {
@@ -90,7 +93,10 @@ export function holdRoutes(service: Service): OpenAPIHono<Env> {
     const given = context.get('body')
     if (given !== undefined) assertFields(asObject(given, 'body'), [])
     const caller = context.get('caller')
-    await engine.release(storeIdFor(caller, caller.tenantOf(tenant), id))
+    const stored = storeIdFor(caller, caller.tenantOf(tenant), id)
+    const decision = unheld.find(stored)
+    if (decision !== undefined) await decision.release()
+    else if ((await engine.release(stored)).was === 'settled') throw new AlreadyEndedError(stored, 'settled', 'What it cost stays charged; give money back with tracker.refund().')
     return context.body(null, 204)
   })
   described(app, 'check', extend, async (context) => {
@@ -102,32 +108,27 @@ export function holdRoutes(service: Service): OpenAPIHono<Env> {
     const tenant = caller.tenantOf(named)
     const stored = storeIdFor(caller, tenant, id)
     const expiresAt = await engine.extend(stored, given['ttl'] as number | undefined)
-    return quickAnswer(200, { id: clientId(tenant, stored), expiresAt }, context.get('requestId'))
+    return quickAnswer(200, { id: clientIdFor(caller, tenant, stored), expiresAt }, context.get('requestId'))
   })
   return app
 }
 
-/** The outcome with the cost that its usage comes to: which price that is, an engine that is asked by an id alone does not know. */
-function withCost({ engine }: Service, tenant: string | undefined, outcome: Given, at: number): Outcome {
-  const { usage, cost, model, provider } = outcome
-  if (usage === undefined || cost !== undefined) return outcome as Outcome
-  const used = asObject(usage, 'usage') as Usage
-  // What the provider says that it cost needs no price.
-  if (readReported(used) !== undefined) return outcome as Outcome
-  if (engine.prices === undefined) throw new PricesNotConfigured('usage: what its tokens cost is not configured on this server. Send cost in USD, or have prices configured.')
-  if (!isId(model)) throw new InvalidRequestError(`model: is ${model === undefined ? 'missing' : 'no name'}, and the price of usage depends on it. Send the model that answered, or cost in USD.`)
-  if (provider !== undefined && !isId(provider)) throw new InvalidRequestError('provider: is no name. Send a name, or leave it out.')
-  const { exact } = engine.prices.cost(used, { model, provider, tenant, at })
-  return { ...outcome, cost: formatUsd(exact.costMicrocents) }
+/** What a body says of a call, with its usage in the library's words. Which price that has, the hold says. */
+function outcomeOf(given: Given): Outcome {
+  if (given['usage'] === undefined && given['usageFormat'] === undefined) return given as Outcome
+  const { usageFormat: _read, ...outcome } = given
+  return { ...outcome, usage: readUsage(given) }
+}
+
+/** What the library says of its own configuration, as a client can use it. */
+function inWordsOfHttp(error: unknown): never {
+  if (error instanceof PricesNotConfigured) throw new PricesNotConfigured('usage: what its tokens cost is not configured on this server. Send cost in USD, or have prices configured.')
+  throw error
 }
 
 /** The hold that a path names, and the tenant that a query does. */
 function namedIn(context: Context<Env>): { readonly id: string; readonly tenant: string | undefined } {
-  const query = context.req.queries()
-  assertFields(query, ['tenant'])
-  const { tenant } = query
-  if (tenant !== undefined && tenant.length > 1) throw new InvalidRequestError('tenant: is given more than once. Give it once.')
-  return { id: context.req.param('id') as string, tenant: tenantNamed(tenant?.[0]) }
+  return { id: context.req.param('id') as string, tenant: tenantNamed(context.req.query('tenant')) }
 }
 
 function assertFields(given: object, known: readonly string[]): void {

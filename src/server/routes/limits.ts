@@ -2,6 +2,7 @@
 
 import { z, type OpenAPIHono } from '@hono/zod-openapi'
 import { assertId } from '../../budget/index.js'
+import { isBursarError } from '../../errors/index.js'
 import type { Limit, LimitPatch, LimitTarget, NewLimit } from '../../limits/index.js'
 import { Briefly } from '../briefly.js'
 import { budgetPatchSchema, idParams, limitBudgetSchema, limitsShown, pageFields, pageSchema, timeSchema, windowSchema } from '../budget-schemas.js'
@@ -12,6 +13,7 @@ import { pageByKey } from '../paging.js'
 import { Problem } from '../problem.js'
 import { body, idParameter, json, operation, problem, routes, tenantQuery } from '../route.js'
 import type { Engine, Env, Service } from '../service.js'
+import { instantOf, instantSchema } from '../when.js'
 import { byId, limitIdFor, windowRow } from '../window-row.js'
 
 const TAGS = ['Limits']
@@ -25,8 +27,8 @@ const scopeSchema = z
   .openapi('LimitScope', { description: "`{ kind: 'global' }`, `{ kind: 'tenant', id }`, `{ kind: 'tier', id }`, `{ kind: 'user', id, tenant? }`, or a group of the configuration. The id `*` gives each of them a limit apart." })
 const percent = z.number().min(0).max(1_000)
 const fields = {
-  from: timeSchema.nullable().optional(),
-  until: timeSchema.nullable().optional(),
+  from: instantSchema.nullable().optional(),
+  until: instantSchema.nullable().optional(),
   mode: z.enum(['block', 'alert']).optional(),
   thresholds: z.strictObject({ warn: percent.optional(), degrade: percent.optional(), block: percent.optional() }).nullable().optional(),
   description: z.string().min(1).max(1_000).nullable().optional(),
@@ -126,9 +128,13 @@ export function limitRoutes({ engine: { tracker }, feed }: Service): OpenAPIHono
       const target = targetFor(caller, scope)
       const inStore = newLimitId(caller, id)
       const there = await tracker.limits.list()
-      if (there.some((each) => each.id === inStore)) throw new Problem(409, 'CONFLICT', `id: limit "${id}" is there already. PATCH changes it; or choose another id.`)
+      if (there.some((each) => each.id === inStore)) throw taken(id)
       if (!caller.isOperator) assertRoom(there.filter((each) => manages(caller, each)), target)
-      const made = await tracker.limits.create({ id: inStore, scope: target, ...instants({ from, until }), ...rest } as NewLimit)
+      const made = await tracker.limits.create({ id: inStore, scope: target, ...instants({ from, until }, tracker.reports.timeZone), ...rest } as NewLimit).catch(async (error: unknown) => {
+        // Somebody else was faster.
+        if (isBursarError(error) && error.code === 'INVALID_REQUEST' && (await tracker.limits.get(inStore)) !== undefined) throw taken(id)
+        throw error
+      })
       changed(made)
       return context.json(shown(caller, made) as never, 201)
     })
@@ -151,7 +157,7 @@ export function limitRoutes({ engine: { tracker }, feed }: Service): OpenAPIHono
       const caller = context.get('caller')
       const { from, until, ...patch } = context.req.valid('json')
       const { id } = await managedLimit(tracker, caller, limitIn(context.req.valid('param')))
-      const limit = await tracker.limits.change(id, { ...instants({ from, until }), ...patch } as LimitPatch)
+      const limit = await tracker.limits.change(id, { ...instants({ from, until }, tracker.reports.timeZone), ...patch } as LimitPatch)
       changed(limit)
       return context.json(shown(caller, limit) as never, 200)
     })
@@ -195,8 +201,12 @@ function keyFor(caller: Caller, limit: Limit): string {
 }
 
 /** What is given, as dates. */
-function instants(given: Readonly<Record<'from' | 'until', string | null | undefined>>): Pick<NewLimit, 'from' | 'until'> {
-  return Object.fromEntries(Object.entries(given).flatMap(([field, value]) => (value === undefined ? [] : [[field, value === null ? null : new Date(value)]])))
+function instants(given: Readonly<Record<'from' | 'until', string | null | undefined>>, zone: string): Pick<NewLimit, 'from' | 'until'> {
+  return Object.fromEntries(Object.entries(given).flatMap(([field, value]) => (value === undefined ? [] : [[field, value === null ? null : new Date(instantOf(value, field, zone))]])))
+}
+
+function taken(id: string): Problem {
+  return new Problem(409, 'CONFLICT', `id: limit "${id}" is there already. PATCH changes it; or choose another id.`)
 }
 
 function shown(caller: Caller, limit: Limit): object {

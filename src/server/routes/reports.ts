@@ -5,17 +5,20 @@ import type { EntryField } from '../../ledger/index.js'
 import type { Report } from '../../report/index.js'
 import { assertTimeZone, calendarFor } from '../../time/index.js'
 import type { Caller } from '../caller.js'
-import { within, type Where } from '../reach.js'
-import { idParameter, operation, routes } from '../route.js'
+import { Completeness } from '../completeness.js'
+import { reachKey, within, type Where } from '../reach.js'
+import { ReportTexts } from '../report-texts.js'
+import { idParameter, operation, problem, routes } from '../route.js'
 import type { Env, Service } from '../service.js'
 import { textStream } from '../text-stream.js'
 import { instantOf } from '../when.js'
 
 const common = {
   from: z.string().optional().openapi({ description: 'From then on. Default: the beginning of the month.', example: '2026-11-01' }),
-  until: z.string().optional().openapi({ description: 'Up to then; that moment itself is not in it. Default: now.' }),
+  until: z.string().optional().openapi({ description: 'Up to then; that moment itself is not in it. Default: none: all that there is.' }),
   zone: z.string().max(64).optional().openapi({ description: 'The IANA zone whose clock cuts time. Default: the configured one.', example: 'Europe/Berlin' }),
   format: z.enum(['json', 'csv']).optional().openapi({ description: 'json by default.' }),
+  partial: z.enum(['true', 'false']).optional().openapi({ description: 'true: what there is, also where the ledger does not tell of all that was charged. Without it, that is a 409.' }),
   tenant: idParameter.optional().openapi({ description: "Only of this tenant; a tenant's own key leaves it out." }),
 }
 const fieldName = z.string().min(1).max(256).optional()
@@ -23,13 +26,16 @@ const fieldName = z.string().min(1).max(256).optional()
 const reportSchema = z
   .strictObject({
     from: z.iso.datetime(),
-    until: z.iso.datetime().nullable(),
+    until: z.iso.datetime().nullable().openapi({ description: 'null: none was asked for.' }),
     timeZone: z.string(),
     items: z.array(z.looseObject({ calls: z.number(), tokens: z.number(), cost: z.number(), exact: z.strictObject({ microcents: z.string(), tokens: z.string() }) })),
   })
   .openapi('Report')
 
-const responses = { 200: { description: 'The report: money in USD, and exactly in microcents.', content: { 'application/json': { schema: reportSchema }, 'text/csv': { schema: z.string() } } } } as const
+const responses = {
+  200: { description: 'The report: money in USD, and exactly in microcents.', content: { 'application/json': { schema: reportSchema }, 'text/csv': { schema: z.string() } } },
+  409: problem('The ledger does not tell of all that was charged.'),
+} as const
 const plain = { tags: ['Reports'], request: { query: z.strictObject(common) }, responses }
 
 const daily = operation('read', { ...plain, method: 'get', path: '/v1/reports/daily', summary: 'Calls, refusals, tokens and cost by day and tenant' })
@@ -69,6 +75,8 @@ interface Asked {
   readonly until: number | undefined
   readonly timeZone: string
   readonly where: Where
+  /** Who may be told the same. */
+  readonly reach: string
 }
 
 type CommonQuery = z.infer<z.ZodObject<typeof common>>
@@ -76,6 +84,8 @@ type CommonQuery = z.infer<z.ZodObject<typeof common>>
 /** `/v1/reports/…`. */
 export function reportRoutes({ engine, clock, log }: Service): OpenAPIHono<Env> {
   const { reports } = engine.tracker
+  const completeness = new Completeness(engine.tracker)
+  const texts = new ReportTexts()
 
   const askedBy = (query: CommonQuery, caller: Caller): Asked => {
     const timeZone = query.zone === undefined ? reports.timeZone : assertTimeZone(query.zone, 'zone')
@@ -83,14 +93,16 @@ export function reportRoutes({ engine, clock, log }: Service): OpenAPIHono<Env> 
     const last = until === undefined ? clock() : until - 1
     const from = query.from === undefined ? calendarFor({ unit: 'month', timeZone, weekStartsOn: 1, monthStartsOn: 1 }).at(last).startsAt : instantOf(query.from, 'from', timeZone)
     const tenant = caller.tenantOf(query.tenant)
-    return { from, until, timeZone, where: within(caller, tenant === undefined ? {} : { tenant }) }
+    return { from, until, timeZone, reach: reachKey(caller), where: within(caller, tenant === undefined ? {} : { tenant }) }
   }
 
-  const answer = async <Row extends object>({ format }: CommonQuery, { from, until, timeZone }: Asked, name: string, report: Report<Row>): Promise<Response> => {
+  const answer = async <Row extends object>(query: CommonQuery, { from, until, timeZone, reach }: Asked, name: string, report: Report<Row>): Promise<Response> => {
     const failed = (error: unknown): void => log.error({ err: error, route: `/v1/reports/${name}` }, 'the report failed half-way')
-    if (format === 'csv') return new Response(await textStream(report.toCsv(), failed), { headers: { 'content-type': 'text/csv; charset=utf-8', 'content-disposition': `attachment; filename="${name}.csv"` } })
+    await completeness.assert(from, query.partial === 'true')
+    const key = JSON.stringify([reach, name, from, query])
+    if (query.format === 'csv') return new Response(await textStream(await texts.pieces(key, () => report.toCsv()), failed), { headers: { 'content-type': 'text/csv; charset=utf-8', 'content-disposition': `attachment; filename="${name}.csv"` } })
     const head = { from: new Date(from).toISOString(), until: until === undefined ? null : new Date(until).toISOString(), timeZone }
-    return new Response(await textStream(jsonOf(head, report), failed), { headers: { 'content-type': 'application/json' } })
+    return new Response(await textStream(await texts.pieces(key, () => jsonOf(head, report)), failed), { headers: { 'content-type': 'application/json' } })
   }
 
   return routes()

@@ -4,7 +4,8 @@ import { z, type OpenAPIHono } from '@hono/zod-openapi'
 import { assertId } from '../../budget/index.js'
 import { InvalidRequestError, UnknownSessionError } from '../../errors/index.js'
 import type { Session } from '../../session/index.js'
-import { asObject, whoseOf } from '../asking.js'
+import { asObject, assertAddressable, whoseOf } from '../asking.js'
+import { Problem } from '../problem.js'
 import { body, described, idParameter, json, operation, problem, routes, tenantQuery } from '../route.js'
 import { sessionSchema, sessionSummarySchema } from '../schemas.js'
 import { quickAnswer } from '../security-headers.js'
@@ -19,7 +20,7 @@ const open = {
   summary: 'Open a session, or resume it by its id',
   description: 'Checks that name it as `sessionId` must fit its caps and the budgets of its user. Whoever opens it again with what it was opened with gets it.',
   request: { body: body(sessionSchema) },
-  responses: { 200: json(sessionSummarySchema, 'It was there.'), 201: json(sessionSummarySchema, 'It is opened.'), 404: problem('It is not there and no cap is given, or it has ended.') },
+  responses: { 200: json(sessionSummarySchema, 'It was there.'), 201: json(sessionSummarySchema, 'It is opened.'), 404: problem('It is not there and no cap is given, or it has ended.'), 409: problem('It was opened with other caps.') },
 } as const
 
 const look = operation('read', {
@@ -40,10 +41,15 @@ export function sessionRoutes({ engine, options }: Service): OpenAPIHono<Env> {
     const user = whoseOf(context.get('caller'), options, given)
     const { sessionId, id, ...others } = given
     if (id !== undefined) throw new InvalidRequestError('id: is no field of a session. Give its id as sessionId.')
-    if (sessionId !== undefined) assertId(sessionId, 'sessionId')
+    if (sessionId !== undefined) {
+      assertId(sessionId, 'sessionId')
+      assertAddressable(sessionId, 'sessionId')
+    }
     const config = { ...others, ...user } as Config
     const isThere = sessionId !== undefined && (await isKnown(engine, { ...user, id: sessionId }))
-    const session = await engine.session(sessionId === undefined ? config : { ...config, id: sessionId })
+    const session = await engine.session(sessionId === undefined ? config : { ...config, id: sessionId }).catch((error: unknown) => {
+      throw isThere ? asConflict(error) : inWordsOf(error)
+    })
     return quickAnswer(isThere ? 200 : 201, await summaryOf(session), context.get('requestId'))
   })
 
@@ -67,6 +73,17 @@ async function isKnown(engine: Engine, config: Config): Promise<boolean> {
     if (error instanceof UnknownSessionError && error.endedAt === undefined) return false
     throw error
   }
+}
+
+/** Other caps than those that it was opened with. */
+function asConflict(error: unknown): unknown {
+  const [, detail] = error instanceof InvalidRequestError ? (/^((maxCost|maxTokens): session ".*" has .* to resume the session)(?:; raise\w+\(\) raises it)?\.$/.exec(error.message) ?? []) : []
+  return detail === undefined ? error : new Problem(409, 'CONFLICT', `${detail}, or choose another sessionId.`)
+}
+
+/** Its id is a field of another name here. */
+function inWordsOf(error: unknown): unknown {
+  return error instanceof InvalidRequestError ? new InvalidRequestError(error.message.replace(/ give its id\.$/, ' give its sessionId.')) : error
 }
 
 async function summaryOf(session: Session<string, string>): Promise<object> {

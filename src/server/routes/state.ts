@@ -2,16 +2,13 @@
 
 import { z, type OpenAPIHono } from '@hono/zod-openapi'
 import type { Caller } from '../caller.js'
+import { LiveListeners } from '../live-listeners.js'
 import { LiveStream } from '../live-stream.js'
 import { Problem } from '../problem.js'
 import { idParameter, json, operation, problem, routes, tenantQuery } from '../route.js'
 import type { Env, Service } from '../service.js'
 import { StateBook } from '../state-book.js'
 import { liveEventSchema, stateSchema, userSchema } from '../view-schemas.js'
-
-/** How many may listen to one process, and with one key. */
-const MOST_LISTENERS = 100
-const MOST_OF_ONE_KEY = 10
 
 const BEARER = /^bearer +(\S+) *$/i
 
@@ -37,15 +34,14 @@ const live = operation('read', {
   path: '/v1/live',
   tags: ['Dashboard'],
   summary: 'What happens, as it happens',
-  description: 'Server-sent events, named by their type: those of this process that the key may see. Ends after an hour, and when the key is no longer valid: come again.',
+  description: 'Server-sent events, named by their type: those of this process that the key may see. Ends after an hour, and within a second when the key is no longer valid: come again.',
   responses: { 200: { description: 'The events.', content: { 'text/event-stream': { schema: liveEventSchema } } } },
 })
 
 /** `/v1/state`, `/v1/users/{id}` and `/v1/live`. */
-export function stateRoutes({ engine, clock, feed, keys }: Service): OpenAPIHono<Env> {
-  const book = new StateBook({ engine, clock, feed })
-  const listening = new Map<string | undefined, number>()
-  let listeners = 0
+export function stateRoutes({ engine, clock, feed, keys, options }: Service): OpenAPIHono<Env> {
+  const book = new StateBook({ engine, clock, feed, options })
+  const listeners = new LiveListeners()
 
   const stillTheSame = async (caller: Caller, token: string | undefined): Promise<boolean> => {
     const found = await keys.authenticate(token)
@@ -62,23 +58,12 @@ export function stateRoutes({ engine, clock, feed, keys }: Service): OpenAPIHono
     })
     .openapi(live, (context) => {
       const caller = context.get('caller')
-      const { keyId } = caller
       const headers = { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' }
       // Nobody would read a stream, and nobody end it.
       if (context.req.method === 'HEAD') return context.body(null, 200, headers) as never
-      const ofKey = listening.get(keyId) ?? 0
-      if (ofKey >= MOST_OF_ONE_KEY) throw new Problem(429, 'TOO_FAST', `key: ${MOST_OF_ONE_KEY} listen with it already. Close one of them.`, { 'retry-after': '60' })
-      if (listeners >= MOST_LISTENERS) throw new Problem(503, 'UNAVAILABLE', `${MOST_LISTENERS} listen to this process already. Ask /v1/state now and then instead.`, { 'retry-after': '60' })
       const header = context.req.header('authorization')
       const token = header === undefined ? undefined : BEARER.exec(header)?.[1]
-      listening.set(keyId, ofKey + 1)
-      listeners += 1
-      const onEnd = (): void => {
-        listeners -= 1
-        const left = (listening.get(keyId) ?? 1) - 1
-        if (left === 0) listening.delete(keyId)
-        else listening.set(keyId, left)
-      }
+      const onEnd = listeners.enter(caller)
       const { body } = new LiveStream({ feed, caller, isValid: () => stillTheSame(caller, token), now: clock, onEnd })
       return context.body(body, 200, headers) as never
     })

@@ -5,10 +5,12 @@ import { canonicalPeriod, toUserRef, type UserRef } from '../../budget/index.js'
 import type { BudgetOverride, UserOverride } from '../../tracker/index.js'
 import { idParams, overrideFields, overrideSchema, timeSchema, windowSchema } from '../budget-schemas.js'
 import { BudgetSummaries } from '../budget-summary.js'
+import type { Caller } from '../caller.js'
 import { gate } from '../gate.js'
 import { body, idParameter, json, operation, routes, tenantQuery } from '../route.js'
 import { Problem } from '../problem.js'
 import type { Engine, Env, Service } from '../service.js'
+import { instantOf, instantSchema } from '../when.js'
 
 const TAGS = ['Users']
 /** Each is a window that every request of the user is counted in. */
@@ -24,6 +26,7 @@ const budgetSchema = z
     requests_count: z.int().nullable().openapi({ description: 'LLM calls charged in that period; null where the ledger does not keep all of them. Where it takes long to count them, it may be some seconds old.' }),
     period_start: timeSchema,
     period_end: timeSchema.nullable().openapi({ description: 'null: never.' }),
+    budget_available_usd: z.number().nullable().openapi({ description: 'What can be spent now: the least that remains in any of the `windows` that limit USD and refuse requests; null: none does.' }),
     budget_spent_usd: z.number(),
     budget_held_usd: z.number(),
     period: z.string().openapi({ example: 'monthly', description: 'The longest calendar window that has a limit, if none was asked for; else the longest that has one; else the month.' }),
@@ -41,7 +44,7 @@ const userBudget = operation('read', {
   path: '/v1/users/{id}/budget',
   tags: TAGS,
   summary: "A user's budget",
-  request: { params: idParams, query: tenantQuery.extend({ period }) },
+  request: { params: idParams, query: tenantQuery.extend({ period, tier: idParameter.optional().openapi({ description: 'As if the user were of this tier: for keys that may give tiers.' }) }) },
   responses: { 200: json(budgetSchema, 'The budget as it stands.') },
 })
 const ownBudget = (path: '/v1/budget' | '/budget') =>
@@ -69,7 +72,7 @@ const setBudget = operation('admin', {
   tags: TAGS,
   summary: 'Give a user limits of their own',
   description: "Over the tier's, window by window and unit by unit, until a moment or for good. What is left out stays as it is; null takes the limits of a window away, `{}` lifts them. What was spent stays.",
-  request: { params: idParams, query: tenantQuery, body: body(z.strictObject({ ...overrideFields, until: timeSchema.nullable().optional().openapi({ description: 'When they end. Default: never.' }) })) },
+  request: { params: idParams, query: tenantQuery, body: body(z.strictObject({ ...overrideFields, until: instantSchema.nullable().optional() })) },
   responses: { 200: json(overridesSchema, 'All limits of their own that the user has now.') },
 })
 const clearBudget = operation('admin', {
@@ -84,46 +87,55 @@ const clearBudget = operation('admin', {
 
 /** A user's budget, tier and own limits. */
 export function userRoutes(service: Service): OpenAPIHono<Env> {
-  const { engine, feed } = service
+  const { engine, feed, options } = service
   const { tracker } = engine
   const summaries = new BudgetSummaries(engine)
+
+  /** A user whose budget this caller may change. */
+  function raisable(caller: Caller, id: string, tenant: string | undefined): UserRef {
+    const user = toUserRef(caller.userOf(id, tenant))
+    caller.assertMayRaise(options)
+    return user
+  }
+
   const app = routes()
   app.use('/budget', gate(service))
   for (const path of ['/v1/budget', '/budget'] as const) {
     app.openapi(ownBudget(path), async (context) => {
       const caller = context.get('caller')
-      return context.json((await summaries.of(caller, caller.self, context.req.valid('query').period)) as never, 200)
+      return context.json((await summaries.of(caller, caller.self, context.req.valid('query'))) as never, 200)
     })
   }
   return app
     .openapi(userBudget, async (context) => {
-      const { tenant, period: asked } = context.req.valid('query')
+      const { tenant, period: asked, tier } = context.req.valid('query')
       const caller = context.get('caller')
       const user = toUserRef(caller.userOf(context.req.valid('param').id, tenant))
-      return context.json((await summaries.of(caller, user, asked)) as never, 200)
+      if (tier !== undefined) caller.assertMayRaise(options)
+      return context.json((await summaries.of(caller, user, { period: asked, tier })) as never, 200)
     })
     .openapi(setTier, async (context) => {
-      const user = toUserRef(context.get('caller').userOf(context.req.valid('param').id, context.req.valid('query').tenant))
+      const user = raisable(context.get('caller'), context.req.valid('param').id, context.req.valid('query').tenant)
       const { tier } = context.req.valid('json')
       await tracker.setUserTier(user, tier)
       feed.changed('tier', user.tenant)
       return context.json({ userId: user.userId, tenant: user.tenant ?? null, tier }, 200)
     })
     .openapi(setBudget, async (context) => {
-      const user = toUserRef(context.get('caller').userOf(context.req.valid('param').id, context.req.valid('query').tenant))
+      const user = raisable(context.get('caller'), context.req.valid('param').id, context.req.valid('query').tenant)
       const { until, ...budget } = context.req.valid('json')
       if (Object.keys(budget).length === 0) throw new Problem(422, 'INVALID_REQUEST', 'budget: names no window. Give an amount for one, such as { "daily": 5 }.')
       const { rolling = {}, ...named } = budget
       const lengths = Object.keys(rolling).map((length) => canonicalPeriod(`rolling:${length}`))
       const periods = new Set([...(await tracker.getUserOverrides(user)).map((each) => each.period), ...Object.keys(named), ...lengths])
       if (periods.size > MOST_PERIODS) throw new Problem(422, 'INVALID_REQUEST', `budget: with these the user has limits of their own in more than ${MOST_PERIODS} windows. Take some away first.`)
-      await tracker.updateUserBudget(user, budget as BudgetOverride, until == null ? {} : { until: new Date(until) })
+      await tracker.updateUserBudget(user, budget as BudgetOverride, until == null ? {} : { until: new Date(instantOf(until, 'until', tracker.reports.timeZone)) })
       feed.changed('budget', user.tenant)
       return context.json(await overridesOf(tracker, user), 200)
     })
     .openapi(clearBudget, async (context) => {
       const { tenant, period: asked } = context.req.valid('query')
-      const user = toUserRef(context.get('caller').userOf(context.req.valid('param').id, tenant))
+      const user = raisable(context.get('caller'), context.req.valid('param').id, tenant)
       if (await clearOverrides(tracker, user, asked)) feed.changed('budget', user.tenant)
       return context.body(null, 204)
     })

@@ -5,7 +5,7 @@ import type { Caller } from '../caller.js'
 import { Problem } from '../problem.js'
 import { body, idParameter, json, operation, problem, routes, tenantQuery } from '../route.js'
 import type { Env, Service } from '../service.js'
-import { EVENTS, type Delivery, type Endpoint, type IssuedEndpoint } from '../webhooks/index.js'
+import { EVENTS, noEndpoint, type Delivery, type Endpoint, type IssuedEndpoint } from '../webhooks/index.js'
 
 const MOST_LISTED = 200
 const LISTED = 50
@@ -35,6 +35,14 @@ const newEndpointSchema = z
     description: z.string().max(200).optional(),
   })
   .openapi('NewWebhookEndpoint')
+
+const changeSchema = z
+  .strictObject({
+    url: z.string().min(1).max(2_048).optional(),
+    events: z.array(eventSchema).min(1).max(EVENTS.length).optional(),
+    description: z.string().max(200).optional(),
+  })
+  .openapi('WebhookEndpointChange')
 
 const deliverySchema = z
   .strictObject({
@@ -69,6 +77,8 @@ const UNKNOWN_DELIVERY = problem('There is no such endpoint, or no such delivery
 
 const create = operation('admin', { method: 'post', path: '/v1/webhooks', tags, summary: 'Make an endpoint', request: { body: body(newEndpointSchema) }, responses: { 201: json(issuedSchema, 'The endpoint and its secret, which is shown this once.') } })
 const list = operation('admin', { method: 'get', path: '/v1/webhooks', tags, summary: 'List endpoints', request: { query: tenantQuery }, responses: { 200: json(z.strictObject({ items: z.array(endpointSchema) }), 'The endpoints, the oldest first; without their secrets.') } })
+const show = operation('admin', { method: 'get', path: '/v1/webhooks/{id}', tags, summary: 'Show an endpoint', request: { params }, responses: { 200: json(endpointSchema, 'The endpoint, without its secrets.'), 404: UNKNOWN } })
+const change = operation('admin', { method: 'patch', path: '/v1/webhooks/{id}', tags, summary: 'Change where an endpoint is, or what it hears of', description: 'What is left out stays, and so does its secret.', request: { params, body: body(changeSchema) }, responses: { 200: json(endpointSchema, 'The endpoint as it is now.'), 404: UNKNOWN } })
 const remove = operation('admin', { method: 'delete', path: '/v1/webhooks/{id}', tags, summary: 'Take an endpoint away', request: { params }, responses: { 204: { description: 'It is gone: what is not delivered never is.' }, 404: UNKNOWN } })
 const rotate = operation('admin', {
   method: 'post',
@@ -76,7 +86,7 @@ const rotate = operation('admin', {
   tags,
   summary: 'Give an endpoint another secret',
   request: { params, body: { content: { 'application/json': { schema: rotationSchema } } } },
-  responses: { 200: json(issuedSchema, 'The endpoint and its new secret, which is shown this once.'), 404: UNKNOWN },
+  responses: { 200: json(issuedSchema, 'The endpoint and its new secret, which is shown this once.'), 404: UNKNOWN, 409: problem('Five of its secrets are in use already.') },
 })
 const test = operation('admin', { method: 'post', path: '/v1/webhooks/{id}/test', tags, summary: 'Send `webhook.test` to an endpoint', request: { params }, responses: { 202: json(deliverySchema, 'It is on its way.'), 404: UNKNOWN } })
 const deliveries = operation('admin', {
@@ -85,7 +95,7 @@ const deliveries = operation('admin', {
   tags,
   summary: 'What was delivered to an endpoint, and is to be',
   request: { params, query: pageSchema },
-  responses: { 200: json(z.strictObject({ items: z.array(deliverySchema), next: z.string().optional() }), 'Deliveries of the last 30 days, the newest first.'), 404: UNKNOWN },
+  responses: { 200: json(z.strictObject({ items: z.array(deliverySchema), next: z.string().optional() }), 'Deliveries of the last 30 days, the newest first: of those that have ended, some thousand of each type.'), 404: UNKNOWN },
 })
 const retry = operation('admin', { method: 'post', path: '/v1/webhooks/{id}/deliveries/{delivery}/retry', tags, summary: 'Send a delivery once more', request: { params: deliveryParams }, responses: { 202: json(deliverySchema, 'It is on its way.'), 404: UNKNOWN_DELIVERY } })
 
@@ -103,6 +113,20 @@ export function webhookRoutes({ webhooks, log }: Service): OpenAPIHono<Env> {
       const of = context.get('caller').tenantOf(context.req.valid('query').tenant)
       const found = await webhooks.list()
       return context.json({ items: found.filter(({ tenant }) => of === undefined || tenant === of).map(endpointView) }, 200)
+    })
+    .openapi(show, async (context) => {
+      const endpoint = await webhooks.get(context.req.valid('param').id)
+      const caller = context.get('caller')
+      if (endpoint === undefined || (!caller.isOperator && endpoint.tenant !== caller.tenant)) throw noEndpoint()
+      return context.json(endpointView(endpoint), 200)
+    })
+    .openapi(change, async (context) => {
+      const { id } = context.req.valid('param')
+      const caller = context.get('caller')
+      await assertOwn(caller, id)
+      const endpoint = await webhooks.update(id, context.req.valid('json'))
+      log.info({ endpoint: id, by: caller.keyId }, 'a webhook endpoint was changed')
+      return context.json(endpointView(endpoint), 200)
     })
     .openapi(remove, async (context) => {
       const { id } = context.req.valid('param')
@@ -146,7 +170,7 @@ export function webhookRoutes({ webhooks, log }: Service): OpenAPIHono<Env> {
   /** Another tenant's endpoint is not there. */
   async function assertOwn(caller: Caller, id: string): Promise<void> {
     if (caller.isOperator) return
-    if ((await webhooks.get(id))?.tenant !== caller.tenant) throw new Problem(404, 'NOT_FOUND', 'webhook: there is no endpoint of this id. Give the id of one that is listed.')
+    if ((await webhooks.get(id))?.tenant !== caller.tenant) throw noEndpoint()
   }
 }
 

@@ -14,10 +14,10 @@ interface Found {
 /** Looks up a name: as `dns.lookup` with `all` does. */
 export type Resolve = (hostname: string, options: { readonly family?: number | 'IPv4' | 'IPv6' | undefined; readonly hints?: number | undefined; readonly all: true }, callback: (error: NodeJS.ErrnoException | null, addresses: Found[]) => void) => void
 
-/** IPv4 that is not the public internet's (IANA, special-purpose addresses; multicast; reserved). */
+/** IPv4 that is not the public internet's (IANA, special-purpose addresses; multicast; reserved), and 168.63.129.16, behind which every virtual machine on Azure finds its host. */
 const PRIVATE_4: readonly (readonly [string, number])[] = [
-  ['0.0.0.0', 8], ['10.0.0.0', 8], ['100.64.0.0', 10], ['127.0.0.0', 8], ['169.254.0.0', 16], ['172.16.0.0', 12], ['192.0.0.0', 24], ['192.0.2.0', 24],
-  ['192.88.99.0', 24], ['192.168.0.0', 16], ['198.18.0.0', 15], ['198.51.100.0', 24], ['203.0.113.0', 24], ['224.0.0.0', 4], ['240.0.0.0', 4],
+  ['0.0.0.0', 8], ['10.0.0.0', 8], ['100.64.0.0', 10], ['127.0.0.0', 8], ['168.63.129.16', 32], ['169.254.0.0', 16], ['172.16.0.0', 12], ['192.0.0.0', 24], ['192.0.2.0', 24],
+  ['192.31.196.0', 24], ['192.52.193.0', 24], ['192.88.99.0', 24], ['192.168.0.0', 16], ['192.175.48.0', 24], ['198.18.0.0', 15], ['198.51.100.0', 24], ['203.0.113.0', 24], ['224.0.0.0', 4], ['240.0.0.0', 4],
 ] // prettier-ignore
 /** All public IPv6 is within this, */
 const PUBLIC_6 = blockList([['2000::', 3]], 'ipv6')

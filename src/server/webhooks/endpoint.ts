@@ -18,6 +18,11 @@ export interface NewEndpoint {
   readonly description?: string | undefined
 }
 
+/** What of an endpoint may be changed: what is left out stays. */
+export interface EndpointChange extends Pick<NewEndpoint, 'events' | 'description'> {
+  readonly url?: string | undefined
+}
+
 /** An endpoint, without its secret. */
 export interface Endpoint extends NewEndpoint {
   readonly id: string
@@ -42,6 +47,7 @@ const MOST_URL = 2_048
 const MOST_DESCRIPTION = 200
 const SECRET_BYTES = 32
 const FIELDS = ['url', 'events', 'tenant', 'description']
+const CHANGED_FIELDS = ['url', 'events', 'description']
 
 /** A new secret, as Standard Webhooks writes them. */
 export function newSecret(): string {
@@ -53,12 +59,26 @@ export function assertNewEndpoint(endpoint: NewEndpoint, allowPrivate: boolean):
   if (typeof endpoint !== 'object' || endpoint === null) throw new InvalidRequestError('endpoint: is no endpoint. Give { url }.')
   const unknown = Object.keys(endpoint).find((field) => !FIELDS.includes(field))
   if (unknown !== undefined) throw new InvalidRequestError(`${unknown}: is no field of an endpoint. Give ${FIELDS.join(', ')}.`)
-  const { url, events, tenant, description } = endpoint
+  const { url, tenant } = endpoint
   assertUrl(url, allowPrivate)
+  assertPlain(endpoint)
+  if (tenant !== undefined) assertId(tenant, 'tenant')
+}
+
+/** Throws `InvalidRequestError` for what can be no change of an endpoint. */
+export function assertEndpointChange(change: EndpointChange, allowPrivate: boolean): void {
+  if (typeof change !== 'object' || change === null) throw new InvalidRequestError('endpoint: is no change. Give { url, events } or one of them.')
+  const unknown = Object.keys(change).find((field) => !CHANGED_FIELDS.includes(field))
+  if (unknown !== undefined) throw new InvalidRequestError(`${unknown}: cannot be changed. Give ${CHANGED_FIELDS.join(', ')}.`)
+  if (CHANGED_FIELDS.every((field) => change[field as keyof EndpointChange] === undefined)) throw new InvalidRequestError(`endpoint: nothing of it would change. Give ${CHANGED_FIELDS.join(', ')} or some of them.`)
+  if (change.url !== undefined) assertUrl(change.url, allowPrivate)
+  assertPlain(change)
+}
+
+function assertPlain({ events, description }: EndpointChange): void {
   if (events !== undefined && (!Array.isArray(events) || events.length === 0 || !events.every((event) => EVENTS.includes(event)) || new Set(events).size !== events.length)) {
     throw new InvalidRequestError(`events: are none that there are. Give one or more of ${EVENTS.join(', ')}, each once, or leave them out for all.`)
   }
-  if (tenant !== undefined) assertId(tenant, 'tenant')
   if (description !== undefined && (typeof description !== 'string' || description.length > MOST_DESCRIPTION || !description.isWellFormed())) {
     throw new InvalidRequestError(`description: is too long, or no text. Give at most ${MOST_DESCRIPTION} characters.`)
   }

@@ -5,7 +5,7 @@ import { InvalidRequestError, StoreUnavailableError } from '../../errors/index.j
 import type { Registry } from '../../store/index.js'
 import type { Clock } from '../../time/index.js'
 import { Problem } from '../problem.js'
-import { assertNewEndpoint, newSecret, shownEndpoint, type Endpoint, type IssuedEndpoint, type NewEndpoint, type WrittenEndpoint } from './endpoint.js'
+import { assertEndpointChange, assertNewEndpoint, newSecret, shownEndpoint, type Endpoint, type EndpointChange, type IssuedEndpoint, type NewEndpoint, type WrittenEndpoint } from './endpoint.js'
 import { EVENTS } from './message.js'
 
 const KIND = 'webhook'
@@ -16,6 +16,7 @@ const DAY_MS = 86_400_000
 const GRACE_MS = DAY_MS
 /** and at most for so long. */
 const MOST_GRACE_MS = 30 * DAY_MS
+/** How many secrets before the newest may be valid at once. */
 const MOST_EARLIER = 4
 /** How many a tenant, or the operator, may have. */
 const MOST_ENDPOINTS = 20
@@ -90,6 +91,18 @@ export class Endpoints {
     await this.#change(id, () => null)
   }
 
+  async update(id: string, change: EndpointChange): Promise<Endpoint> {
+    assertEndpointChange(change, this.#allowPrivate)
+    const { url, events, description } = change
+    const value = await this.#change(id, (before) => ({
+      ...before,
+      ...(url !== undefined && { url: new URL(url).href }),
+      ...(events !== undefined && { events: EVENTS.filter((event) => events.includes(event)) }),
+      ...(description !== undefined && { description }),
+    }))
+    return shownEndpoint(id, value as WrittenEndpoint)
+  }
+
   async rotate(id: string, graceMs: number = GRACE_MS): Promise<IssuedEndpoint> {
     if (!Number.isSafeInteger(graceMs) || graceMs < 0 || graceMs > MOST_GRACE_MS) {
       throw new InvalidRequestError(`graceMs: ${String(graceMs)} is no grace. Give whole milliseconds from 0 (the secret before is void at once) to ${MOST_GRACE_MS} (30 days).`)
@@ -97,7 +110,10 @@ export class Endpoints {
     const secret = newSecret()
     const value = await this.#change(id, (before, now) => {
       const earlier = before.secrets.map((each) => ({ secret: each.secret, until: Math.min(each.until ?? Infinity, now + graceMs) })).filter(({ until }) => until > now)
-      return { ...before, secrets: [{ secret }, ...earlier.slice(0, MOST_EARLIER)] }
+      if (earlier.length > MOST_EARLIER) {
+        throw new Problem(409, 'CONFLICT', `webhook: ${MOST_EARLIER + 1} secrets are in use already. Wait until the grace of one is over, or give "graceMs": 0, which ends all that are before the new one.`)
+      }
+      return { ...before, secrets: [{ secret }, ...earlier] }
     })
     return { endpoint: shownEndpoint(id, value as WrittenEndpoint), secret }
   }

@@ -2,5 +2,6 @@
 
 export type { Delivery } from './deliveries.js'
 export type { Endpoint, IssuedEndpoint } from './endpoint.js'
+export { noEndpoint } from './endpoints.js'
 export { EVENTS } from './message.js'
 export { Webhooks, type WebhooksOptions } from './webhooks.js'

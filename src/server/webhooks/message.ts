@@ -32,6 +32,8 @@ export interface Happening {
   readonly type: WebhookEvent
   /** The same happening has the same identity, in whichever process. */
   readonly identity: string
+  /** Whose doing it is; `undefined`: of nobody's tenant, as what all share. */
+  readonly tenant: string | undefined
   /** The message for an endpoint of that tenant (`undefined`: the operator's); `undefined`: it is not told. */
   messageFor(tenant: string | undefined): Message | undefined
 }
@@ -51,7 +53,7 @@ export function thresholdHappening(event: ThresholdEvent, now: number): Happenin
     timestamp: new Date(now).toISOString(),
     data: { alertId, scope, period, unit, thresholdPct, usedPct, limit, spent, exact: { limit: exactly(limit, unit), spent: exactly(spent, unit) }, resetsAt: resetsAt?.toISOString() ?? null, ...(userId !== undefined && { userId, tenant: scope.tenant }) },
   }
-  return { type: 'threshold.reached', identity: `threshold ${alertId}`, messageFor: (tenant) => (maySee(tenant, scope) ? message : undefined) }
+  return { type: 'threshold.reached', identity: `threshold ${alertId}`, tenant: scope.tenant ?? (scope.kind === 'tenant' ? scope.id : undefined), messageFor: (tenant) => (maySee(tenant, scope) ? message : undefined) }
 }
 
 /**
@@ -81,7 +83,7 @@ export function denialHappening(decision: DeniedDecision, now: number): Happenin
       },
     }
   }
-  return { type: 'request.denied', identity: `denied ${idOf(of ?? null, userId, code, ...instanceOf(scope, window, view, resetsAt, now))}`, messageFor }
+  return { type: 'request.denied', identity: `denied ${idOf(of ?? null, userId, code, ...instanceOf(scope, window, view, resetsAt, now))}`, tenant: of, messageFor }
 }
 
 function instanceOf(scope: ScopeId | undefined, window: string | undefined, view: WindowView | undefined, resetsAt: Date | null | undefined, now: number): readonly unknown[] {

@@ -6,7 +6,7 @@ import { sqliteStore } from '../../../src/store/sqlite/index.js'
 import type { BursarConfig } from '../../../src/config.js'
 import { describeApp, type ApiDocument, type JsonSchema } from '../../../src/server/openapi.js'
 import { temporaryFiles } from '../sqlite/temporary-files.js'
-import { caller, testApp, type TestApp } from './app.js'
+import { caller, PLAIN_OPTIONS, testApp, type TestApp } from './app.js'
 import { misfit } from './schema-check.js'
 
 /** The stores that administration is tested on. */
@@ -33,16 +33,16 @@ export interface Administered extends TestApp {
   readonly changes: (readonly [what: string, tenant: string | undefined])[]
 }
 
-/** Opens services; close them after each test. */
-export function administration(): { open(store: (typeof STORES)[number], config?: BursarConfig): Administered; closeAll(): Promise<void> } {
+/** Opens services whose tenants manage their budgets, unless `options` say otherwise; close them after each test. */
+export function administration(): { open(store: (typeof STORES)[number], config?: BursarConfig, options?: Partial<typeof PLAIN_OPTIONS>): Administered; closeAll(): Promise<void> } {
   const files = temporaryFiles()
   const opened: Administered[] = []
   return {
-    open(store, config = {}) {
+    open(store, config = {}, options = {}) {
       const clock = (): number => app.now
       const of = { path: files.path(), clock: () => app?.now ?? NOON }
       const app: Administered = Object.assign({ now: NOON, changes: [] as Administered['changes'] }, {} as TestApp)
-      Object.assign(app, testApp({ config: { clock, store: store === 'memory' ? memoryStore({ clock: of.clock }) : sqliteStore(of), ...config } }))
+      Object.assign(app, testApp({ config: { clock, store: store === 'memory' ? memoryStore({ clock: of.clock }) : sqliteStore(of), ...config }, options: { ...PLAIN_OPTIONS, tenantsManageBudgets: true, ...options } }))
       const { ask } = app
       app.ask = async (as, method, path, ...rest) => {
         const answered = await ask(as, method, path, ...rest)

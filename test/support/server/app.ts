@@ -7,6 +7,7 @@ import { Caller, type CallerFacts, type Role } from '../../../src/server/caller.
 import { Feed } from '../../../src/server/feed.js'
 import { KeyBook } from '../../../src/server/keys/index.js'
 import type { Service } from '../../../src/server/service.js'
+import { UnheldDecisions } from '../../../src/server/unheld-decisions.js'
 import { Webhooks } from '../../../src/server/webhooks/index.js'
 
 /** What a test may ask for. */
@@ -28,7 +29,7 @@ export interface TestApp {
 }
 
 /** Options as a server has them by default, without a rate limit. */
-export const PLAIN_OPTIONS: Service['options'] = { rateLimit: null, maxBodyBytes: 1_048_576, tenantScopes: [], allowPrivateWebhooks: true, mayBeOpen: false }
+export const PLAIN_OPTIONS: Service['options'] = { rateLimit: null, maxBodyBytes: 1_048_576, tenantScopes: [], tenantsManageBudgets: false, allowPrivateWebhooks: true, mayBeOpen: false }
 
 /** A caller's facts in short. */
 export function caller(roles: readonly Role[], tenant?: string, userId?: string): CallerFacts {
@@ -56,7 +57,7 @@ export function testApp({ config = {}, ...parts }: TestAppOptions = {}): TestApp
   const webhooks = new Webhooks({ engine, clock, log, allowPrivate: options.allowPrivateWebhooks })
   const feed = new Feed(engine)
   const metrics = { answered: () => {}, exposition: async () => ({ contentType: 'text/plain', text: '' }) }
-  const service: Service = { engine, keys, webhooks, feed, metrics, clock, log, ...parts, options }
+  const service: Service = { engine, keys, webhooks, feed, metrics, clock, log, unheld: new UnheldDecisions(clock), ...parts, options }
   const app = createApp(service)
   return {
     app,

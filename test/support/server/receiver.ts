@@ -9,6 +9,8 @@ export interface Received {
   readonly path: string
   readonly headers: IncomingHttpHeaders
   readonly body: string
+  /** For an answer that comes later. */
+  readonly response: ServerResponse
   /** Resolves when its connection is closed. */
   readonly closed: Promise<void>
 }
@@ -31,7 +33,7 @@ export class Receiver {
       let body = ''
       request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk))
       request.on('end', () => {
-        this.received.push({ path: request.url ?? '', headers: request.headers, body, closed })
+        this.received.push({ path: request.url ?? '', headers: request.headers, body, response, closed })
         this.answer(response, this.received.length - 1)
         for (const call of this.#waiting.splice(0)) call()
       })

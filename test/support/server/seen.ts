@@ -32,7 +32,7 @@ export function seenWorld(config: object = {}, storeOn?: (clock: ManualClock) =>
     ...app,
     clock,
     watch,
-    book: new StateBook({ engine: app.engine, clock, feed: app.service.feed, stopwatch: () => watch.now }),
+    book: new StateBook({ engine: app.engine, clock, feed: app.service.feed, stopwatch: () => watch.now, pause: async (ms) => void (watch.now += ms) }),
     look: (as, path = '/v1/state', headers = {}) => app.ask(as, 'GET', path, undefined, headers),
     async ask(userId, tenant, estimated, { id, cost = estimated, model, tier } = {}) {
       const key = id === undefined ? undefined : storeId(tenant, id)

@@ -56,7 +56,7 @@ export async function twoTenants(config: Partial<BursarConfig> = {}): Promise<Tw
       prices: { models: { 'gpt-4o': { input: 2.5, output: 10 } } },
       ...config,
     } as BursarConfig,
-    options: { ...PLAIN_OPTIONS, maxBodyBytes: 200_000 },
+    options: { ...PLAIN_OPTIONS, maxBodyBytes: 200_000, tenantsManageBudgets: true },
   })
   for (const [tenant, note, users] of [['acme', 'acme', ['ada', 'ann']], ['globex', marker, ['gil', `${marker}-user`]]] as const) {
     await plant(world, tenant, note, users)

@@ -16,6 +16,7 @@ describe('units', () => {
     expect(describeAmount('usd', 10_000_000)).toBe('$0.10')
     expect(describeAmount('tokens', 1200)).toBe('1200 tokens')
     expect(describeAmount('requests', 20)).toBe('20 requests')
+    expect([describeAmount('requests', 1), describeAmount('tokens', 1), describeAmount('tokens', 0)]).toEqual(['1 request', '1 token', '0 tokens'])
   })
 
   it('keeps a sum at 2^53 − 1', () => {

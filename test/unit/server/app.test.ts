@@ -1,7 +1,7 @@
 // What every request meets, whichever route it is for: who asks, how much and how fast, what its answer carries, and what is written of it.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { BursarConfig } from '../../../src/index.js'
+import { StoreUnavailableError, type BursarConfig } from '../../../src/index.js'
 import { manualClock } from '../../../src/testing/index.js'
 import { caller, OPERATOR, PLAIN_OPTIONS, testApp, type TestApp } from '../../support/server/app.js'
 
@@ -72,13 +72,28 @@ describe('how fast', () => {
 
 describe('a body', () => {
   it('is JSON, and says so', async () => {
-    for (const [type, status] of [['application/json', 200], ['application/json; charset=utf-8', 200], ['application/vnd.acme+json', 200], ['text/plain', 415], ['application/jsonp', 415], ['', 415], ['multipart/form-data; boundary=x', 415]] as const) {
+    for (const [type, status] of [['application/json', 200], ['application/json; charset=utf-8', 200], ['application/vnd.acme+json', 200], ['text/plain', 415], ['application/jsonp', 415], ['', 415], ['multipart/form-data; boundary=x', 415], ['application/json; charset="UTF-8"', 200], ['application/json;charset=utf8', 200], ['application/json; charset=iso-8859-1', 415], ['application/json; v=1; charset=utf-16', 415]] as const) {
       expect([type, (await app.ask(ASK, 'POST', '/v1/check', CHECK, { 'content-type': type })).status]).toEqual([type, status])
     }
   })
 
   it.each(['{', '', '{"userId":', "{'userId':1}", 'NaN', '{"a":1}}'])('that is no JSON is refused: %s', async (body) => {
     expect([400, 422]).toContain((await app.ask(ASK, 'POST', '/v1/check', body)).status)
+  })
+
+  it('is UTF-8, and nobody is charged for a name that was mended', async () => {
+    await app.ask(ASK, 'POST', '/v1/check', CHECK)
+    const send = async (userId: string, encoding: 'latin1' | 'utf8', hasLength: boolean): Promise<readonly unknown[]> => {
+      const body = Buffer.from(JSON.stringify({ ...CHECK, userId }), encoding)
+      const headers = { 'content-type': 'application/json', authorization: AUTHORIZATION, ...(hasLength && { 'content-length': String(body.byteLength) }) }
+      const response = await app.app.fetch(new Request('http://bursar.test/v1/check', { method: 'POST', body, headers }))
+      const { code, context } = (await response.json()) as { readonly code?: string; readonly context?: { readonly userId: string } }
+      return [response.status, code ?? context?.userId]
+    }
+    for (const hasLength of [true, false]) {
+      for (const name of ['jos\xe9', 'jos\xe8']) expect(await send(name, 'latin1', hasLength)).toEqual([400, 'MALFORMED'])
+      for (const name of ['jos\xe9', '\ufffd', '🦊']) expect(await send(name, 'utf8', hasLength)).toEqual([200, name])
+    }
   })
 
   it('is no larger than allowed, by its length or while it is read, and larger for batches', async () => {
@@ -120,6 +135,24 @@ describe('a body', () => {
 })
 
 describe('an address', () => {
+  it.each([
+    ['POST', '/v1/check'], ['POST', '/v1/check/batch'], ['POST', '/v1/costs'], ['POST', '/v1/costs/batch'], ['POST', '/v1/refunds'], ['POST', '/v1/sessions'], ['POST', '/v1/holds/settle/batch'], ['POST', '/v1/keys'], ['POST', '/v1/limits'], ['GET', '/v1/state'],
+  ])('takes no parameter that is not its own: %s %s', async (method, path) => {
+    for (const query of ['tenant=acme', 'nonsense=1', 'tenant', '%74enant=acme']) {
+      const { status, json } = await app.ask(OPERATOR, method, `${path}?${query}`, method === 'POST' ? CHECK : undefined)
+      expect([path, query, status, json.detail]).toEqual([path, query, 422, expect.stringMatching(/is no parameter of this address/)])
+    }
+    expect(await app.engine.tracker.getUserCost('ada')).toBe(0)
+  })
+
+  it('takes a parameter once, and names those that it has', async () => {
+    expect(await app.ask(OPERATOR, 'POST', '/v1/holds/x/release?tenant=a&tenant=b')).toMatchObject({ status: 422, json: { detail: expect.stringMatching(/^tenant: is given more than once/) } })
+    expect(await app.ask(OPERATOR, 'POST', '/v1/holds/x/release?tenent=a')).toMatchObject({ status: 422, json: { detail: 'tenent: is no parameter of this address. Use tenant.' } })
+    expect((await app.ask(OPERATOR, 'GET', '/v1/users/ada/budget?tenant=acme&tier=pro&x=1')).status).toBe(422)
+    // Nothing asked for is nothing that is left out.
+    expect((await app.ask(OPERATOR, 'POST', '/v1/check?', CHECK)).status).toBe(200)
+  })
+
   it('that is none is 404, and one with other methods 405, for those who have a key', async () => {
     expect(await app.ask(ASK, 'GET', '/v1/nothing')).toMatchObject({ status: 404, json: { code: 'NOT_FOUND' } })
     const { status, headers, json } = await app.ask(ASK, 'DELETE', '/v1/check')
@@ -153,6 +186,21 @@ describe('an answer', () => {
 })
 
 describe('the log', () => {
+  it('has one line a second of a store that is away, without a stack, and how many it has left out', async () => {
+    app.engine.tracker.addCost = () => Promise.reject(new StoreUnavailableError('redis: away', { asked: false, cause: new Error('ECONNREFUSED') }))
+    const fail = async (times: number): Promise<void> => {
+      for (let time = 0; time < times; time += 1) expect(await app.ask(ASK, 'POST', '/v1/costs', { userId: 'ada', cost: 1 })).toMatchObject({ status: 503, json: { code: 'STORE_UNAVAILABLE' } })
+    }
+    await fail(5)
+    await app.ask(ASK, 'POST', '/v1/costs/batch', { items: [{ userId: 'ada', cost: 1 }] })
+    const lines = () => app.logged.filter(({ level }) => level === 'error').map(({ fields }) => fields)
+    expect(lines()).toEqual([{ code: 'STORE_UNAVAILABLE', error: 'redis: away', cause: 'ECONNREFUSED', requestId: expect.any(String), route: '/v1/costs' }])
+    clock.advance('1s')
+    await fail(2)
+    expect(lines()).toMatchObject([{}, { more: 5 }])
+    expect(JSON.stringify(app.logged)).not.toContain('.ts:')
+  })
+
   it('has a line for each request: its route, and neither key nor id nor query nor body', async () => {
     await app.ask(ASK, 'POST', '/v1/holds/secret-id/settle?tenant=secret-tenant', { cost: 0.123456 })
     await app.ask(undefined, 'GET', '/v1/secret-path', undefined, { authorization: 'Bearer secret-token' })

@@ -65,9 +65,11 @@ describe('POST /v1/check', () => {
       throw new Error('ECONNREFUSED 10.0.0.7:6379')
     }
     app = setUp({ store: storeWith(memory, { shared: true, reserve: fail }) })
-    const { status, json, text } = await app.ask(caller(['check'], 'acme'), 'POST', '/v1/check', { userId: 'ada', estimatedCost: 0.1 })
+    const { status, headers, json, text } = await app.ask(caller(['check'], 'acme'), 'POST', '/v1/check', { userId: 'ada', estimatedCost: 0.1 })
     expect([status, json.code, json.allowed]).toEqual([503, 'store-unavailable', false])
     expect(text).not.toContain('10.0.0.7')
+    const told = await app.ask(OPERATOR, 'POST', '/v1/check', { userId: 'ada', estimatedCost: 0.1 })
+    for (const answer of [told, { headers, json }]) expect([answer.headers.get('retry-after'), answer.json.detail]).toEqual(['1', expect.stringMatching(/Ask again after Retry-After, with a new Idempotency-Key\.$/)])
   })
 
   it('gives a repeat the first decision, and says that it is one, and how it has ended', async () => {
@@ -118,6 +120,13 @@ describe('POST /v1/check', () => {
     ['a key that is a number', { userId: 'ada', estimatedCost: 1, idempotencyKey: 5 }, /^idempotencyKey: 5/],
     ['a key that is too long', { userId: 'ada', estimatedCost: 1, idempotencyKey: 'x'.repeat(129) }, /^id: is no id/],
     ['a hold for a year', { userId: 'ada', estimatedCost: 1, holdTtl: '365d' }, /^holdTtl: "365d" is longer/],
+    ['a user that no address can name', { userId: '..', estimatedCost: 1 }, /^userId: "\.\." cannot/],
+    ['a key that no address can name', { userId: 'ada', estimatedCost: 1, idempotencyKey: '.' }, /^id: is no id/],
+    ['what is neither dry nor not', { userId: 'ada', estimatedCost: 1, dryRun: 'yes' }, /^dryRun/],
+    ['a call that is not dry, and says so', { userId: 'ada', estimatedCost: 1, dryRun: false }, /^dryRun/],
+    ['a key of what cannot be repeated', { userId: 'ada', estimatedCost: 1, dryRun: true, idempotencyKey: 'k' }, /^dryRun.*Idempotency-Key/],
+    ['a dry hold for a year', { userId: 'ada', estimatedCost: 1, dryRun: true, holdTtl: '365d' }, /^holdTtl/],
+    ['an unknown field of a dry run', { userId: 'ada', estimatedCost: 1, dryRun: true, cost: 1 }, /cost/],
     ['a hold for no time', { userId: 'ada', estimatedCost: 1, holdTtl: 'soon' }, /^holdTtl/],
     ['a list of scopes', { userId: 'ada', estimatedCost: 1, scopes: ['a'] }, /scopes/],
   ])('refuses %s, and holds nothing', async (_what, body, said) => {
@@ -130,6 +139,20 @@ describe('POST /v1/check', () => {
   it('holds money for as long as is asked, up to a day', async () => {
     const { json } = await app.ask(ASK, 'POST', '/v1/check', { userId: 'ada', estimatedCost: 0.1, holdTtl: '24h' })
     expect(json.expiresAt).toBe('2026-01-16T12:00:00.000Z')
+  })
+
+  it('only says what would be decided in a dry run: nothing is counted, and nothing stays held', async () => {
+    await app.close()
+    app = setUp({ tiers: { free: { daily: 1, rolling: { '1m': { requests: 1 } } } }, defaultTier: 'free' })
+    const dry = (estimatedCost: number) => app.ask(ASK, 'POST', '/v1/check', { userId: 'ada', estimatedCost, dryRun: true })
+    for (let time = 0; time < 3; time += 1) expect(await dry(0.9)).toMatchObject({ status: 200, json: { allowed: true, dryRun: true, replayed: false, estimatedCost: 0.9 } })
+    expect((await app.engine.tracker.getUserSummary('ada')).periodCosts['daily']).toMatchObject({ held: 0, cost: 0 })
+    expect(await dry(1.1)).toMatchObject({ status: 402, json: { allowed: false, dryRun: true } })
+    const { json } = await dry(0.5)
+    expect((await app.ask(ASK, 'POST', `/v1/holds/${json.id}/settle`, { cost: 0.5 })).status).toBe(409)
+    const { json: batch } = await app.ask(ASK, 'POST', '/v1/check/batch', { items: [{ userId: 'ada', estimatedCost: 0.1, dryRun: true }, { userId: 'ada', estimatedCost: 0.1 }] })
+    expect(batch.items.map(({ body }: { readonly body: { readonly dryRun?: true; readonly allowed: boolean } }) => [body.allowed, body.dryRun])).toEqual([[true, true], [true, undefined]])
+    expect((await app.ask(caller(['check'], 'acme', 'ada'), 'POST', '/v1/check', { estimatedCost: 0.5, dryRun: true })).json).toMatchObject({ allowed: true, context: { userId: 'ada', tenant: 'acme' } })
   })
 
   it('is for keys with the role check', async () => {

@@ -4,11 +4,13 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { Bursar, InvalidConfigError, type BursarConfig } from '../../../src/index.js'
+import { Bursar, InvalidConfigError, memoryStore, StoreUnavailableError, type BursarConfig, type Store } from '../../../src/index.js'
 import { createServer, type BursarServer, type ServerConfig } from '../../../src/server/index.js'
 import { isLoopback, strangeness } from '../../../src/server/loopback.js'
 import { until } from '../../support/redis/until.js'
+import { storeWith } from '../setting.js'
 
+const NOON = Date.UTC(2026, 10, 22, 12)
 const ADMIN_KEY = 'an-operators-key-of-a-test'
 const ASKED = { userId: 'ada', model: 'gpt-4o', estimatedCost: 0.01 }
 
@@ -44,6 +46,7 @@ describe('what a server is told', () => {
     [{ bursar, maxBodyBytes: 1.5 }, 'config.maxBodyBytes'],
     [{ bursar, maxBodyBytes: Number.NaN }, 'config.maxBodyBytes'],
     [{ bursar, tenantScopes: 'team' }, 'config.tenantScopes'],
+    [{ bursar, tenantsManageBudgets: 'yes' }, 'config.tenantsManageBudgets'],
     [{ bursar, adminKey: 'too short' }, 'config.adminKey'],
     [{ bursar, drain: 'soon' }, 'config.drain'],
     [{ bursar, stripe: {} }, 'config.stripe'],
@@ -145,6 +148,39 @@ describe('a server without keys', () => {
     expect((await ask(url, 'POST', '/v1/check', { ...headers, authorization: `Bearer ${token}` } as never, ASKED)).status).toBe(200)
   })
 
+  it('says that the store is away, and nothing of keys, where nobody can look', async () => {
+    const store = memoryStore()
+    let looks = 0
+    const registry = { ...bound(store.registry), get: () => (looks++, Promise.reject(new StoreUnavailableError('away', { asked: false }))), list: () => expect.unreachable() }
+    const server = aServer({}, anEngine({ store: storeWith(store, { registry } as never) }))
+    const { url } = await server.listen({ port: 0 })
+    expect((await ask(url, 'POST', '/v1/check', { host: 'evil.example' }, ASKED)).status).toBe(503)
+    expect(looks).toBe(1)
+  })
+
+  it('looks for its keys at most once a second for all whom it refuses', async () => {
+    const store = memoryStore()
+    let looks = 0
+    const { get, list, put } = bound(store.registry)
+    const counting = { get: (...asked: Parameters<typeof get>) => (looks++, get(...asked)), list: (...asked: Parameters<typeof list>) => (looks++, list(...asked)), put }
+    const server = aServer({}, anEngine({ clock: () => NOON, store: storeWith(store, { registry: counting } as never) }))
+    const { url } = await server.listen({ port: 0 })
+    const statuses = await Promise.all(Array.from({ length: 20 }, () => ask(url, 'POST', '/v1/check', { host: 'evil.example' }, ASKED).then(({ status }) => status)))
+    expect(new Set(statuses)).toEqual(new Set([403]))
+    expect(looks).toBeLessThan(5)
+  })
+
+  it('gives its figures to whoever is here, and once there is a key to nobody without one', async () => {
+    const server = aServer()
+    const { url } = await server.listen({ port: 0 })
+    expect((await ask(url, 'GET', '/metrics', {})).status).toBe(200)
+    expect((await ask(url, 'GET', '/metrics', { 'x-forwarded-for': '192.0.2.1' })).status).toBe(403)
+    const { token } = await server.keys.create({ name: 'prometheus', roles: ['read'] })
+    // As a proxy with nothing but its defaults sends it.
+    expect((await ask(url, 'GET', '/metrics', { connection: 'close' })).status).toBe(401)
+    expect((await ask(url, 'GET', '/metrics', { authorization: `Bearer ${token}` })).status).toBe(200)
+  })
+
   it('takes changes from its own pages, and lets others be read by name only', () => {
     const from = (method: string, headers: Record<string, string>): string | undefined => strangeness({ method, header: (name) => headers[name] })
     expect(from('POST', { host: 'localhost:8787', origin: 'http://localhost:8787', 'sec-fetch-site': 'same-origin' })).toBeUndefined()
@@ -206,7 +242,39 @@ describe('the end of a server', () => {
     await asked
     expect(await server.close()).toEqual({ cutOff: 1 })
     expect(await answer).toBeInstanceOf(Error)
-    expect(warned).toEqual([{ connections: 1 }])
+    expect(warned).toEqual([{ requests: 1 }])
+  })
+
+  it('ends when the last answer is out, though the client keeps its connection, and others have sent nothing', async () => {
+    const { asked, goOn, enrich } = held()
+    const warned: object[] = []
+    const server = aServer({ drain: '1h', log: { info: () => {}, error: () => {}, warn: (fields) => void warned.push(fields) } }, anEngine({ enrich }))
+    const { port } = await server.listen({ port: 0 })
+    const [silent, kept] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')]
+    onTestFinished(() => void [silent, kept].map((socket) => socket.destroy()))
+    await Promise.all([once(silent, 'connect'), once(kept, 'connect')])
+    const body = JSON.stringify(ASKED)
+    kept.write(`POST /v1/check HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+    await asked
+    const closing = server.close()
+    goOn()
+    const answer = String((await once(kept, 'data'))[0])
+    expect(answer).toMatch(/^HTTP\/1.1 200/)
+    expect(answer).toMatch(/connection: close/i)
+    // Else it would be an hour.
+    expect(await closing).toEqual({ cutOff: 0 })
+    expect(warned).toEqual([])
+  })
+
+  it('cuts off no more than requests: half a head is none', async () => {
+    const server = aServer({ drain: '30ms' })
+    const { port } = await server.listen({ port: 0 })
+    const socket = connect(port, '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    socket.on('error', () => {})
+    socket.write('POST /v1/che')
+    await new Promise<void>((resolve, reject) => socket.write('ck', (error) => (error ? reject(error) : resolve())))
+    expect(await server.close()).toEqual({ cutOff: 0 })
   })
 
   it('ends the streams of those who watch', async () => {
@@ -231,6 +299,11 @@ describe('the end of a server', () => {
     await gone
   })
 })
+
+/** The registry of a store as functions. */
+function bound(registry: Store['registry']): Pick<Store['registry'], 'get' | 'list' | 'put'> {
+  return { get: registry.get.bind(registry), list: registry.list.bind(registry), put: registry.put.bind(registry) }
+}
 
 /** Facts that are waited for until the test says so. */
 function held(): { asked: Promise<void>; goOn: () => void; enrich: () => Promise<Record<string, unknown>> } {

@@ -61,14 +61,64 @@ describe.each(STORES)('customers on %s', (store) => {
     const first = (await ask(ACME, 'POST', '/v1/customers', { id: 'ada', name: 'Ada' })).headers.get('etag') as string
     const second = (await ask(ACME, 'PUT', '/v1/customers/ada', { name: 'Second' }, { 'if-match': first })).headers.get('etag') as string
     expect(second).not.toBe(first)
-    expect((await ask(ACME, 'PUT', '/v1/customers/ada', { name: 'Late', tier: 'pro' }, { 'if-match': first })).status).toBe(409)
-    expect((await ask(ACME, 'PATCH', '/v1/customers/ada', { name: 'Late', tier: 'pro' }, { 'if-match': first })).status).toBe(409)
-    expect((await ask(ACME, 'DELETE', '/v1/customers/ada', undefined, { 'if-match': first })).status).toBe(409)
+    expect((await ask(ACME, 'PUT', '/v1/customers/ada', { name: 'Late', tier: 'pro' }, { 'if-match': first })).status).toBe(412)
+    expect((await ask(ACME, 'PATCH', '/v1/customers/ada', { name: 'Late', tier: 'pro' }, { 'if-match': first })).status).toBe(412)
+    expect((await ask(ACME, 'DELETE', '/v1/customers/ada', undefined, { 'if-match': first })).status).toBe(412)
     expect((await ask(ACME, 'GET', '/v1/customers/ada')).json).toMatchObject({ name: 'Second', tier: null })
     expect((await ask(ACME, 'PUT', '/v1/customers/ada', { name: 'Late' }, { 'if-match': 'yesterday' })).status).toBe(422)
     expect((await ask(ACME, 'PATCH', '/v1/customers/ada', { name: 'Any' }, { 'if-match': '*' })).status).toBe(200)
     const third = (await ask(ACME, 'GET', '/v1/customers/ada')).headers.get('etag') as string
     expect((await ask(ACME, 'DELETE', '/v1/customers/ada', undefined, { 'if-match': third })).status).toBe(204)
+  })
+
+  it('that have changed since keep tier and limits when they are to go', async () => {
+    const { ask, engine } = open(store)
+    const ada = { userId: 'ada', tenant: 'acme' }
+    const read = (await ask(ACME, 'POST', '/v1/customers', { id: 'ada', name: 'Ada', tier: 'pro' })).headers.get('etag') as string
+    await ask(ACME, 'PUT', '/v1/users/ada/budget', { daily: 0 })
+    const { get, put } = engine.tracker.registry
+    let isFirst = true
+    // Another process renames the customer after this one has read it, and before it writes.
+    engine.tracker.registry.put = async (kind, key, value, options) => {
+      if (kind === 'customer' && isFirst) {
+        isFirst = false
+        const found = await get.call(engine.tracker.registry, kind, key)
+        await put.call(engine.tracker.registry, kind, key, JSON.stringify({ ...JSON.parse(found?.value as string), name: 'Theirs' }), { expected: found?.version ?? 0 })
+      }
+      return put.call(engine.tracker.registry, kind, key, value, options)
+    }
+    expect((await ask(ACME, 'DELETE', '/v1/customers/ada', undefined, { 'if-match': read })).status).toBe(412)
+    expect(await engine.tracker.getUserTier(ada)).toBe('pro')
+    expect(await engine.tracker.getUserOverrides(ada)).toHaveLength(1)
+    expect((await ask(ACME, 'GET', '/v1/customers/ada')).json).toMatchObject({ name: 'Theirs', tier: 'pro' })
+  })
+
+  it('go when that is asked again after it broke off', async () => {
+    const { ask, engine } = open(store)
+    const read = (await ask(ACME, 'POST', '/v1/customers', { id: 'ada', name: 'Ada', tier: 'pro' })).headers.get('etag') as string
+    const { setUserTier } = engine.tracker
+    engine.tracker.setUserTier = () => Promise.reject(new TypeError('away'))
+    expect((await ask(ACME, 'DELETE', '/v1/customers/ada', undefined, { 'if-match': read })).status).toBe(500)
+    engine.tracker.setUserTier = setUserTier
+    expect((await ask(ACME, 'GET', '/v1/customers/ada')).status).toBe(404)
+    expect((await ask(ACME, 'DELETE', '/v1/customers/ada', undefined, { 'if-match': read })).status).toBe(204)
+    expect(await engine.tracker.getUserTier({ userId: 'ada', tenant: 'acme' })).toBeUndefined()
+    expect((await ask(ACME, 'POST', '/v1/customers', { id: 'ada', name: 'Ada again' })).status).toBe(201)
+  })
+
+  it('have no tier from their tenant unless tenants manage budgets, and keep what the operator has set when they go', async () => {
+    const { ask, engine } = open(store, {}, { tenantsManageBudgets: false })
+    const ada = { userId: 'ada', tenant: 'acme' }
+    const refused = { status: 403, json: { code: 'FORBIDDEN', detail: expect.stringContaining('tenantsManageBudgets') } }
+    expect(await ask(ACME, 'POST', '/v1/customers', { id: 'ada', name: 'Ada', tier: 'pro' })).toMatchObject(refused)
+    expect((await ask(ACME, 'POST', '/v1/customers', { id: 'ada', name: 'Ada' })).status).toBe(201)
+    for (const method of ['PUT', 'PATCH']) for (const tier of ['pro', null]) expect(await ask(ACME, method, '/v1/customers/ada', { name: 'Ada', tier }), method).toMatchObject(refused)
+    expect((await ask(OPERATOR, 'PATCH', '/v1/customers/ada?tenant=acme', { tier: 'pro' })).json).toMatchObject({ tier: 'pro' })
+    await engine.tracker.updateUserBudget(ada, { daily: 0.1 })
+    expect((await ask(ACME, 'PATCH', '/v1/customers/ada', { name: 'Countess' })).json).toMatchObject({ name: 'Countess', tier: 'pro' })
+    expect((await ask(ACME, 'DELETE', '/v1/customers/ada')).status).toBe(204)
+    expect(await engine.tracker.getUserTier(ada)).toBe('pro')
+    expect(await engine.tracker.getUserOverrides(ada)).toMatchObject([{ period: 'daily', limit: 0.1 }])
   })
 
   it('keep both of two changes at the same time', async () => {

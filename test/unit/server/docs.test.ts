@@ -5,7 +5,8 @@ import { ROLES } from '../../../src/server/caller.js'
 import type { ApiDocument, ApiOperation, JsonSchema } from '../../../src/server/openapi.js'
 import { operationsOf } from '../../support/server/arbitrary.js'
 import { misfit } from '../../support/server/schema-check.js'
-import { OPERATOR, testApp } from '../../support/server/app.js'
+import { EXAMPLES, type AnsweredId } from '../../../src/server/docs-examples.js'
+import { caller, OPERATOR, testApp } from '../../support/server/app.js'
 
 const world = testApp()
 const document = (await world.ask(undefined, 'GET', '/openapi.json')).json as ApiDocument
@@ -75,6 +76,12 @@ describe('the OpenAPI document', () => {
     }
     expect(wrong(document.components)).toEqual([])
     expect(wrong(document.paths)).toEqual([])
+    const misfits = operations.flatMap(({ described }) => [
+      ...(described.parameters ?? []).map(({ schema = {}, example }) => (example === undefined ? undefined : misfit(schema, example, find))),
+      ...Object.values(described.requestBody?.content ?? {}).map(({ schema = {}, example }) => (example === undefined ? undefined : misfit(schema, example, find))),
+    ])
+    expect(misfits.filter((each) => each !== undefined)).toEqual([])
+    expect(operations.filter(({ described }) => described.requestBody?.required === true && Object.values(described.requestBody.content).some(({ example }) => example === undefined)).map(({ path }) => path)).toEqual([])
   })
 })
 
@@ -87,7 +94,7 @@ describe('the page', () => {
       const own = article.split('</article>')[0] as string
       expect(own).toContain(`>${method}</span> <code>${path}</code>`)
       expect(own).toContain(described['x-role'] === undefined ? 'Needs ' : `the role <b>${described['x-role']}</b>`)
-      expect(own).toMatch(/<code>curl .*&quot;\$BURSAR_URL\//)
+      expect(own).toMatch(EXAMPLES[described.operationId]?.notByHand === undefined ? /<code>curl .*&quot;\$BURSAR_URL\// : /by hand/)
       for (const status of Object.keys(described.responses)) expect(own).toContain(`<th scope="row">${status}</th>`)
       for (const { name } of described.parameters ?? []) expect(own).toContain(`<code>${name}</code>`)
     }
@@ -111,10 +118,45 @@ describe('the page', () => {
     expect(style.headers.get('content-type')).toMatch(/^text\/css/)
   })
 
-  test('gives a line for a check that is answered as it is printed', async () => {
-    const [, article = ''] = page.text.split('<article id="postCheck">')
-    const [, json = ''] = /-d &#39;(.+?)&#39;<\/code>/.exec(article) ?? []
-    const { status } = await world.ask(OPERATOR, 'POST', '/v1/check', json.replaceAll('&quot;', '"'))
-    expect(status).toBe(200)
+  test('gives lines that are answered as they are printed, one after the other', async () => {
+    expect(Object.keys(EXAMPLES).toSorted()).toEqual(operations.map(({ described }) => described.operationId).toSorted())
+    const answers = new Map<string, unknown>()
+    const refused: string[] = []
+    for (const [operationId, { isOfUser = false, isStream = false, params = {}, notByHand }] of Object.entries(EXAMPLES)) {
+      if (notByHand !== undefined) continue
+      const line = lineOf(operationId)
+      const [, method = 'GET'] = / -X ([A-Z]+) /.exec(line) ?? []
+      const [, printed = ''] = /"\$BURSAR_URL(\/[^"]*)"/.exec(line) ?? []
+      const [, sent] = / -d '(.+)'$/.exec(line) ?? []
+      const path = printed.replaceAll(/\$([A-Z_]+)/g, (_, name: string) => String(valueOf(answers, Object.values(params).find((each) => typeof each === 'object' && each.variable === name))))
+      expect(line.includes('$USER_KEY')).toBe(isOfUser)
+      const who = line.includes('Authorization') ? (isOfUser ? caller(['read'], undefined, 'ada') : OPERATOR) : undefined
+      const { status, json, text } = isStream ? await begun(path) : await world.ask(who, method, path, sent?.replaceAll(String.raw`'\''`, "'"))
+      answers.set(operationId, json)
+      const inside = ((json as { readonly items?: readonly { readonly status?: number }[] } | undefined)?.items ?? []).flatMap((each) => (typeof each?.status === 'number' && each.status >= 404 ? [each.status] : []))
+      if (status >= 300 || inside.length > 0) refused.push(`${method} ${path}: ${status} ${text.slice(0, 300)}`)
+    }
+    expect({ refused, failed: world.logged.filter(({ level }) => level === 'error') }).toEqual({ refused: [], failed: [] })
   })
 })
+
+/** The line that the page prints for an operation, as a shell would get it. */
+function lineOf(operationId: string): string {
+  const [, article = ''] = page.text.split(`<article id="${operationId}">`)
+  const [, line = ''] = /<code>(curl .+?)<\/code>/.exec(article.split('</article>')[0] as string) ?? []
+  return line.replaceAll('&quot;', '"').replaceAll('&#39;', "'").replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&')
+}
+
+/** An answer that goes on, as far as its status. */
+async function begun(path: string): Promise<{ readonly status: number; readonly json: undefined; readonly text: string }> {
+  const { token } = await world.service.keys.create({ name: 'a listener', roles: ['read'] })
+  const { status, body } = await world.app.fetch(new Request(`http://bursar.test${path}`, { headers: { authorization: `Bearer ${token}` } }))
+  await body?.cancel()
+  return { status, json: undefined, text: '' }
+}
+
+/** What an answer has in the place that an example names. */
+function valueOf(answers: ReadonlyMap<string, unknown>, from: string | AnsweredId | undefined): unknown {
+  if (typeof from !== 'object') return undefined
+  return from.member.split('.').reduce<unknown>((value, member) => (value as Record<string, unknown> | undefined)?.[member], answers.get(from.operationId))
+}

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Caller } from '../../../src/server/caller.js'
 import { storeId } from '../../../src/server/ids.js'
-import { HEARTBEAT_MS, MOST_HEARTBEATS, MOST_WAITING } from '../../../src/server/live-stream.js'
+import { HEARTBEAT_MS, LOOK_MS, MOST_HEARTBEATS, MOST_WAITING } from '../../../src/server/live-stream.js'
 import { liveEventSchema } from '../../../src/server/view-schemas.js'
 import type { LiveEvent } from '../../../src/server/views.js'
 import { caller, OPERATOR } from '../../support/server/app.js'
@@ -39,6 +39,14 @@ describe('the feed', () => {
       { type: 'changed', at, what: 'the tier of ada' },
       { type: 'changed', at, what: 'a limit' },
     ])
+  })
+
+  it('tells of costs that no decision stood for', async () => {
+    made = seenWorld()
+    const [events, ofAda] = [heard(operator), heard(ada)]
+    await made.engine.tracker.addCost({ userId: 'bob', tenant: 'globex', cost: 0.25, model: 'large', idempotencyKey: storeId('globex', 'c1') })
+    expect(events).toEqual([{ type: 'settled', at: '2026-11-15T12:00:00.000Z', userId: 'bob', tenant: 'globex', model: 'large', cost: 0.25, decisionId: 'c1', recorded: true }])
+    expect(ofAda).toEqual([])
   })
 
   it('tells each caller what is theirs, and of shared budgets that they refuse', async () => {
@@ -85,12 +93,12 @@ describe('the feed', () => {
     engine.off = ((name: 'block', listener: () => void) => ((count.off += 1), off(name, listener))) as never
     const one = feed.subscribe(operator, () => {})
     const other = feed.subscribe(acme, () => {})
-    expect([feed.listeners, count]).toEqual([2, { on: 4, off: 0 }])
+    expect([feed.listeners, count]).toEqual([2, { on: 5, off: 0 }])
     one()
     one()
     expect([feed.listeners, count.off]).toEqual([1, 0])
     other()
-    expect([feed.listeners, count]).toEqual([0, { on: 4, off: 4 }])
+    expect([feed.listeners, count]).toEqual([0, { on: 5, off: 5 }])
   })
 })
 
@@ -122,8 +130,9 @@ describe('GET /v1/live', () => {
     expect(await next()).toBe('retry: 2000\n\n')
     const coming = next()
     await made.ask('ada', 'acme', 0.1, { id: 'x' })
-    const text = `${await coming}${await next()}`
-    const events = text.split('\n\n').filter((event) => event !== '').map((event) => event.split('\n'))
+    let text = await coming
+    while (text?.includes('event: settled') === false) text += await next()
+    const events = (text as string).split('\n\n').filter((event) => event !== '').map((event) => event.split('\n'))
     expect(events.map(([name]) => name)).toEqual(['event: decision', 'event: settled'])
     for (const [name, data] of events) expect(`event: ${liveEventSchema.parse(JSON.parse((data as string).replace('data: ', ''))).type}`).toBe(name)
   })
@@ -146,13 +155,18 @@ describe('GET /v1/live', () => {
   it.each([
     ['is revoked', async () => undefined],
     ['may not read any more', async () => new Caller({ ...caller(['read'], 'acme'), roles: ['check'] })],
-  ])('ends at a heartbeat when the key %s', async (_what, authenticate) => {
+  ])('ends within a second when the key %s, and tells nothing more', async (_what, authenticate) => {
     made = seenWorld()
     const { next } = await listen(caller(['read'], 'acme'))
     await next()
+    const other = await listen(caller(['read'], 'acme'))
+    await other.next()
     made.service.keys.authenticate = authenticate
+    // Of one nothing happens; the other is asked about before the first event that it would hear of.
+    made.service.feed.changed('a secret', 'acme')
+    expect(await other.next()).toBeUndefined()
     const last = next()
-    await vi.advanceTimersByTimeAsync(HEARTBEAT_MS)
+    await vi.advanceTimersByTimeAsync(LOOK_MS)
     expect(await last).toBeUndefined()
     expect(made.service.feed.listeners).toBe(0)
   })
@@ -203,6 +217,20 @@ describe('GET /v1/live', () => {
     expect(await made.look(caller(['read'], 'late'), '/v1/live')).toMatchObject({ status: 503, json: { code: 'UNAVAILABLE' } })
     for (const { reader } of open) await reader.cancel()
     expect((await listen()).response.status).toBe(200)
+  })
+
+  it('lets no tenant listen so often that others, and the operator, have no room', async () => {
+    made = seenWorld()
+    const keyed = (key: number, tenant: string) => ({ ...caller(['read'], tenant), keyId: `${tenant}-${key}` })
+    const open: Awaited<ReturnType<typeof listen>>[] = []
+    for (let key = 0; key < 5; key += 1) for (let index = 0; index < 10; index += 1) open.push(await listen(keyed(key, 'acme')))
+    expect(await made.look(keyed(5, 'acme'), '/v1/live')).toMatchObject({ status: 429, json: { code: 'TOO_FAST' } })
+    for (let key = 0; key < 4; key += 1) for (let index = 0; index < 10; index += 1) open.push(await listen(keyed(key, 'globex')))
+    expect(open.map(({ response }) => response.status).filter((status) => status !== 200)).toEqual([])
+    expect(await made.look(keyed(0, 'initech'), '/v1/live')).toMatchObject({ status: 503, json: { code: 'UNAVAILABLE' } })
+    for (let index = 0; index < 10; index += 1) open.push(await listen())
+    expect(open.map(({ response }) => response.status).filter((status) => status !== 200)).toEqual([])
+    for (const { reader } of open) await reader.cancel()
   })
 
   it('leaves nobody listening who asks for its header alone', async () => {

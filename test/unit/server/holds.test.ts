@@ -10,12 +10,12 @@ const ASK = caller(['check'])
 const ACME = caller(['check'], 'acme')
 const clock = manualClock()
 const prices = new PriceBook({
-  models: { 'gpt-4o': { input: 2, output: 10 } },
+  models: { 'gpt-4o': { input: 2, output: 10 }, dated: [{ input: 3 }, { input: 9, from: '2026-01-16' }] },
   tenants: { acme: { 'gpt-4o': { input: 1, output: 5 } } },
 })
 let app: TestApp
 
-const hold = (id: string, as = ASK, estimatedCost = 0.25) => app.ask(as, 'POST', '/v1/check', { userId: 'ada', estimatedCost }, { 'idempotency-key': id })
+const hold = (id: string, as = ASK, estimatedCost = 0.25, more = {}) => app.ask(as, 'POST', '/v1/check', { userId: 'ada', estimatedCost, ...more }, { 'idempotency-key': id })
 const held = async (tenant?: string) => (await app.engine.tracker.getUserSummary(tenant === undefined ? 'ada' : { userId: 'ada', tenant })).periodCosts['daily']
 
 beforeEach(() => {
@@ -55,6 +55,39 @@ describe('settling', () => {
     expect(charged).toMatchObject([{ microcents: 4_000_000, tokens: 12_000, model: 'gpt-4o', details: { usage: outcome.usage } }, { microcents: 2_000_000, tenant: 'acme' }])
   })
 
+  it('prices usage by the moment and the provider of the decision, and a repeat after a change of prices is a replay', async () => {
+    await hold('h', ASK, 0.25, { model: 'dated', holdTtl: '20h' })
+    clock.set(new Date('2026-01-16T06:00:00Z'))
+    for (const replayed of [false, true]) {
+      expect(await app.ask(ASK, 'POST', '/v1/holds/h/settle', { usage: { inputTokens: 1_000 } })).toMatchObject({ status: 200, json: { cost: 0.003, replayed } })
+      clock.advance('8h')
+    }
+    for await (const entry of app.engine.tracker.entries()) expect(entry).toMatchObject({ model: 'dated', details: { usage: { inputTokens: 1_000 }, priceVersion: expect.stringContaining('dated') as string } })
+  })
+
+  it.each([
+    ['openai', { prompt_tokens: 10_000, completion_tokens: 2_000, total_tokens: 12_000 }],
+    ['anthropic', { input_tokens: 10_000, output_tokens: 2_000 }],
+  ])('takes usage as %s reports it', async (usageFormat, usage) => {
+    await hold('h')
+    expect((await app.ask(ASK, 'POST', '/v1/holds/h/settle', { usage, usageFormat, model: 'gpt-4o' })).json).toMatchObject({ cost: 0.04 })
+    await hold('i')
+    const { json } = await app.ask(ASK, 'POST', '/v1/holds/settle/batch', { items: [{ id: 'i', usage, usageFormat, model: 'gpt-4o' }] })
+    expect(json.items).toMatchObject([{ status: 200, body: { cost: 0.04 } }])
+  })
+
+  it('is answered when the webhooks that it has caused are written down', async () => {
+    await hold('h')
+    const order: string[] = []
+    const { webhooks } = app.service
+    webhooks.written = async () => {
+      await new Promise((resolve) => setImmediate(resolve))
+      order.push('written')
+    }
+    await app.ask(ASK, 'POST', '/v1/holds/h/settle', { cost: 0.2 }).then(() => order.push('answered'))
+    expect(order).toEqual(['written', 'answered'])
+  })
+
   it('takes a cost that the provider has reported in its usage, without a price', async () => {
     await hold('h')
     expect((await app.ask(ASK, 'POST', '/v1/holds/h/settle', { usage: { inputTokens: 1, cost: 0.07 }, model: 'unheard-of' })).json).toMatchObject({ cost: 0.07 })
@@ -69,6 +102,9 @@ describe('settling', () => {
     ['usage with a model without a price', { usage: { inputTokens: 1 }, model: 'gpt-9' }, /gpt-9.* no price/],
     ['usage of unknown fields', { usage: { prompt_tokens: 1 }, model: 'gpt-4o' }, /prompt_tokens/],
     ['usage that is none', { usage: 5, model: 'gpt-4o' }, /^usage/],
+    ['a format of usage that is none', { usage: { inputTokens: 1 }, usageFormat: 'gemini', model: 'gpt-4o' }, /^usageFormat/],
+    ['a format without usage', { cost: 0.1, usageFormat: 'openai' }, /^usage: is missing/],
+    ['usage of another format', { usage: { input_tokens: -1, output_tokens: 1 }, usageFormat: 'anthropic', model: 'gpt-4o' }, /input/],
     ['tokens that are none', { cost: 0.1, tokens: -1 }, /tokens/],
     ['an estimate that is not true', { cost: 0.1, estimated: false }, /estimated/],
   ])('refuses %s, and the hold stands', async (_what, outcome, said) => {
@@ -85,7 +121,8 @@ describe('settling', () => {
     await hold('h')
     const { status, json } = await app.ask(ASK, 'POST', '/v1/holds/h/settle', { usage: { inputTokens: 1 }, model: 'gpt-4o' })
     expect([status, json.code]).toEqual([422, 'PRICES_NOT_CONFIGURED'])
-    expect(json.detail).toContain('Send cost in USD')
+    expect(json.detail).toContain('cost in USD')
+    expect(json.detail).not.toContain('priceBook')
   })
 
   it('answers 404 for an unknown id, by the id of the client', async () => {
@@ -112,6 +149,8 @@ describe('settling', () => {
     })
     await hold('h')
     away.is = true
+    // Whether there is such a hold, only the store knows: what it costs is kept all the same.
+    expect(await app.ask(ASK, 'POST', '/v1/holds/nobody/settle', { cost: 0.9 })).toMatchObject({ status: 202, json: { queued: true } })
     const { status, json } = await app.ask(ASK, 'POST', '/v1/holds/h/settle', { cost: 0.2 })
     expect([status, json.queued, json.cost]).toEqual([202, true, 0.2])
     away.is = false
@@ -156,6 +195,23 @@ describe('releasing', () => {
     expect((await app.ask(ASK, 'POST', '/v1/holds/nope/release')).status).toBe(404)
     expect((await app.ask(ASK, 'POST', '/v1/holds/h/release', { cost: 1 })).status).toBe(422)
   })
+
+  it('is refused after a settle, and says so', async () => {
+    await hold('h')
+    await app.ask(ASK, 'POST', '/v1/holds/h/settle', { cost: 0.1 })
+    const { status, json } = await app.ask(ASK, 'POST', '/v1/holds/h/release')
+    expect([status, json.code]).toEqual([409, 'ALREADY_ENDED'])
+    expect(json.detail).toMatch(/^id: hold "h" is already settled.*POST \/v1\/refunds/)
+    expect(await held()).toMatchObject({ held: 0, cost: 0.1 })
+  })
+
+  it('gives back what an expired hold was charged', async () => {
+    await hold('h')
+    clock.advance('11m')
+    expect(await held()).toMatchObject({ cost: 0.25 })
+    expect((await app.ask(ASK, 'POST', '/v1/holds/h/release')).status).toBe(204)
+    expect(await held()).toMatchObject({ held: 0, cost: 0 })
+  })
 })
 
 describe('extending', () => {
@@ -173,5 +229,31 @@ describe('extending', () => {
     clock.advance('11m')
     const { status, json } = await app.ask(ASK, 'POST', '/v1/holds/h/extend', {})
     expect([status, json.code]).toEqual([409, 'HOLD_EXPIRED'])
+  })
+})
+
+describe('what was let through while the store was away', () => {
+  it.each(['settle', 'release'] as const)('takes its %s by its id, also when the store is back', async (ending) => {
+    await app.close()
+    const memory = memoryStore({ clock })
+    const away = { is: true }
+    const refuse = <Given extends unknown[], Reply>(operation: (...given: Given) => Reply) => (...given: Given): Reply => {
+      if (away.is) throw new Error('ECONNREFUSED')
+      return operation.apply(memory, given)
+    }
+    const store = storeWith(memory, { shared: true, reserve: refuse(memory.reserve), settle: refuse(memory.settle), release: refuse(memory.release), record: refuse(memory.record) })
+    app = testApp({ config: { clock, prices, onStoreError: 'allow', store } as unknown as BursarConfig })
+    expect((await hold('h', ASK, 0.25, { model: 'gpt-4o' })).json).toMatchObject({ allowed: true, enforcedBy: 'none' })
+    const usage = { inputTokens: 10_000, outputTokens: 2_000 }
+    const settle = () => app.ask(ASK, 'POST', '/v1/holds/h/settle', { usage })
+    if (ending === 'settle') {
+      expect(await settle()).toMatchObject({ status: 202, json: { id: 'h', cost: 0.04, queued: true, replayed: false } })
+      expect((await settle()).json).toMatchObject({ cost: 0.04, replayed: true })
+      expect((await app.ask(ASK, 'POST', '/v1/holds/h/settle', { cost: 9 })).status).toBe(409)
+    } else {
+      expect((await app.ask(ASK, 'POST', '/v1/holds/h/release')).status).toBe(204)
+      expect((await settle()).status).toBe(409)
+    }
+    away.is = false
   })
 })

@@ -64,6 +64,14 @@ describe.each(STORES)('limits on %s', (store) => {
     expect((await ask(ACME, 'GET', '/v1/limits/cap')).status).toBe(404)
   })
 
+  it('of one id are made once, also at the same time', async () => {
+    const { ask } = open(store)
+    const one = { id: 'cap', scope: { kind: 'tenant' }, budget: { daily: 1 } }
+    const answers = await Promise.all([1, 2, 3].map(() => ask(ACME, 'POST', '/v1/limits', one)))
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409])
+    expect(answers.find(({ status }) => status === 409)?.json).toMatchObject({ code: 'CONFLICT', detail: 'id: limit "cap" is there already. PATCH changes it; or choose another id.' })
+  })
+
   it('of a tenant’s admin are on its own tenant and users, and nowhere else', async () => {
     const { ask, engine } = open(store, { scopes: { team: { search: {} } } } as never)
     const budget = { daily: 1 }
@@ -136,8 +144,8 @@ describe.each(STORES)('limits on %s', (store) => {
       const path = `/v1/limits/${encodeURIComponent(id)}`
       const mayRead = id.startsWith('on-a') && id !== 'on-all'
       for (const suffix of ['', '/progress']) expect((await ask(ACME, 'GET', `${path}${suffix}`)).status, id).toBe(mayRead || id === 'on-users' ? 200 : 404)
-      expect((await ask(ACME, 'PATCH', path, { budget: { daily: 100 } })).status, id).toBe(404)
-      expect((await ask(ACME, 'DELETE', path)).status, id).toBe(404)
+      const isSeen = mayRead || id === 'on-users'
+      for (const method of ['PATCH', 'DELETE']) expect(await ask(ACME, method, path, method === 'PATCH' ? { budget: { daily: 100 } } : undefined), id).toMatchObject(isSeen ? { status: 403, json: { detail: expect.stringContaining('set by the operator') } } : { status: 404 })
       for (const as of [ACME_READER, ADA, SOLO, ACME_CHECKER]) {
         expect((await ask(as, 'PATCH', path, { budget: { daily: 100 } })).status, id).toBe(403)
         expect((await ask(as, 'DELETE', path)).status, id).toBe(403)

@@ -7,33 +7,18 @@ import { caller, OPERATOR, testApp } from '../../support/server/app.js'
 import { storeWith } from '../setting.js'
 import { namesIn, samplesIn } from '../telemetry/kit.js'
 
-/** Asks as a connection from that address. */
-async function scrape(remoteAddress: string | undefined, headers: Readonly<Record<string, string>> = {}, host = 'localhost:8787'): Promise<{ readonly status: number; readonly text: string; readonly type: string | null }> {
-  const setting = testApp({ metrics: { answered: () => {}, exposition: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: 'x 1\n' }) } })
-  const env = remoteAddress === undefined ? {} : { incoming: { socket: { remoteAddress } } }
-  const response = await setting.app.fetch(new Request(`http://${host}/metrics`, { headers: { host, ...headers } }), env as never)
-  const answer = { status: response.status, text: await response.text(), type: response.headers.get('content-type') }
-  await setting.close()
-  return answer
-}
-
 describe('GET /metrics', () => {
-  it.each(['127.0.0.1', '::1', '::ffff:127.0.0.1', '127.8.8.8'])('answers this machine without a key: %s', async (address) => {
-    expect(await scrape(address)).toEqual({ status: 200, text: 'x 1\n', type: 'text/plain; version=0.0.4; charset=utf-8' })
-  })
-
-  it.each([
-    ['another machine', '10.0.0.7', {}, undefined],
-    ['a machine whose address begins so', '127.0.0.1.example', {}, undefined],
-    ['a connection that is not known', undefined, {}, undefined],
-    ['a proxy on this machine', '127.0.0.1', { 'x-forwarded-for': '10.0.0.7' }, undefined],
-    ['a proxy that says so otherwise', '127.0.0.1', { forwarded: 'for=10.0.0.7' }, undefined],
-    ['a page that has turned its own name to this machine', '127.0.0.1', {}, 'evil.example'],
-    ['a key that is none', '10.0.0.7', { authorization: 'Bearer x' }, undefined],
-  ])('asks %s for a key', async (_who, address, headers, host) => {
-    const { status, text, type } = await scrape(address, headers as Record<string, string>, host)
-    expect({ status, type }).toEqual({ status: 401, type: 'application/problem+json' })
-    expect(text).not.toContain('x 1')
+  it.each(['127.0.0.1', '::1', '10.0.0.7', undefined])('asks for a key, wherever the request comes from: %s', async (remoteAddress) => {
+    const setting = testApp({ metrics: { answered: () => {}, exposition: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: 'x 1\n' }) } })
+    const env = remoteAddress === undefined ? {} : { incoming: { socket: { remoteAddress } } }
+    for (const headers of [{}, { authorization: 'Bearer x' }]) {
+      const response = await setting.app.fetch(new Request('http://localhost:8787/metrics', { headers }), env as never)
+      expect([response.status, response.headers.get('content-type')]).toEqual([401, 'application/problem+json'])
+      expect(await response.text()).not.toContain('x 1')
+    }
+    const answer = await setting.ask(OPERATOR, 'GET', '/metrics')
+    expect([answer.status, answer.text, answer.headers.get('content-type')]).toEqual([200, 'x 1\n', 'text/plain; version=0.0.4; charset=utf-8'])
+    await setting.close()
   })
 
   it.each([
@@ -66,6 +51,17 @@ describe('the metrics of a server', () => {
     expect(text).not.toContain('ODD')
     expect([...namesIn(text)]).toEqual(expect.arrayContaining(['bursar_decisions_total', 'bursar_store_up', 'process_resident_memory_bytes', 'nodejs_eventloop_lag_p99_seconds']))
     expect(text.endsWith('\n')).toBe(true)
+  })
+
+  it('name routes as the description does, and all that a page consists of by one name', async () => {
+    const metrics = createMetrics({ engine: new Bursar<string, string>({ tiers: { free: { daily: 1 } } } as never) })
+    const setting = testApp({ metrics })
+    await setting.ask(OPERATOR, 'POST', '/v1/holds/no-such/settle', { cost: 1 })
+    for (const build of ['a1b2', 'c3d4']) metrics.answered(`/assets/index-${build}.js`, 'GET', 200, 0.001)
+    const samples = samplesIn((await metrics.exposition()).text)
+    expect(samples.get('bursar_http_requests_total{method="POST",route="/v1/holds/{id}/settle",status="404"}')).toBe(1)
+    expect(samples.get('bursar_http_requests_total{method="GET",route="/assets/*",status="200"}')).toBe(2)
+    await setting.close()
   })
 
   it('say whether the store answers', async () => {

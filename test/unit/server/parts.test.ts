@@ -4,7 +4,7 @@ import { HTTPException } from 'hono/http-exception'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { AlreadyEndedError, IdReusedError, StoreUnavailableError, UnknownHoldError, UnknownSessionError } from '../../../src/errors/index.js'
-import { clientId, MOST_ID, prefixOf, storeId, storeIdFor } from '../../../src/server/ids.js'
+import { clientId, clientIdFor, MOST_ID, prefixOf, storeId, storeIdFor } from '../../../src/server/ids.js'
 import { jsonText } from '../../../src/server/json-text.js'
 import { Problem, tell } from '../../../src/server/problem.js'
 import { Buckets } from '../../../src/server/rate-limit.js'
@@ -50,8 +50,8 @@ describe('a bucket', () => {
 })
 
 describe('ids', () => {
-  const name = fc.oneof(fc.string({ minLength: 1, maxLength: 256, unit: 'grapheme' }).filter((text) => text.isWellFormed() && text.length <= 256), fc.constantFrom('a', 'a/b', 'a%2Fb', '@a', '=', '@=', 'x'.repeat(256), '日'.repeat(256)))
-  const id = fc.string({ minLength: 1, maxLength: MOST_ID }).filter((text) => /^[\x21-\x7e]+$/.test(text))
+  const name = fc.oneof(fc.string({ minLength: 1, maxLength: 256, unit: 'grapheme' }).filter((text) => text.isWellFormed() && text.length <= 256), fc.constantFrom('a', 'a/b', 'a%2Fb', '~a', '=', '~=', '.', '..', 'x'.repeat(256), '日'.repeat(256)))
+  const id = fc.string({ minLength: 1, maxLength: MOST_ID }).filter((text) => /^[\x21-\x7e]+$/.test(text) && text !== '.' && text !== '..')
 
   it('are never those of another tenant, nor of another user, and always fit a store', async () => {
     const part = fc.option(name, { nil: undefined })
@@ -66,12 +66,16 @@ describe('ids', () => {
   })
 
   it('are visible ASCII, and not too long', () => {
-    for (const bad of ['', ' ', 'a b', 'é', 'a\n', 'x'.repeat(129)]) {
+    for (const bad of ['', ' ', 'a b', 'é', 'a\n', 'x'.repeat(129), '.', '..']) {
       expect(() => storeId('acme', bad)).toThrow(Problem)
       expect(() => storeIdFor({ userId: 'ada' }, 'acme', bad)).toThrow(Problem)
     }
     expect(storeId(undefined, 'x')).toBe('/x')
     expect(prefixOf('a/b')).toBe('a%2Fb/')
+    // A spreadsheet would run what begins with @, = or -.
+    expect(storeIdFor({ userId: 'ada' }, 'acme', 'k1')).toBe('acme/~ada:k1')
+    for (const userId of [undefined, 'ada']) expect(clientIdFor({ userId }, 'acme', 'acme/~ada:k1')).toBe(userId === undefined ? '~ada:k1' : 'k1')
+    expect(clientIdFor({ userId: 'ada' }, 'acme', 'acme/~bob:k1')).toBe('~bob:k1')
     expect(clientId('acme', 'made-elsewhere')).toBe('made-elsewhere')
   })
 })

@@ -12,7 +12,8 @@ function setUp(options: Partial<RecentOptions> = {}): { recent: Recent<number>; 
   const watch = stopwatch()
   let asked = 0
   const find = async (): Promise<number> => (asked += 1)
-  return { recent: new Recent<number>({ leastMs: 1_000, times: 5, stopwatch: watch.read, ...options }), watch, find, asked: () => asked }
+  const pause = async (ms: number): Promise<void> => void (watch.now += ms)
+  return { recent: new Recent<number>({ leastMs: 1_000, times: 5, stopwatch: watch.read, pause, ...options }), watch, find, asked: () => asked }
 }
 
 describe('a recent answer', () => {
@@ -46,6 +47,30 @@ describe('a recent answer', () => {
   it('is not given in another era', async () => {
     const { recent, find } = setUp()
     expect([await recent.get('a', find, 1), await recent.get('a', find, 2), await recent.get('a', find, 2)]).toEqual([1, 2, 2])
+  })
+
+  it('is found no more often, however often something changes, and whoever waits is told of the latest', async () => {
+    const { recent, watch, find, asked } = setUp()
+    let now = 0
+    let changes = 0
+    const found: [number, number][] = []
+    for (let turn = 0; turn < 30; turn += 1) {
+      changes += 1
+      now = watch.now
+      await recent.get('a', async () => (found.push([watch.now, changes]), find()), changes)
+    }
+    expect(now).toBe(28_000)
+    expect(found.map(([at]) => at)).toEqual(Array.from({ length: 30 }, (_, index) => index * 1_000))
+    await Promise.all([31, 32, 33].map((era) => recent.get('a', find, era)))
+    expect(asked()).toBe(31)
+  })
+
+  it('is looked for at once after one that failed, whatever has changed', async () => {
+    const { recent, watch, find } = setUp()
+    const failed = recent.get('a', () => Promise.reject(new Error('away')), 1)
+    const after = recent.get('a', find, 2)
+    await expect(failed).rejects.toThrow('away')
+    expect([await after, watch.now]).toEqual([1, 0])
   })
 
   it('is not kept where finding it fails', async () => {

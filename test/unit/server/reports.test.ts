@@ -1,6 +1,8 @@
 // Reports over HTTP: exact sums, in the zone that is asked for, as JSON and as CSV; to a tenant its own.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createApp } from '../../../src/server/app.js'
+import { memoryStore } from '../../../src/store/memory/index.js'
 import { caller, OPERATOR } from '../../support/server/app.js'
 import { NOON, seenWorld, type SeenWorld } from '../../support/server/seen.js'
 
@@ -75,5 +77,29 @@ describe('reports', () => {
 
   it.each(['daily?zone=Nowhere', 'daily?from=soon', 'daily?by=model', 'top?by=color', 'top?limit=0', 'daily?from=2026-11-02&until=2026-11-01', 'daily?format=xml'])('refuse %s', async (path) => {
     expect((await made.look(OPERATOR, `/v1/reports/${path}`)).status).toBe(422)
+  })
+
+  it('and exports are refused where the ledger does not tell of all that was charged, unless a part is asked for', async () => {
+    const small = seenWorld({}, (clock) => memoryStore({ clock, ledgerCapacity: 3 }))
+    try {
+      for (let index = 0; index < 3; index += 1) await small.ask(`user-${index}`, undefined, 0.5)
+      const ndjson = { accept: 'application/x-ndjson' }
+      const asked: readonly (readonly [string, Record<string, string>?])[] = [['/v1/reports/daily'], ['/v1/reports/top?format=csv'], ['/v1/usage.csv'], ['/v1/usage', ndjson]]
+      // So that the key is known.
+      await small.look(OPERATOR, '/v1/usage')
+      const on = (app: typeof small.app) => async (path: string, headers: Record<string, string> = {}): Promise<Response> => app.fetch(new Request(`http://bursar.test${path}`, { headers: { ...headers, authorization: `Bearer test-${JSON.stringify(OPERATOR).replaceAll(' ', '_')}` } }))
+      for (const [path, headers] of asked) expect((await on(small.app)(path, headers)).status).toBe(200)
+      await small.ask('user-3', undefined, 0.5)
+      // Whether a ledger is whole is looked up now and then: another service begins anew.
+      const look = on(createApp(small.service))
+      for (const [path, headers] of asked) {
+        const refused = await look(path, headers)
+        expect([refused.status, await refused.json()]).toMatchObject([409, { code: 'INCOMPLETE', detail: expect.stringMatching(/^ledger: the store has charged more than its ledger tells here: .* partial=true/) }])
+        expect((await look(`${path}${path.includes('?') ? '&' : '?'}partial=true`, headers)).status).toBe(200)
+      }
+      expect((await look('/v1/usage')).status).toBe(200)
+    } finally {
+      await small.close()
+    }
   })
 })

@@ -91,7 +91,7 @@ describe.each(Object.keys(stores))('the state on %s', (name) => {
       { name: 'bob', userId: 'bob', tenant: 'globex', tier: 'free', usedPct: 75, spent: 0.75, calls: 1, denials: 0 },
       { name: 'eve', userId: 'eve', tenant: null, tier: 'free', usedPct: 12.5, spent: 0.125, calls: 1, denials: 0 },
     ])
-    expect(state.blocked).toEqual([{ userId: 'ada', tenant: 'acme', at: '2026-11-15T12:00:00.000Z', reason: 'budget', model: 'large', decisionId: 'no-2', count: 2 }])
+    expect(state.blocked).toEqual([{ userId: 'ada', tenant: 'acme', at: '2026-11-15T12:00:00.000Z', code: 'budget', reason: 'The daily budget of user ada is $1.00; $0.90 is used and this request would add $0.30. It resets at 2026-11-16T00:00:00.000Z.', model: 'large', decisionId: 'no-2', count: 2 }])
     expect(names(state.budgets)).toEqual(['tenant /acme monthly 1.15/5', 'tenant /globex monthly 0.75/5', 'global /global monthly 2.025/50', 'team /search daily 0/3'])
     expect(names(state.triggered)).toEqual(['user acme/ada daily 0.9/1'])
     expect(state.hours.times).toHaveLength(24)
@@ -170,8 +170,29 @@ describe('the state', () => {
   it('goes by the budgets of what the ledger keeps no more', async () => {
     const made = world({ ...BUDGETS, global: { daily: 40, monthly: 50 } }, (clock) => memoryStore({ clock, ledgerCapacity: 3 }))
     for (let index = 0; index < 5; index += 1) await made.ask(`user-${index}`, 'acme', 0.5)
-    expect(await made.book.state(operator)).toMatchObject({ today: { spent: 2.5, calls: 3 }, month: { spent: 2.5, calls: 3 } })
-    expect(await made.book.state(acme)).toMatchObject({ today: { spent: 1.5 }, month: { spent: 2.5 } })
+    expect(await made.book.state(operator)).toMatchObject({ complete: false, today: { spent: 2.5, calls: 3 }, month: { spent: 2.5, calls: 3 } })
+    expect(await made.book.state(acme)).toMatchObject({ complete: false, today: { spent: 1.5 }, month: { spent: 2.5 } })
+    expect(await made.book.user(operator, { userId: 'user-4', tenant: 'acme' })).toMatchObject({ complete: false, totalSpent: 0.5 })
+  })
+
+  it('never says more of the day than of the month, whichever budgets have counted', async () => {
+    const made = world({ ...BUDGETS, global: { daily: 40 } }, (clock) => memoryStore({ clock, ledgerCapacity: 3 }))
+    for (let index = 0; index < 5; index += 1) await made.ask(`user-${index}`, 'acme', 0.5)
+    expect(await made.book.state(operator)).toMatchObject({ today: { spent: 2.5 }, month: { spent: 2.5 } })
+  })
+
+  it('counts what its lists have no room for', async () => {
+    const made = world({ tiers: { free: { daily: 1 } }, global: { monthly: 50 }, scopes: { tenant: { '*': {} } } })
+    for (let index = 0; index < 23; index += 1) await made.ask(`user-${index}`, `tenant-${index}`, 0.5 + index / 64, { model: `model-${index}` })
+    await made.engine.limits.create({ id: 'tight', scope: { kind: 'tenant', id: 'tenant-22' }, budget: { daily: 0.25 } })
+    const { byTenant, more, limits, triggered, triggeredCount, month } = await made.book.state(operator)
+    expect(byTenant).toHaveLength(20)
+    const rest = { count: 3, spent: 1.546875, calls: 3 }
+    expect(more).toEqual({ byTenant: rest, byTier: { count: 0, spent: 0, calls: 0 }, byModel: rest, topSpenders: rest })
+    expect(byTenant.reduce((sum, { spent }) => sum + spent, 0) + rest.spent).toBe(month.spent)
+    expect(limits).toEqual({ watched: 2, exceeded: 0 })
+    expect(triggeredCount).toBe(triggered.length)
+    expect(triggeredCount).toBeGreaterThan(0)
   })
 
   it('says how fast money burns once there is enough to go by, and what becomes of budgets a look later', async () => {
@@ -182,7 +203,7 @@ describe('the state', () => {
     }
     made.clock.set(NOON)
     const first = await made.book.state(operator)
-    expect([first.burnPerDay, first.budgets[0]?.forecast]).toEqual([0.5, null])
+    expect([first.burnPerDay, first.burnDays, first.budgets[0]?.forecast]).toEqual([0.5, 7, null])
     // Everything that was begun in the background stands in one line.
     for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => void setImmediate(resolve))
     made.watch.now += 1_000
@@ -247,6 +268,19 @@ describe('the page of a user', () => {
     expect(page.activity.find(({ decisionId }) => decisionId === 'no-1')?.explanation).toContain('BLOCK (budget)  decision no-1')
     expect(page.days.times).toHaveLength(28)
     expect([page.days.times.at(-1), page.days.spent.at(-1), page.days.spent.at(-4)]).toEqual([Date.parse('2026-11-15') / 1_000, 0.9, 0.25])
+  })
+
+  it('goes by the tier that the last request has named where nobody else says one', async () => {
+    const made = world()
+    await made.ask('eve', undefined, 0.5)
+    expect(await made.book.user(operator, { userId: 'eve' })).toMatchObject({ tier: 'free', tierFrom: 'default' })
+    await made.ask('bob', 'globex', 0.75, { tier: 'pro' })
+    const page = await made.book.user(operator, { userId: 'bob', tenant: 'globex' })
+    expect(page).toMatchObject({ tier: 'pro', tierFrom: 'last', complete: true })
+    expect(page?.windows.find(({ scope, period }) => scope.kind === 'user' && period === 'daily')).toMatchObject({ limit: 10, spent: 0.75 })
+    await made.engine.tracker.setUserTier({ userId: 'bob', tenant: 'globex' }, 'free')
+    made.service.feed.changed('a tier', undefined)
+    expect(await made.book.user(operator, { userId: 'bob', tenant: 'globex' })).toMatchObject({ tier: 'free', tierFrom: 'directory' })
   })
 
   it('is not there for somebody else, nor for nobody', async () => {

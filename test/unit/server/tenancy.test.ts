@@ -29,6 +29,12 @@ beforeEach(() => {
 })
 afterEach(() => app.close())
 
+/** On a server that lets admins of tenants raise budgets. */
+const managing = async (): Promise<void> => {
+  await app.close()
+  app = testApp({ config, options: { ...PLAIN_OPTIONS, tenantScopes: ['project'], tenantsManageBudgets: true } })
+}
+
 const check = (as: typeof ACME | undefined, body: object, key?: string) => app.ask(as, 'POST', '/v1/check', { userId: 'ada', estimatedCost: 0.1, ...body }, key === undefined ? {} : { 'idempotency-key': key })
 const kindsIn = (json: { readonly context: { readonly windows: readonly { readonly scope: { readonly kind: string } }[] } }) => [...new Set(json.context.windows.map(({ scope }) => scope.kind))]
 
@@ -40,7 +46,7 @@ describe('ids', () => {
     expect((await check(ACME, {}, 'job')).json).toMatchObject({ id: 'job', replayed: true })
   })
 
-  it.each(['job', 'acme/job', '/acme/job', '../acme/job', 'acme%2Fjob', '@ada:job', '/job'])('of another tenant are not there, whatever is guessed: %s', async (guess) => {
+  it.each(['job', 'acme/job', '/acme/job', '../acme/job', 'acme%2Fjob', '~ada:job', '/job'])('of another tenant are not there, whatever is guessed: %s', async (guess) => {
     await check(ACME, {}, 'job')
     const path = `/v1/holds/${encodeURIComponent(guess)}`
     for (const [action, body] of [['settle', { cost: 0 }], ['release', undefined], ['extend', { ttl: '20h' }]] as const) {
@@ -60,7 +66,7 @@ describe('ids', () => {
   })
 
   it('may be those of tenants with any name, and of any length', async () => {
-    const names = ['a/b', 'a%2Fb', 'ümläut', 'x'.repeat(256), `${'x'.repeat(255)}y`, '日本'.repeat(100), '=x', '@x', '/', '..']
+    const names = ['a/b', 'a%2Fb', 'ümläut', 'x'.repeat(256), `${'x'.repeat(255)}y`, '日本'.repeat(100), '=x', '~x', '/', '..']
     for (const tenant of names) expect(await check(OPERATOR, { tenant }, 'job')).toMatchObject({ status: 200, json: { id: 'job', replayed: false } })
     for (const tenant of names) expect((await app.ask(OPERATOR, 'POST', `/v1/holds/job/settle?tenant=${encodeURIComponent(tenant)}`, { cost: 0.1 })).json).toMatchObject({ id: 'job', replayed: false })
   })
@@ -86,7 +92,16 @@ describe('a key of a tenant', () => {
     expect(await app.engine.tracker.getUserCost('ada')).toBe(0)
   })
 
-  it('refunds its own charges alone', async () => {
+  it('gives no money back, chooses no tier, and is told by whom, unless the server lets tenants manage budgets', async () => {
+    for (const [path, body] of [['/v1/refunds', { cost: 1 }], ['/v1/check', { estimatedCost: 0, userTier: 'pro' }], ['/v1/costs', { cost: 1, userTier: 'pro' }], ['/v1/sessions', { maxCost: 1, userTier: 'pro' }]] as const) {
+      const { status, json } = await app.ask(EVIL, 'POST', path, { userId: 'ada', ...body })
+      expect([path, status, json.detail]).toEqual([path, 403, expect.stringContaining('tenantsManageBudgets')])
+    }
+    expect(await app.engine.tracker.getUserCost({ userId: 'ada', tenant: 'evil' })).toBe(0)
+  })
+
+  it('refunds its own charges alone, where it may', async () => {
+    await managing()
     await app.ask(ACME, 'POST', '/v1/costs', { userId: 'ada', cost: 0.7, idempotencyKey: 'c' })
     for (const decisionId of ['c', 'acme/c', '/c']) expect((await app.ask(EVIL, 'POST', '/v1/refunds', { userId: 'ada', cost: 0.7, decisionId })).json.refunded ?? 0).toBe(0)
     expect((await app.ask(EVIL, 'POST', '/v1/refunds', { userId: 'ada', cost: 0.7 })).json).toMatchObject({ refunded: 0, unapplied: 0.7 })
@@ -101,7 +116,8 @@ describe('a key of a tenant', () => {
     expect((await app.ask(ACME, 'GET', '/v1/users/ada/sessions/s')).json).toMatchObject({ maxCost: 1, tenant: 'acme' })
   })
 
-  it('chooses no tier, unless it has the role admin', async () => {
+  it('chooses no tier, unless it has the role admin and the server lets it', async () => {
+    await managing()
     for (const [path, body] of [['/v1/check', { estimatedCost: 5 }], ['/v1/costs', { cost: 1 }], ['/v1/sessions', { maxCost: 1 }]] as const) {
       expect((await app.ask(ACME, 'POST', path, { userId: 'ada', userTier: 'pro', ...body })).status).toBe(403)
       expect((await app.ask(ADA, 'POST', path, { userId: 'ada', userTier: 'pro', ...body })).status).toBe(403)
@@ -133,9 +149,25 @@ describe('a key of a tenant', () => {
     const { status, text, json } = await check(ACME, {})
     expect(status).toBe(402)
     expect(json).toMatchObject({ code: 'budget', detail: 'A budget that is shared with others does not allow this request now.', reason: json.detail, denial: { message: json.detail } })
-    for (const member of ['window', 'limit', 'used', 'resetsAt', 'largestFittingCost', 'scope']) expect([json[member], json.denial[member]]).toEqual([undefined, undefined])
+    for (const member of ['window', 'limit', 'used', 'resetsAt', 'largestFittingCost', 'scope', 'retryAfterMs']) expect([json[member], json.denial[member]]).toEqual([undefined, undefined])
     expect(text).not.toMatch(/49\.95|0\.05|global|everybody/)
     expect((await check(OPERATOR, { tenant: 'acme' })).json).toMatchObject({ limit: 50, used: 49.95, denial: { scope: { kind: 'global' } } })
+  })
+
+  it('cannot find the limit of a shared budget, or when others have spent, by asking for more and more', async () => {
+    await app.ask(OPERATOR, 'POST', '/v1/costs', { userId: 'somebody', cost: 50 })
+    const told = async (estimatedCost: number): Promise<object> => {
+      const { status, headers, json } = await check(caller(['check'], 'spy'), { userId: 'rich', estimatedCost })
+      const { retryAfterMs, denial } = json
+      return { status, retryAfterMs, after: headers.get('retry-after'), denial: denial.retryAfterMs, rateLimit: headers.get('ratelimit')?.replace(/r=\d+/, '') }
+    }
+    await app.engine.tracker.setUserTier({ userId: 'rich', tenant: 'spy' }, 'pro')
+    const small = await told(0.01)
+    expect(small).toMatchObject({ status: 402, retryAfterMs: undefined, after: null, denial: undefined })
+    for (const estimate of [1, 49.99, 50, 50.01, 90]) expect(await told(estimate)).toEqual(small)
+    // The operator is told: of what fits into the limit when there is room again, of what does not that it never will.
+    expect((await check(OPERATOR, { userId: 'somebody', userTier: 'pro', estimatedCost: 1 })).json.retryAfterMs).toBeGreaterThan(0)
+    expect((await check(OPERATOR, { userId: 'somebody', userTier: 'pro', estimatedCost: 60 })).json.retryAfterMs).toBe(null)
   })
 
   it('hears of its own budget that refuses, but not what would fit beside a shared one', async () => {
@@ -208,17 +240,30 @@ describe('a key of a user', () => {
   it('has ids of its own within its tenant: nobody else’s holds are there', async () => {
     await check(ACME, { userId: 'bob' }, 'job')
     const mine = await check(ADA, {}, 'job')
-    expect(mine.json).toMatchObject({ id: '@ada:job', replayed: false })
+    expect(mine.json).toMatchObject({ id: 'job', replayed: false })
     await check(BOB, { userId: 'bob' }, 'other')
-    for (const id of ['other', '@bob:other', 'acme/job', '@ada:other']) for (const action of ['settle', 'release', 'extend']) expect((await app.ask(ADA, 'POST', `/v1/holds/${encodeURIComponent(id)}/${action}`, action === 'settle' ? { cost: 0 } : {})).status).toBe(404)
-    expect((await app.ask(ADA, 'POST', '/v1/holds/job/settle', { cost: 0.02 })).json).toMatchObject({ id: '@ada:job', cost: 0.02, replayed: false })
-    expect((await app.ask(ADA, 'POST', '/v1/holds/@ada:job/settle', { cost: 0.02 })).json).toMatchObject({ id: '@ada:job', replayed: true })
+    for (const id of ['other', '~bob:other', 'acme/job', '~ada:other']) for (const action of ['settle', 'release', 'extend']) expect((await app.ask(ADA, 'POST', `/v1/holds/${encodeURIComponent(id)}/${action}`, action === 'settle' ? { cost: 0 } : {})).status).toBe(404)
+    expect((await app.ask(ADA, 'POST', '/v1/holds/job/settle', { cost: 0.02 })).json).toMatchObject({ id: 'job', cost: 0.02, replayed: false })
+    expect((await app.ask(ADA, 'POST', '/v1/holds/~ada:job/settle', { cost: 0.02 })).json).toMatchObject({ id: 'job', replayed: true })
     expect(await app.engine.tracker.getUserCost({ userId: 'bob', tenant: 'acme' })).toBe(0)
   })
 
-  it('has holds that its tenant can settle', async () => {
-    const { json } = await check(ADA, {}, 'job')
-    expect((await app.ask(ACME, 'POST', `/v1/holds/${json.id}/settle`, { cost: 0.02 })).json).toMatchObject({ id: '@ada:job', cost: 0.02 })
+  it('has holds that its tenant can settle, with the user before their ids', async () => {
+    await check(ADA, {}, 'job')
+    expect((await app.ask(ACME, 'POST', '/v1/holds/~ada:job/settle', { cost: 0.02 })).json).toMatchObject({ id: '~ada:job', cost: 0.02 })
+  })
+
+  it('is shown its ids as it has sent them, in messages too, and finds its decisions by them', async () => {
+    expect((await app.ask(ADA, 'POST', '/v1/costs', { cost: 0.1, idempotencyKey: 'c' })).json.id).toBe('c')
+    const reused = await app.ask(ADA, 'POST', '/v1/costs', { cost: 0.2, idempotencyKey: 'c' })
+    expect([reused.status, reused.json.detail]).toEqual([409, expect.stringContaining('id: "c" was used')])
+    const refused = await check(ADA, { estimatedCost: 5 }, 'big')
+    expect([refused.status, refused.json.id, refused.json.denial.decisionId, refused.json.instance]).toEqual([402, 'big', 'big', 'urn:bursar:decision:big'])
+    for (const id of ['big', '~ada:big']) expect(await app.ask(ADA, 'GET', `/v1/decisions/${id}`)).toMatchObject({ status: 200, json: { decisionId: 'big' } })
+    expect((await app.ask(BOB, 'GET', '/v1/decisions/big')).status).toBe(404)
+    expect((await app.ask(BOB, 'GET', '/v1/decisions/~ada:big')).status).toBe(404)
+    expect(await app.ask(ACME, 'GET', '/v1/decisions/~ada:big')).toMatchObject({ status: 200, json: { decisionId: '~ada:big' } })
+    expect([reused.text, refused.text].join()).not.toContain('~ada')
   })
 
   it('sees windows of that user alone', async () => {
@@ -237,7 +282,7 @@ describe('a key of a user', () => {
   })
 
   it('has ids with names of users that are long, or of any script', async () => {
-    for (const userId of ['ада', 'x'.repeat(256), 'a:b', '@x', 'a/b', '=h', 'a@b.example']) {
+    for (const userId of ['ада', 'x'.repeat(256), 'a:b', '~x', '@x', 'a/b', '=h', 'a@b.example']) {
       const key = caller(['check'], 'acme', 'ada')
       await app.close()
       app = testApp({ config, keys: { authenticate: () => Promise.resolve(new Caller({ ...key, userId })) } as never })

@@ -51,6 +51,47 @@ describe.each(STORES)('users on %s', (store) => {
     for (const period of ['yearly', 'rolling:9h', 'rolling:x', 'rolling:', 'rolling:0s', 'rolling:-1h', 'rolling:99999999999d', '__proto__', '']) expect((await ask(OPERATOR, 'GET', `/v1/users/ada/budget?period=${period}`)).status, period).toBe(422)
   })
 
+  it('says what can be spent now: the least that remains, of what the key may see', async () => {
+    const { ask, engine } = open(store, { global: { monthly: 0.4 } } as never)
+    const ada = { userId: 'ada', tenant: 'acme' }
+    const available = async (as: typeof ACME, query = ''): Promise<unknown> => (await ask(as, 'GET', `/v1/users/ada/budget${query}`)).json.budget_available_usd
+    const theirs = `?tenant=acme`
+    await engine.tracker.setUserTier(ada, 'pro')
+    await engine.tracker.addCost({ ...ada, cost: 0.25 })
+    expect([await available(ACME), await available(ACME, '?period=monthly'), await available(OPERATOR, theirs)]).toEqual([9.75, 9.75, 0.15])
+    await engine.tracker.limits.create({ scope: { kind: 'tenant', id: 'acme' }, budget: { total: 5 } })
+    await engine.tracker.limits.create({ scope: { kind: 'user', id: 'ada', tenant: 'acme' }, budget: { daily: 2 }, mode: 'alert' })
+    await engine.tracker.limits.create({ scope: { kind: 'user', id: 'ada', tenant: 'acme' }, budget: { daily: { requests: 1 } } })
+    expect([await available(ACME), await available(ADA)]).toEqual([5, 9.75])
+    await engine.tracker.updateUserBudget(ada, { daily: 0.2 })
+    expect(await available(ADA)).toBe(0)
+    expect((await open(store, { tiers: { loose: {} }, defaultTier: 'loose' } as never).ask(OPERATOR, 'GET', '/v1/users/ada/budget')).json.budget_available_usd).toBeNull()
+  })
+
+  it('tells it as if the user were of another tier, to those who may give tiers', async () => {
+    const { ask, engine } = open(store, {}, { tenantsManageBudgets: false })
+    await engine.tracker.addCost({ userId: 'ada', tenant: 'acme', cost: 0.5 })
+    expect((await ask(OPERATOR, 'GET', '/v1/users/ada/budget?tenant=acme&tier=pro')).json).toMatchObject({ tier: 'pro', period: 'monthly', budget_limit_usd: 100, budget_used_usd: 0.5 })
+    expect((await ask(OPERATOR, 'GET', '/v1/users/ada/budget?tenant=acme')).json).toMatchObject({ tier: 'free', budget_limit_usd: 1 })
+    expect(await ask(OPERATOR, 'GET', '/v1/users/ada/budget?tenant=acme&tier=gold')).toMatchObject({ status: 422, json: { code: 'UNKNOWN_TIER' } })
+    for (const as of [ACME, ACME_READER, ADA]) expect((await ask(as, 'GET', '/v1/users/ada/budget?tier=pro')).status).toBe(403)
+    expect((await open(store).ask(ACME, 'GET', '/v1/users/ada/budget?tier=pro')).json).toMatchObject({ tier: 'pro' })
+  })
+
+  it('lets no tenant raise its own budgets, unless tenants manage budgets', async () => {
+    const { ask, engine, changes } = open(store, {}, { tenantsManageBudgets: false })
+    const ada = { userId: 'ada', tenant: 'acme' }
+    await engine.tracker.updateUserBudget(ada, { daily: 0.1 })
+    for (const [method, path, given] of [['PUT', '/v1/users/ada/tier', { tier: 'pro' }], ['PUT', '/v1/users/ada/budget', { daily: 100 }], ['DELETE', '/v1/users/ada/budget', undefined]] as const) {
+      expect(await ask(ACME, method, path, given), `${method} ${path}`).toMatchObject({ status: 403, json: { detail: expect.stringContaining('a key of the operator') } })
+    }
+    expect(await engine.tracker.getUserTier(ada)).toBeUndefined()
+    expect(await engine.tracker.getUserOverrides(ada)).toMatchObject([{ limit: 0.1 }])
+    expect(changes).toEqual([])
+    expect((await ask(OPERATOR, 'PUT', '/v1/users/ada/tier?tenant=acme', { tier: 'pro' })).status).toBe(200)
+    expect((await ask(ACME, 'POST', '/v1/limits', { scope: { kind: 'user', id: 'ada' }, budget: { daily: 0.05 } })).status).toBe(201)
+  })
+
   it('counts calls of the running period alone, and tells of each at once', async () => {
     const opened = open(store)
     const { ask, engine } = opened

@@ -25,6 +25,8 @@ describe('/v1/keys', () => {
     expect(await server.ask(OPERATOR, 'DELETE', `/v1/keys/${key.id}`)).toMatchObject({ status: 204, text: '' })
     expect(await server.ask(OPERATOR, 'DELETE', `/v1/keys/${key.id}`)).toMatchObject({ status: 404, json: { code: 'NOT_FOUND' } })
     expect(await server.service.keys.authenticate(token)).toBeUndefined()
+    expect(await server.ask(OPERATOR, 'GET', `/v1/keys/${key.id}`)).toMatchObject({ status: 200, json: { id: key.id, state: 'revoked', revokedAt: expect.any(String), secrets: { valid: 0 } } })
+    expect(await server.ask(OPERATOR, 'GET', '/v1/keys/0000000000000000')).toMatchObject({ status: 404, json: { code: 'NOT_FOUND' } })
     expect(JSON.stringify(server.logged)).not.toContain(token.slice(24))
   })
 
@@ -32,8 +34,10 @@ describe('/v1/keys', () => {
     server = testApp()
     const { key, token } = (await server.ask(OPERATOR, 'POST', '/v1/keys', NEW)).json
     const rotated = await server.ask(OPERATOR, 'POST', `/v1/keys/${key.id}/rotate`)
-    expect(rotated).toMatchObject({ status: 200, json: { key } })
+    expect(rotated).toMatchObject({ status: 200, json: { key: { ...key, secrets: { valid: 2, earlierUntil: expect.any(String) } } } })
     expect(await server.service.keys.authenticate(token)).toBeDefined()
+    for (let round = 0; round < 3; round += 1) await server.ask(OPERATOR, 'POST', `/v1/keys/${key.id}/rotate`)
+    expect(await server.ask(OPERATOR, 'POST', `/v1/keys/${key.id}/rotate`)).toMatchObject({ status: 409, json: { code: 'CONFLICT' } })
     const again = await server.ask(OPERATOR, 'POST', `/v1/keys/${key.id}/rotate`, { graceMs: 0 })
     for (const gone of [token, rotated.json.token]) expect(await server.service.keys.authenticate(gone)).toBeUndefined()
     expect(await server.service.keys.authenticate(again.json.token)).toBeDefined()
@@ -54,6 +58,7 @@ describe('/v1/keys', () => {
     expect(await ids(OPERATOR, '?tenant=acme')).toEqual([acmes.key.id])
     expect((await server.ask(OTHER, 'GET', '/v1/keys?tenant=acme')).status).toBe(403)
     for (const { key, token } of [acmes, operators, ofUser]) {
+      expect((await server.ask(OTHER, 'GET', `/v1/keys/${key.id}`)).status).toBe(404)
       expect((await server.ask(OTHER, 'DELETE', `/v1/keys/${key.id}`)).status).toBe(404)
       expect((await server.ask(OTHER, 'POST', `/v1/keys/${key.id}/rotate`, { graceMs: 0 })).status).toBe(404)
       expect(await server.service.keys.authenticate(token)).toBeDefined()
@@ -64,7 +69,7 @@ describe('/v1/keys', () => {
 
   it('needs the role admin', async () => {
     server = testApp()
-    const asks = [['POST', '/v1/keys', NEW], ['GET', '/v1/keys'], ['DELETE', '/v1/keys/0000000000000000'], ['POST', '/v1/keys/0000000000000000/rotate', {}]] as const
+    const asks = [['POST', '/v1/keys', NEW], ['GET', '/v1/keys'], ['GET', '/v1/keys/0000000000000000'], ['DELETE', '/v1/keys/0000000000000000'], ['POST', '/v1/keys/0000000000000000/rotate', {}]] as const
     for (const [method, path, sent] of asks) {
       expect((await server.ask(caller(['check', 'read']), method, path, sent)).status).toBe(403)
       expect((await server.ask(caller(['read'], 'acme', 'ada'), method, path, sent)).status).toBe(403)
@@ -77,7 +82,7 @@ describe('/v1/keys', () => {
     ['no name', { roles: ['read'] }, /name/],
     ['a role that there is not', { name: 'x', roles: ['root'] }, /roles/],
     ['a user who is an admin', { name: 'x', roles: ['admin'], userId: 'ada' }, /never an admin/],
-    ['a time without a zone', { name: 'x', roles: ['read'], expiresAt: '2999-01-01' }, /expiresAt/],
+    ['a time that is none', { name: 'x', roles: ['read'], expiresAt: 'soon' }, /expiresAt/],
     ['a time that is over', { name: 'x', roles: ['read'], expiresAt: '2001-01-01T00:00:00Z' }, /expiresAt.*is over/],
     ['a field that it does not have', { name: 'x', roles: ['read'], scope: 1 }, /scope/],
     ['half a character', { name: 'x', roles: ['read'], tenant: '\ud800' }, /tenant/],

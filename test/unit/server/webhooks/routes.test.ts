@@ -32,6 +32,12 @@ describe('/v1/webhooks', () => {
     expect(await server.ask(OPERATOR, 'POST', `${path}/${sent.json.id}/retry`)).toMatchObject({ status: 202, json: { id: sent.json.id, state: 'pending' } })
     await server.service.webhooks.tick()
     expect(receiver.received).toHaveLength(2)
+    expect(await server.ask(OPERATOR, 'GET', `/v1/webhooks/${endpoint.id}`)).toMatchObject({ status: 200, json: endpoint })
+    const changed = await server.ask(OPERATOR, 'PATCH', `/v1/webhooks/${endpoint.id}`, { events: ['threshold.reached'] })
+    expect(changed).toMatchObject({ status: 200, json: { ...endpoint, events: ['threshold.reached'] } })
+    expect((await server.ask(OPERATOR, 'PATCH', `/v1/webhooks/${endpoint.id}`, {})).status).toBe(422)
+    expect((await server.ask(OPERATOR, 'PATCH', `/v1/webhooks/${endpoint.id}`, { tenant: 'acme' })).status).toBe(422)
+    await server.ask(OPERATOR, 'PATCH', `/v1/webhooks/${endpoint.id}`, { events: endpoint.events })
     const rotated = await server.ask(OPERATOR, 'POST', `/v1/webhooks/${endpoint.id}/rotate`)
     expect(rotated).toMatchObject({ status: 200, json: { endpoint } })
     expect(rotated.json.secret).not.toBe(secret)
@@ -71,9 +77,9 @@ describe('/v1/webhooks', () => {
     expect(await ids(OPERATOR)).toEqual([acmes.id, operators.id].sort())
     expect(await ids(OPERATOR, '?tenant=acme')).toEqual([acmes.id])
     for (const { id } of [acmes, operators]) {
-      for (const [method, path] of [['DELETE', ''], ['POST', '/rotate'], ['POST', '/test'], ['GET', '/deliveries'], ['POST', '/deliveries/msg_x/retry']] as const) {
-        const none = await server.ask(OTHER, method, `/v1/webhooks/0000000000000000${path}`)
-        expect(await server.ask(OTHER, method, `/v1/webhooks/${id}${path}`)).toMatchObject({ status: 404, json: none.json })
+      for (const [method, path, sent] of [['GET', ''], ['PATCH', '', { url: URL }], ['DELETE', ''], ['POST', '/rotate'], ['POST', '/test'], ['GET', '/deliveries'], ['POST', '/deliveries/msg_x/retry']] as const) {
+        const none = await server.ask(OTHER, method, `/v1/webhooks/0000000000000000${path}`, sent)
+        expect(await server.ask(OTHER, method, `/v1/webhooks/${id}${path}`, sent)).toMatchObject({ status: 404, json: none.json })
       }
     }
     expect((await server.ask(ACME, 'POST', '/v1/webhooks', { url: URL, tenant: 'other' })).status).toBe(403)
@@ -83,7 +89,7 @@ describe('/v1/webhooks', () => {
 
   it('needs the role admin', async () => {
     server = testApp()
-    for (const [method, path, sent] of [['POST', '/v1/webhooks', { url: URL }], ['GET', '/v1/webhooks'], ['DELETE', '/v1/webhooks/x'], ['POST', '/v1/webhooks/x/rotate', {}], ['POST', '/v1/webhooks/x/test'], ['GET', '/v1/webhooks/x/deliveries'], ['POST', '/v1/webhooks/x/deliveries/y/retry']] as const) {
+    for (const [method, path, sent] of [['POST', '/v1/webhooks', { url: URL }], ['GET', '/v1/webhooks'], ['GET', '/v1/webhooks/x'], ['PATCH', '/v1/webhooks/x', { url: URL }], ['DELETE', '/v1/webhooks/x'], ['POST', '/v1/webhooks/x/rotate', {}], ['POST', '/v1/webhooks/x/test'], ['GET', '/v1/webhooks/x/deliveries'], ['POST', '/v1/webhooks/x/deliveries/y/retry']] as const) {
       for (const as of [caller(['check', 'read']), caller(['read'], 'acme'), caller(['read', 'check'], 'acme', 'ada')]) expect((await server.ask(as, method, path, sent)).status).toBe(403)
       expect((await server.ask(undefined, method, path, sent)).status).toBe(401)
     }

@@ -186,14 +186,14 @@ describe('a webhook', () => {
   it('is made once, also by a process that has looked for it before it had left', async () => {
     const { open, receiver, registry, refuse } = await webhookStage()
     const webhooks = open()
-    await webhooks.createEndpoint({ url: receiver.url })
+    const { endpoint } = await webhooks.createEndpoint({ url: receiver.url })
     await refuse('ada')
     await webhooks.tick()
     const id = receiver.received[0]?.headers['webhook-id'] as string
     let looks = 0
     const late = new Deliveries({ ...bound(registry), get: (kind, key) => ((looks += 1) === 1 ? undefined : registry.get(kind, key)) })
-    expect(await late.add(id, { endpoint: 'x', type: 'webhook.test', body: '' }, Date.now())).toBeUndefined()
-    expect(await registry.get('webhook-pending', id)).toBeUndefined()
+    expect(await late.add(id, { endpoint: endpoint.id, type: 'webhook.test', body: '' }, Date.now())).toBeUndefined()
+    expect(await registry.get(`webhook-pending-${endpoint.id}`, id)).toBeUndefined()
   })
 })
 
@@ -393,7 +393,7 @@ describe('an endpoint', () => {
     advance(MINUTE)
     await webhooks.tick()
     expect(receiver.received).toHaveLength(1)
-    for await (const { key } of registry.list('webhook-pending')) throw new Error(`${key} is left`)
+    for await (const { key } of registry.list(`webhook-pending-${endpoint.id}`)) throw new Error(`${key} is left`)
     for (const work of [() => webhooks.remove(endpoint.id), () => webhooks.rotate(endpoint.id), () => webhooks.test(endpoint.id), () => webhooks.deliveries(endpoint.id), () => webhooks.retry(endpoint.id, 'x')]) {
       await expect(work()).rejects.toMatchObject({ status: 404 })
     }
@@ -413,18 +413,125 @@ describe('an endpoint', () => {
     expect(await one.get(endpoint.id)).toEqual(endpoint)
   })
 
-  it('gets at most a thousand messages an hour from one process', async () => {
+  it('gets at most a thousand denials an hour from one process, and the log a line for all that is left out in a minute', async () => {
     const { open, receiver, refuse, advance, logged } = await webhookStage()
     const webhooks = open()
-    await webhooks.createEndpoint({ url: receiver.url })
+    const { endpoint } = await webhooks.createEndpoint({ url: receiver.url })
     for (let user = 0; user < 1_010; user += 1) await refuse(`user-${user}`)
     await webhooks.tick()
     expect(receiver.received).toHaveLength(1_000)
-    expect(logged.filter((line) => line.startsWith('a webhook was left out'))).toHaveLength(10)
+    advance(MINUTE)
+    await webhooks.tick()
+    await webhooks.tick()
+    expect(logged.filter((line) => line.startsWith('webhooks were left out'))).toEqual([1, 9].map((count) => `webhooks were left out: their endpoint has too many ${JSON.stringify({ endpoint: endpoint.id, event: 'request.denied', count })}`))
     advance(HOUR)
     await refuse('ada')
+    // What was left out was not told: it is now.
+    await refuse('user-1009')
+    await refuse('user-0')
     await webhooks.tick()
-    expect(receiver.received).toHaveLength(1_001)
+    expect(receiver.messages.slice(1_000).map(({ data }) => data.userId)).toEqual(['ada', 'user-1009'])
+  })
+
+  it('hears of every threshold, whatever one tenant does: its denials and thresholds have an allowance of their own', async () => {
+    const { open, receiver, refuse, engine } = await webhookStage()
+    const webhooks = open()
+    await webhooks.createEndpoint({ url: receiver.url })
+    for (let user = 0; user < 300; user += 1) {
+      await refuse(`evil-${user}`, 'evil')
+      await engine.tracker.addCost({ userId: `spender-${user}`, tenant: 'evil', cost: '0.85' })
+    }
+    await refuse('bob', 'acme')
+    await refuse('ada')
+    await engine.tracker.addCost({ userId: 'ada', tenant: 'acme', cost: '1' })
+    await engine.tracker.addCost({ userId: 'zed', cost: '1' })
+    await webhooks.tick()
+    const told = (type: string, tenant: string | undefined): number => receiver.messages.filter((message) => message.type === type && message.data.tenant === tenant).length
+    expect([told('request.denied', 'evil'), told('threshold.reached', 'evil')]).toEqual([250, 250])
+    expect([told('request.denied', 'acme'), told('request.denied', undefined), told('threshold.reached', 'acme'), told('threshold.reached', undefined)]).toEqual([1, 1, 2, 2])
+  })
+
+  it('is told of thresholds before denials that wait', async () => {
+    const { open, receiver, refuse, engine } = await webhookStage()
+    receiver.answer = () => {}
+    const webhooks = open()
+    await webhooks.createEndpoint({ url: receiver.url })
+    for (let user = 0; user < 10; user += 1) await refuse(`user-${user}`)
+    await receiver.has(4)
+    await engine.tracker.addCost({ userId: 'ada', cost: '1' })
+    await webhooks.written()
+    receiver.answer = (response) => void response.writeHead(200).end()
+    receiver.received[0]?.response.writeHead(200).end()
+    await receiver.has(5)
+    expect(receiver.messages[4].type).toBe('threshold.reached')
+    for (const { response } of receiver.received.slice(1, 4)) response.writeHead(200).end()
+    await webhooks.tick()
+  })
+
+  it('that is made later hears of a refusal that stands', async () => {
+    const { open, receiver, refuse } = await webhookStage()
+    const later = await Receiver.start()
+    const webhooks = open()
+    await webhooks.createEndpoint({ url: receiver.url })
+    await refuse('ada')
+    await webhooks.tick()
+    await webhooks.createEndpoint({ url: later.url })
+    await refuse('ada')
+    await webhooks.tick()
+    expect([receiver.received.length, later.messages.map(({ data }) => data.userId)]).toEqual([1, ['ada']])
+  })
+
+  it('is asked about alone: nobody reads the deliveries of others', async () => {
+    const { open, receiver, refuse, asked } = await webhookStage()
+    const webhooks = open()
+    const busy = await webhooks.createEndpoint({ url: receiver.url })
+    const { endpoint } = await webhooks.createEndpoint({ url: receiver.url, tenant: 'acme' })
+    for (let user = 0; user < 5; user += 1) await refuse(`user-${user}`)
+    await webhooks.tick()
+    asked.splice(0)
+    expect(await webhooks.deliveries(endpoint.id)).toEqual([])
+    expect(asked).toEqual(['webhook', `webhook-done-${endpoint.id}`, `webhook-pending-${endpoint.id}`])
+    expect(await webhooks.deliveries(busy.endpoint.id)).toHaveLength(5)
+  })
+
+  it('has the newest thousand of each type that have ended: older ones are forgotten', async () => {
+    const { registry } = await webhookStage()
+    const deliveries = new Deliveries(registry)
+    const end = async (id: string, type: 'request.denied' | 'threshold.reached', at: number): Promise<void> => {
+      const held = await deliveries.add(id, { endpoint: 'e', type, body: '{}' }, at)
+      await deliveries.ended(held!, { isTaken: true, status: 204 }, at, 0)
+    }
+    await end('threshold', 'threshold.reached', NOON)
+    for (let each = 1; each <= 1_110; each += 1) await end(`denial-${each}`, 'request.denied', NOON + each)
+    const ids = (await deliveries.of('e')).map(({ id }) => id)
+    expect(ids.length).toBeLessThanOrEqual(1_101)
+    expect(ids).toContain('threshold')
+    expect(ids[0]).toBe('denial-1110')
+    expect(ids).not.toContain('denial-1')
+  })
+
+  it('can be changed: where it is and what it hears of, with the secret that it has', async () => {
+    const { open, receiver, refuse } = await webhookStage()
+    const moved = await Receiver.start()
+    const webhooks = open()
+    const issued = await webhooks.createEndpoint({ url: receiver.url, events: ['threshold.reached'], description: 'ours' })
+    const { id } = issued.endpoint
+    expect(await webhooks.update(id, { url: moved.url, events: ['request.denied'] })).toEqual({ ...issued.endpoint, url: moved.url, events: ['request.denied'] })
+    await refuse('ada')
+    await webhooks.tick()
+    expect(receiver.received).toEqual([])
+    expect(verified(issued, moved.received[0] as Received)).toMatchObject({ type: 'request.denied' })
+    for (const change of [{}, { url: 'ftp://x' }, { events: [] }, { tenant: 'x' } as never, { secret: 'x' } as never, { description: 'x'.repeat(201) }]) await expect(webhooks.update(id, change)).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
+    await expect(webhooks.update('0000000000000000', { url: moved.url })).rejects.toMatchObject({ status: 404 })
+  })
+
+  it('has at most five secrets at once: none ends inside its grace but by one that asks for it', async () => {
+    const webhooks = (await webhookStage()).open()
+    const { endpoint } = await webhooks.createEndpoint({ url: 'https://example.com/' })
+    for (let round = 0; round < 4; round += 1) await webhooks.rotate(endpoint.id)
+    await expect(webhooks.rotate(endpoint.id)).rejects.toMatchObject({ status: 409 })
+    await webhooks.rotate(endpoint.id, { graceMs: 0 })
+    await webhooks.rotate(endpoint.id)
   })
 
   it.each([
@@ -530,6 +637,49 @@ describe('the webhooks of a process', () => {
     expect([...timers.values()].filter(({ call: each }) => each !== call)).toEqual([])
     await webhooks.tick()
     webhooks.start()
+  })
+
+  it('have written what was spent past a threshold when whoever has spent it is answered', async () => {
+    const { open, receiver, engine, refuse } = await webhookStage()
+    const webhooks = open()
+    const { endpoint } = await webhooks.createEndpoint({ url: receiver.url })
+    expect(webhooks.written()).toBeUndefined()
+    await refuse('bob')
+    // Nobody waits for denials.
+    expect(webhooks.written()).toBeUndefined()
+    await engine.tracker.addCost({ userId: 'ada', cost: '0.85' })
+    const written = webhooks.written()
+    expect(written).toBeInstanceOf(Promise)
+    await written
+    expect(webhooks.written()).toBeUndefined()
+    expect((await webhooks.deliveries(endpoint.id)).map(({ type }) => type).sort()).toEqual(['request.denied', 'threshold.reached'])
+  })
+
+  it('keep nobody waiting for a store that is away, and try again when somebody waits', async () => {
+    const { open, receiver, engine, fail } = await webhookStage()
+    const webhooks = open()
+    await webhooks.createEndpoint({ url: receiver.url })
+    fail(new StoreUnavailableError('the store is away'))
+    await engine.tracker.addCost({ userId: 'ada', cost: '0.85' })
+    await webhooks.written()
+    await webhooks.written()
+    expect(webhooks.written()).toBeDefined()
+    fail(undefined)
+    await webhooks.written()
+    expect(webhooks.written()).toBeUndefined()
+    await receiver.has(1)
+  })
+
+  it('send what was not taken again after five seconds by a timer of its own', async () => {
+    const { open, receiver, timers, advance } = await webhookStage()
+    receiver.answer = (response, number) => void response.writeHead(number === 0 ? 500 : 200).end()
+    const webhooks = open()
+    await tested(webhooks, receiver.url)
+    await webhooks.tick()
+    const soon = [...timers.values()].filter(({ ms }) => ms >= 5 * SECOND && ms <= 6 * SECOND).at(-1)
+    advance(soon!.ms)
+    soon!.call()
+    await receiver.has(2)
   })
 
   it('write down what has happened before they close, for the next process', async () => {
