@@ -41,9 +41,9 @@ const constant: unknown = JSON.parse(decision)
 
 // The same route: everything around the decision (key, body, metrics, header fields), and a constant in its place.
 const { OpenAPIHono } = await import('@hono/zod-openapi')
-const { gate } = (await import(at('src/server/gate.js'))) as typeof import('../src/server/gate.js')
-const { requestLog } = (await import(at('src/server/request-log.js'))) as typeof import('../src/server/request-log.js')
-const { quickAnswer } = (await import(at('src/server/security-headers.js'))) as typeof import('../src/server/security-headers.js')
+const { gate } = (await import(at('src/server/http/gate.js'))) as typeof import('../src/server/http/gate.js')
+const { requestLog } = (await import(at('src/server/http/request-log.js'))) as typeof import('../src/server/http/request-log.js')
+const { quickAnswer } = (await import(at('src/server/http/security-headers.js'))) as typeof import('../src/server/http/security-headers.js')
 const { createMetrics } = (await import(at('src/server/metrics.js'))) as typeof import('../src/server/metrics.js')
 const around = new Bursar({})
 const service = { keys: keysOf.memory, clock: Date.now, log: { info() {} }, metrics: createMetrics({ engine: around as never }), options: { rateLimit: null, maxBodyBytes: 1_048_576 } } as never

@@ -1,7 +1,7 @@
 // The dashboard as a whole: who looks (a key, where the server wants one), where they are, and the state that every page shares.
 
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
-import type { LiveEvent, StateView } from '../server/views.js'
+import type { LiveEvent, StateView } from '../server/seeing/views.js'
 import { clockTime } from './data/figures.js'
 import { useLiveLog } from './data/live-log.js'
 import { usePlace, type Place } from './data/place.js'

@@ -2,12 +2,12 @@
 // business of others.
 
 import { OpenAPIHono } from '@hono/zod-openapi'
-import { noteFailure } from './failure-log.js'
-import { gate } from './gate.js'
+import { noteFailure } from './http/failure-log.js'
+import { gate } from './http/gate.js'
 import { ownPrefix } from './ids.js'
-import { nothingHere } from './methods.js'
+import { nothingHere } from './http/methods.js'
 import { problemAnswer, tell } from './problem.js'
-import { requestLog, routeOf } from './request-log.js'
+import { requestLog, routeOf } from './http/request-log.js'
 import { checkRoutes } from './routes/check.js'
 import { costRoutes } from './routes/costs.js'
 import { customerRoutes } from './routes/customers.js'
@@ -28,7 +28,7 @@ import { usageRoutes } from './routes/usage.js'
 import { userRoutes } from './routes/users.js'
 import { webhookRoutes } from './routes/webhooks.js'
 import type { Env, Service, ServiceParts } from './service.js'
-import { UnheldDecisions } from './unheld-decisions.js'
+import { UnheldDecisions } from './decisions/unheld-decisions.js'
 
 /** The app: `app.fetch(request)` answers. */
 export type ServerApp = OpenAPIHono<Env>

@@ -7,7 +7,7 @@ import { createMiddleware } from 'hono/factory'
 import { isId } from '../budget/index.js'
 import type { Role } from './caller.js'
 import { Problem } from './problem.js'
-import { describeRequest } from './request-issues.js'
+import { describeRequest } from './http/request-issues.js'
 import type { Env } from './service.js'
 
 /** The shape of every problem. Members beside these say more of one kind of them. */

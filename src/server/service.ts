@@ -5,9 +5,9 @@ import type { Bursar } from '../bursar.js'
 import type { Clock } from '../time/index.js'
 import type { StripeWebhook } from '../stripe/index.js'
 import type { Caller } from './caller.js'
-import type { Feed } from './feed.js'
+import type { Feed } from './seeing/feed.js'
 import type { KeyBook } from './keys/index.js'
-import type { UnheldDecisions } from './unheld-decisions.js'
+import type { UnheldDecisions } from './decisions/unheld-decisions.js'
 import type { Webhooks } from './webhooks/index.js'
 
 /** An engine whose tiers and groups nobody knows when this is compiled. */

@@ -47,7 +47,7 @@ async function serve(run: Run, options: ServeOptions): Promise<number> {
   const configuration = options.sample === true ? await sampleConfiguration(run) : await configured(run)
   const { host = DEFAULT_HOST, port = DEFAULT_PORT, logLevel = 'info', ...settings } = { ...configuration.server, ...given }
   assertTenantScopes(settings.tenantScopes, configuration)
-  const [{ createServer }, { assertMayListen }] = await Promise.all([import('../../server/index.js'), import('../../server/may-listen.js')])
+  const [{ createServer }, { assertMayListen }] = await Promise.all([import('../../server/index.js'), import('../../server/http/may-listen.js')])
   // Before a store is opened, and made: of a server that cannot start, none is left behind.
   await assertMayListen(host, port, settings.adminKey !== undefined || !isNew(configuration, run))
   const { log, logger, flush } = serverLog(logLevel, run)

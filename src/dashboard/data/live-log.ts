@@ -2,7 +2,7 @@
 // not a thousand drawings.
 
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { LiveEvent } from '../../server/views.js'
+import type { LiveEvent } from '../../server/seeing/views.js'
 import { listen, type LineState } from './live.js'
 
 /** An event with a number of its own. */

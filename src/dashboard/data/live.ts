@@ -1,7 +1,7 @@
 // The line to `/v1/live`: read by fetch, because an EventSource cannot send a key; taken up again when it breaks, slower each time; put down
 // while nobody looks at the tab.
 
-import type { LiveEvent } from '../../server/views.js'
+import type { LiveEvent } from '../../server/seeing/views.js'
 import { AskError, open } from './ask.js'
 import { EventReader } from './event-stream.js'
 

@@ -1,7 +1,7 @@
 // Limits that were made at run time: all of them, with how far each is, and the forms that make, change and remove them.
 
 import { useEffect, useRef } from 'preact/hooks'
-import type { StateView } from '../../server/views.js'
+import type { StateView } from '../../server/seeing/views.js'
 import { ask } from '../data/ask.js'
 import { useWatched } from '../data/watch.js'
 import { LimitForm } from '../parts/limit-form.js'

@@ -1,6 +1,6 @@
 // The state now: what is spent, against what, by whom, who is refused, and what happens at this moment.
 
-import type { StateView } from '../../server/views.js'
+import type { StateView } from '../../server/seeing/views.js'
 import type { LiveLog } from '../data/live-log.js'
 import { ActionsPlot } from '../parts/actions-plot.js'
 import { Headline } from '../parts/headline.js'

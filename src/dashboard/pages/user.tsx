@@ -2,7 +2,7 @@
 // be made.
 
 import { useEffect, useRef } from 'preact/hooks'
-import type { StateView, UserView } from '../../server/views.js'
+import type { StateView, UserView } from '../../server/seeing/views.js'
 import { query } from '../data/ask.js'
 import { money } from '../data/figures.js'
 import type { LiveLog } from '../data/live-log.js'

@@ -1,7 +1,7 @@
 // What was decided over the last 24 hours, by the hour, and what it has cost: calls that are settled, and refusals. What is held is not yet
 // among them.
 
-import type { StateView } from '../../server/views.js'
+import type { StateView } from '../../server/seeing/views.js'
 import { count, money } from '../data/figures.js'
 import { ActionMark, Empty, Panel } from './panel.js'
 import { Plot, type Kind } from './plot.js'

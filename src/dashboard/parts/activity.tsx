@@ -1,6 +1,6 @@
 // The last decisions and charges of a user, each with its explanation to unfold.
 
-import type { ActivityRow } from '../../server/views.js'
+import type { ActivityRow } from '../../server/seeing/views.js'
 import { clockTime, counted, money } from '../data/figures.js'
 import { Name } from './names.js'
 import { ActionMark, Empty, Panel, Sign } from './panel.js'

@@ -1,7 +1,7 @@
 // What stands over every page: the pages, the search for a user, how the line to the server is, light or dark, and the way out.
 
 import { useState } from 'preact/hooks'
-import type { StateView } from '../../server/views.js'
+import type { StateView } from '../../server/seeing/views.js'
 import type { LineState } from '../data/live.js'
 import { userLink, type Place } from '../data/place.js'
 import { apply, heldTheme, type Theme } from '../data/theme.js'

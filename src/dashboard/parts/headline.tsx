@@ -1,7 +1,7 @@
 // The figures that can be read from across the room.
 
 import type { ComponentChildren } from 'preact'
-import type { StateView } from '../../server/views.js'
+import type { StateView } from '../../server/seeing/views.js'
 import { count, counted, money, percent } from '../data/figures.js'
 
 /** Spent today and this month, a day's burn, calls and denials. */

@@ -1,7 +1,7 @@
 // The form that makes a limit. It offers whom the reader's key may limit; the server decides.
 
 import { useState } from 'preact/hooks'
-import type { StateView } from '../../server/views.js'
+import type { StateView } from '../../server/seeing/views.js'
 import { ask } from '../data/ask.js'
 import { budgetWith } from '../data/budgets.js'
 import { AmountFields, amountOf } from './amount-fields.js'

@@ -1,7 +1,7 @@
 // One limit: whom it covers, what it allows, how far it is; and, for those who may, its change and its end.
 
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { WindowRow } from '../../server/views.js'
+import type { WindowRow } from '../../server/seeing/views.js'
 import { ask } from '../data/ask.js'
 import { amountsIn, type BudgetView } from '../data/budgets.js'
 import { count, moment, shown } from '../data/figures.js'

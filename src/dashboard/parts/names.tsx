@@ -1,7 +1,7 @@
 // How users, tenants and scopes are called on the page. Whatever somebody has named is text, in a box of its own that can neither turn what
 // stands beside it nor push it away.
 
-import type { WindowRow } from '../../server/views.js'
+import type { WindowRow } from '../../server/seeing/views.js'
 import { shown } from '../data/figures.js'
 import { userLink } from '../data/place.js'
 

@@ -1,6 +1,6 @@
 // Who and what the month's money went to: by tenant, tier and model, and the users who have spent most.
 
-import type { RestOfRows, SpendRow, StateView } from '../../server/views.js'
+import type { RestOfRows, SpendRow, StateView } from '../../server/seeing/views.js'
 import { count, counted, money, percent } from '../data/figures.js'
 import { Name, UserName } from './names.js'
 import { Empty, Panel } from './panel.js'

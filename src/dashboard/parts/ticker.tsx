@@ -1,7 +1,7 @@
 // What happens, as it happens. The list moves as fast as the world does, and can be stopped; what is read aloud is a summary now and then.
 
 import { useEffect, useRef, useState } from 'preact/hooks'
-import type { LiveEvent } from '../../server/views.js'
+import type { LiveEvent } from '../../server/seeing/views.js'
 import { clockTime, count, counted, money, percent, shown } from '../data/figures.js'
 import type { Happening, LiveLog } from '../data/live-log.js'
 import { Name, periodText, ScopeName, UserName } from './names.js'

@@ -1,7 +1,7 @@
 // What somebody should look at: who is refused and why, and which windows are over a threshold.
 
 import { useState } from 'preact/hooks'
-import type { BlockedRow, StateView, UserView, WindowRow } from '../../server/views.js'
+import type { BlockedRow, StateView, UserView, WindowRow } from '../../server/seeing/views.js'
 import { clockTime, count, percent, shown } from '../data/figures.js'
 import { useWatched } from '../data/watch.js'
 import { Name, periodText, ScopeName, UserName } from './names.js'

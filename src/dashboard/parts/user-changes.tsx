@@ -1,7 +1,7 @@
 // What a key with the role `admin` may change about a user: the tier and an override with an end, where it may let users spend more; and a limit.
 
 import { useEffect, useRef } from 'preact/hooks'
-import type { StateView, UserView } from '../../server/views.js'
+import type { StateView, UserView } from '../../server/seeing/views.js'
 import { ask, query } from '../data/ask.js'
 import { budgetWith } from '../data/budgets.js'
 import { moment } from '../data/figures.js'

@@ -1,6 +1,6 @@
 // Limits that are set for one user instead of what the tier says.
 
-import type { UserView } from '../../server/views.js'
+import type { UserView } from '../../server/seeing/views.js'
 import { ask, query } from '../data/ask.js'
 import { budgetWith } from '../data/budgets.js'
 import { amount, moment } from '../data/figures.js'

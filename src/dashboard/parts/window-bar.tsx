@@ -1,7 +1,7 @@
 // One window against its limit: what is spent, what is held beside it, how far that is, and how long it will do.
 
 import type { ComponentChildren } from 'preact'
-import type { WindowRow } from '../../server/views.js'
+import type { WindowRow } from '../../server/seeing/views.js'
 import { amount, between, lasting, money, percent } from '../data/figures.js'
 import { periodText, ScopeName, scopeText } from './names.js'
 

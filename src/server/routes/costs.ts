@@ -6,17 +6,17 @@ import { InvalidRequestError, PricesNotConfigured, UnknownHoldError } from '../.
 import { formatUsd } from '../../money/index.js'
 import { assertCounts, readReported, type Usage } from '../../pricing/index.js'
 import type { CostEntry, RefundEntry } from '../../tracker/index.js'
-import { asObject, requestIdOf, whoseOf, type Given } from '../asking.js'
-import { answerBatch } from '../batch.js'
+import { asObject, requestIdOf, whoseOf, type Given } from '../decisions/asking.js'
+import { answerBatch } from '../http/batch.js'
 import type { Caller } from '../caller.js'
-import type { Answer } from '../decision-view.js'
+import type { Answer } from '../decisions/decision-view.js'
 import { clientIdFor, storeIdFor } from '../ids.js'
 import { Problem } from '../problem.js'
 import { body, described, json, problem, routes } from '../route.js'
-import { batchAnswerSchema, costBatchSchema, costSchema, countedSchema, idempotencyHeader, refundedSchema, refundSchema } from '../schemas.js'
-import { quickAnswer } from '../security-headers.js'
+import { batchAnswerSchema, costBatchSchema, costSchema, countedSchema, idempotencyHeader, refundedSchema, refundSchema } from '../decisions/schemas.js'
+import { quickAnswer } from '../http/security-headers.js'
 import type { Engine, Env, Service } from '../service.js'
-import { readUsage } from '../usage-reader.js'
+import { readUsage } from '../decisions/usage-reader.js'
 
 const reused = problem('The Idempotency-Key was used before with other arguments.')
 

@@ -3,7 +3,7 @@
 import { z, type OpenAPIHono } from '@hono/zod-openapi'
 import { explainText, type Explanation } from '../../decision/index.js'
 import type { Caller } from '../caller.js'
-import { explanationFor } from '../explained.js'
+import { explanationFor } from '../seeing/explained.js'
 import { isClientId, storeIdFor } from '../ids.js'
 import { Problem } from '../problem.js'
 import { idParameter, operation, problem, routes, tenantQuery } from '../route.js'

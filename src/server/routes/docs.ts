@@ -1,9 +1,9 @@
 // The description of the service: as OpenAPI, and as a page to read. No key is needed: it says what can be asked, and nothing of what is there.
 
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import { docsPage, STYLE_PATH } from '../docs-page.js'
-import { DOCS_STYLE } from '../docs-style.js'
-import { describeApp } from '../openapi.js'
+import { docsPage, STYLE_PATH } from '../description/docs-page.js'
+import { DOCS_STYLE } from '../description/docs-style.js'
+import { describeApp } from '../description/openapi.js'
 import { json, routes } from '../route.js'
 import type { Env, Service } from '../service.js'
 

@@ -6,7 +6,7 @@ import type { ApiKey, IssuedKey } from '../keys/index.js'
 import { Problem } from '../problem.js'
 import { body, idParameter, json, operation, problem, routes, tenantQuery } from '../route.js'
 import type { Env, Service } from '../service.js'
-import { instantOf, instantSchema } from '../when.js'
+import { instantOf, instantSchema } from '../seeing/when.js'
 
 const roleSchema = z.enum(ROLES as ['check', 'read', 'admin'])
 

@@ -1,7 +1,7 @@
 // What Prometheus scrapes. It says what tenants spend: as soon as there is any key, it needs one of the operator's, as all else does.
 
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import { Authentication } from '../authentication.js'
+import { Authentication } from '../http/authentication.js'
 import { problem, routes } from '../route.js'
 import type { Env, Service } from '../service.js'
 

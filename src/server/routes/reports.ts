@@ -5,13 +5,13 @@ import type { EntryField } from '../../ledger/index.js'
 import type { Report } from '../../report/index.js'
 import { assertTimeZone, calendarFor } from '../../time/index.js'
 import type { Caller } from '../caller.js'
-import { Completeness } from '../completeness.js'
-import { reachKey, within, type Where } from '../reach.js'
-import { ReportTexts } from '../report-texts.js'
+import { Completeness } from '../seeing/completeness.js'
+import { reachKey, within, type Where } from '../seeing/reach.js'
+import { ReportTexts } from '../seeing/report-texts.js'
 import { idParameter, operation, problem, routes } from '../route.js'
 import type { Env, Service } from '../service.js'
-import { textStream } from '../text-stream.js'
-import { instantOf } from '../when.js'
+import { textStream } from '../seeing/text-stream.js'
+import { instantOf } from '../seeing/when.js'
 
 const common = {
   from: z.string().optional().openapi({ description: 'From then on. Default: the beginning of the month.', example: '2026-11-01' }),

@@ -2,13 +2,13 @@
 
 import { z, type OpenAPIHono } from '@hono/zod-openapi'
 import type { Caller } from '../caller.js'
-import { LiveListeners } from '../live-listeners.js'
-import { LiveStream } from '../live-stream.js'
+import { LiveListeners } from '../seeing/live-listeners.js'
+import { LiveStream } from '../seeing/live-stream.js'
 import { Problem } from '../problem.js'
 import { idParameter, json, operation, problem, routes, tenantQuery } from '../route.js'
 import type { Env, Service } from '../service.js'
-import { StateBook } from '../state-book.js'
-import { liveEventSchema, stateSchema, userSchema } from '../view-schemas.js'
+import { StateBook } from '../seeing/state-book.js'
+import { liveEventSchema, stateSchema, userSchema } from '../seeing/view-schemas.js'
 
 const BEARER = /^bearer +(\S+) *$/i
 

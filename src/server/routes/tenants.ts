@@ -2,12 +2,12 @@
 
 import { z, type OpenAPIHono } from '@hono/zod-openapi'
 import { assertId } from '../../budget/index.js'
-import { nameSchema, pageFields, pageSchema, timeSchema } from '../budget-schemas.js'
+import { nameSchema, pageFields, pageSchema, timeSchema } from '../administration/budget-schemas.js'
 import { MOST_TENANT } from '../ids.js'
 import { body, idParameter, json, operation, problem, routes } from '../route.js'
 import { Problem } from '../problem.js'
 import type { Env, Service } from '../service.js'
-import { TenantBook } from '../tenant-book.js'
+import { TenantBook } from '../administration/tenant-book.js'
 
 const TAGS = ['Tenants']
 const MOST_MODELS = 1_000

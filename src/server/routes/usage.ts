@@ -2,16 +2,16 @@
 
 import { z, type OpenAPIHono } from '@hono/zod-openapi'
 import { toCsv, type EntryFilter, type LedgerEntry } from '../../ledger/index.js'
-import { Briefly } from '../briefly.js'
-import { Completeness } from '../completeness.js'
-import { Cursors } from '../cursors.js'
-import { entrySchema, entryView, ownWords } from '../entry-view.js'
+import { Briefly } from '../administration/briefly.js'
+import { Completeness } from '../seeing/completeness.js'
+import { Cursors } from '../seeing/cursors.js'
+import { entrySchema, entryView, ownWords } from '../seeing/entry-view.js'
 import { Problem } from '../problem.js'
-import { reachKey } from '../reach.js'
+import { reachKey } from '../seeing/reach.js'
 import { operation, problem, routes } from '../route.js'
 import type { Env, Service } from '../service.js'
-import { textStream } from '../text-stream.js'
-import { filterOf, filterQuery } from '../usage-query.js'
+import { textStream } from '../seeing/text-stream.js'
+import { filterOf, filterQuery } from '../seeing/usage-query.js'
 
 const USUAL_PAGE = 100
 const LARGEST_PAGE = 1_000

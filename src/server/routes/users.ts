@@ -3,14 +3,14 @@
 import { z, type OpenAPIHono } from '@hono/zod-openapi'
 import { canonicalPeriod, toUserRef, type UserRef } from '../../budget/index.js'
 import type { BudgetOverride, UserOverride } from '../../tracker/index.js'
-import { idParams, overrideFields, overrideSchema, timeSchema, windowSchema } from '../budget-schemas.js'
-import { BudgetSummaries } from '../budget-summary.js'
+import { idParams, overrideFields, overrideSchema, timeSchema, windowSchema } from '../administration/budget-schemas.js'
+import { BudgetSummaries } from '../administration/budget-summary.js'
 import type { Caller } from '../caller.js'
-import { gate } from '../gate.js'
+import { gate } from '../http/gate.js'
 import { body, idParameter, json, operation, routes, tenantQuery } from '../route.js'
 import { Problem } from '../problem.js'
 import type { Engine, Env, Service } from '../service.js'
-import { instantOf, instantSchema } from '../when.js'
+import { instantOf, instantSchema } from '../seeing/when.js'
 
 const TAGS = ['Users']
 /** Each is a window that every request of the user is counted in. */

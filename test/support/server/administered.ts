@@ -4,7 +4,7 @@
 import { memoryStore } from '../../../src/store/memory/index.js'
 import { sqliteStore } from '../../../src/store/sqlite/index.js'
 import type { BursarConfig } from '../../../src/config.js'
-import { describeApp, type ApiDocument, type JsonSchema } from '../../../src/server/openapi.js'
+import { describeApp, type ApiDocument, type JsonSchema } from '../../../src/server/description/openapi.js'
 import { temporaryFiles } from '../sqlite/temporary-files.js'
 import { caller, PLAIN_OPTIONS, testApp, type TestApp } from './app.js'
 import { misfit } from './schema-check.js'

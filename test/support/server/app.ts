@@ -4,10 +4,10 @@ import type { BursarConfig } from '../../../src/config.js'
 import { Bursar } from '../../../src/bursar.js'
 import { createApp, type ServerApp } from '../../../src/server/app.js'
 import { Caller, type CallerFacts, type Role } from '../../../src/server/caller.js'
-import { Feed } from '../../../src/server/feed.js'
+import { Feed } from '../../../src/server/seeing/feed.js'
 import { KeyBook } from '../../../src/server/keys/index.js'
 import type { Service } from '../../../src/server/service.js'
-import { UnheldDecisions } from '../../../src/server/unheld-decisions.js'
+import { UnheldDecisions } from '../../../src/server/decisions/unheld-decisions.js'
 import { Webhooks } from '../../../src/server/webhooks/index.js'
 
 /** What a test may ask for. */

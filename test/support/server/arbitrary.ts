@@ -1,7 +1,7 @@
 // Requests made of the service's own description: such as fit it, and such as almost do. Knows schemas, and nothing of what an operation means.
 
 import fc from 'fast-check'
-import type { ApiDocument, ApiOperation, ApiParameter, JsonSchema } from '../../../src/server/openapi.js'
+import type { ApiDocument, ApiOperation, ApiParameter, JsonSchema } from '../../../src/server/description/openapi.js'
 
 /** One operation, and where it is. */
 export interface Operation {

@@ -1,7 +1,7 @@
 // What may be said of any answer, whatever was asked: its status stands in the description, its body fits it, nothing has gone wrong that
 // nobody foresaw, and nothing in it is another tenant's.
 
-import type { ApiDocument, JsonSchema } from '../../../src/server/openapi.js'
+import type { ApiDocument, JsonSchema } from '../../../src/server/description/openapi.js'
 import type { FuzzRequest, Operation } from './arbitrary.js'
 import { misfit } from './schema-check.js'
 

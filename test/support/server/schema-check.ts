@@ -1,7 +1,7 @@
 // Whether a value is what a JSON schema of the service's description says. A small checker of its own: it must not be the code that made
 // the description.
 
-import type { JsonSchema } from '../../../src/server/openapi.js'
+import type { JsonSchema } from '../../../src/server/description/openapi.js'
 
 /** Gives a schema of the document by the name that a `$ref` has. */
 export type FindSchema = (ref: string) => JsonSchema

@@ -2,7 +2,7 @@
 
 import type { CallerFacts } from '../../../src/server/caller.js'
 import { storeId } from '../../../src/server/ids.js'
-import { StateBook } from '../../../src/server/state-book.js'
+import { StateBook } from '../../../src/server/seeing/state-book.js'
 import type { Store } from '../../../src/store/index.js'
 import { memoryStore } from '../../../src/store/memory/index.js'
 import { manualClock, type ManualClock } from '../../../src/testing/index.js'

@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Bursar, InvalidConfigError, memoryStore, StoreUnavailableError, type BursarConfig, type Store } from '../../../src/index.js'
 import { createServer, type BursarServer, type ServerConfig } from '../../../src/server/index.js'
-import { isLoopback, strangeness } from '../../../src/server/loopback.js'
+import { isLoopback, strangeness } from '../../../src/server/http/loopback.js'
 import { until } from '../../support/redis/until.js'
 import { storeWith } from '../setting.js'
 

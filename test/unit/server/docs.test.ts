@@ -2,10 +2,10 @@
 
 import { expect, test, describe, afterAll } from 'vitest'
 import { ROLES } from '../../../src/server/caller.js'
-import type { ApiDocument, ApiOperation, JsonSchema } from '../../../src/server/openapi.js'
+import type { ApiDocument, ApiOperation, JsonSchema } from '../../../src/server/description/openapi.js'
 import { operationsOf } from '../../support/server/arbitrary.js'
 import { misfit } from '../../support/server/schema-check.js'
-import { EXAMPLES, type AnsweredId } from '../../../src/server/docs-examples.js'
+import { EXAMPLES, type AnsweredId } from '../../../src/server/description/docs-examples.js'
 import { caller, OPERATOR, testApp } from '../../support/server/app.js'
 
 const world = testApp()

@@ -1,7 +1,7 @@
 // Ledger entries over HTTP: which, in which words, page by page or streamed; to nobody what is another's.
 
 import { afterEach, describe, expect, it } from 'vitest'
-import { entrySchema } from '../../../src/server/entry-view.js'
+import { entrySchema } from '../../../src/server/seeing/entry-view.js'
 import { prefixOf } from '../../../src/server/ids.js'
 import { memoryStore } from '../../../src/store/memory/index.js'
 import { caller, OPERATOR } from '../../support/server/app.js'
