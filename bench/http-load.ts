@@ -17,11 +17,11 @@ export class Connection {
     })
   }
 
-  /** Posts JSON. Throws, in the end of the process, where the answer is no success. */
-  ask(path: string, token: string, body: string): Promise<Buffer> {
+  /** Posts JSON, with more header fields, each ended by CRLF. Throws, in the end of the process, where the answer is no success. */
+  ask(path: string, token: string, body: string, fields = ''): Promise<Buffer> {
     return new Promise((resolve) => {
       this.#waiting = resolve
-      this.#socket.write(`POST ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
+      this.#socket.write(`POST ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\n${fields}Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`)
     })
   }
 

@@ -37,7 +37,8 @@ for (const [name, store] of Object.entries(stores)) {
   keysOf[name] = server.keys
 }
 
-const constant: unknown = JSON.parse(decision)
+const constant = JSON.parse(decision) as Record<string, unknown>
+const minimal = Object.fromEntries(Object.entries(constant).filter(([field]) => !['rungs', 'reason', 'verdicts', 'context'].includes(field)))
 
 // The same route: everything around the decision (key, body, metrics, header fields), and a constant in its place.
 const { OpenAPIHono } = await import('@hono/zod-openapi')
@@ -47,15 +48,18 @@ const { quickAnswer } = (await import(at('src/server/http/security-headers.js'))
 const { createMetrics } = (await import(at('src/server/metrics.js'))) as typeof import('../src/server/metrics.js')
 const around = new Bursar({})
 const service = { keys: keysOf.memory, clock: Date.now, log: { info() {} }, metrics: createMetrics({ engine: around as never }), options: { rateLimit: null, maxBodyBytes: 1_048_576 } } as never
-const route = new OpenAPIHono<import('../src/server/service.js').Env>()
-route.use('*', requestLog(service))
-route.use('/v1/*', gate(service))
-route.post('/v1/check', (context) => quickAnswer(200, constant, context.get('requestId')))
+const routeTo = (answer: unknown) => {
+  const route = new OpenAPIHono<import('../src/server/service.js').Env>()
+  route.use('*', requestLog(service))
+  route.use('/v1/*', gate(service))
+  route.post('/v1/check', (context) => quickAnswer(200, answer, context.get('requestId')))
+  return route
+}
 const bare = new Hono().post('/v1/check', async (context) => {
   await context.req.json()
-  return context.json(constant as object)
+  return context.json(constant)
 })
-for (const [name, { fetch }] of Object.entries({ constant: route, bare })) {
+for (const [name, { fetch }] of Object.entries({ constant: routeTo(constant), short: routeTo(minimal), bare })) {
   const server = createServer(getRequestListener(fetch)).listen(0, '127.0.0.1')
   await once(server, 'listening')
   told[name] = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token: told['memory']?.token as string }

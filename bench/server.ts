@@ -20,6 +20,7 @@ const USERS = 5_000
 /** One store alone, for a closer look. */
 const ONLY = process.env['ONLY']
 const CHECK = (index: number): string => JSON.stringify({ userId: `user_${(index * 7_919) % USERS}`, model: 'gpt-4o', estimatedCost: 0.03 })
+const MINIMAL = 'Prefer: return=minimal\r\n'
 const SETTLE = JSON.stringify({ cost: 0.021 })
 
 interface Told {
@@ -32,6 +33,8 @@ interface Contestant {
   readonly operation: string
   readonly server: string
   readonly settles: boolean
+  /** More header fields. */
+  readonly fields: string
 }
 
 const hasTaskset = canPin()
@@ -51,10 +54,11 @@ try {
 process.exit(0)
 
 async function run({ servers, bytes }: Told): Promise<void> {
-  const contestant = (name: string, operation: string, server: string, settles = false): Contestant => ({ name, operation, server, settles })
+  const contestant = (name: string, operation: string, server: string, settles = false, fields = ''): Contestant => ({ name, operation, server, settles, fields })
   const constant = contestant('a constant', 'the same route', 'constant')
+  const short = contestant('a short constant', 'the same route', 'short')
   const bare = contestant('a constant', 'a bare route', 'bare')
-  const contestants = [constant, bare, contestant('memory', 'check', 'memory'), contestant('sqlite', 'check', 'sqlite'), contestant('redis', 'check', 'redis'), contestant('memory', 'check + settle', 'memory', true), contestant('sqlite', 'check + settle', 'sqlite', true), contestant('redis', 'check + settle', 'redis', true)].filter(({ name }) => name === 'a constant' || ONLY === undefined || ONLY === name)
+  const contestants = [constant, short, bare, contestant('memory', 'check', 'memory'), contestant('memory', 'check, minimal', 'memory', false, MINIMAL), contestant('sqlite', 'check', 'sqlite'), contestant('redis', 'check', 'redis'), contestant('memory', 'check + settle', 'memory', true), contestant('sqlite', 'check + settle', 'sqlite', true), contestant('redis', 'check + settle', 'redis', true)].filter(({ name }) => name.endsWith('constant') || ONLY === undefined || ONLY === name)
   console.log(`node ${process.version}, ${availableParallelism()} cores, ${hasTaskset ? 'the servers pinned to one, this process and Redis to the other' : 'not pinned'}, load ${loadavg()[0]?.toFixed(1)} at the start`)
   console.log(`${CONNECTIONS} connections, ${ROUNDS} rounds of ${OPERATIONS.toLocaleString('en')} operations, answers of ${bytes.toLocaleString('en')} bytes, a key of the store, no log\n`)
   const perSecond = new Map(contestants.map((each) => [each, [] as number[]]))
@@ -74,7 +78,7 @@ async function run({ servers, bytes }: Told): Promise<void> {
   console.log(`load ${loadavg()[0]?.toFixed(1)} at the end`)
 }
 
-async function measure({ server, settles }: Contestant, servers: Told['servers'], operations: number): Promise<number> {
+async function measure({ server, settles, fields }: Contestant, servers: Told['servers'], operations: number): Promise<number> {
   const { token, url } = servers[server] as { readonly token: string; readonly url: string }
   // Others than in the round before: a server closes those that nobody uses for a minute.
   const connections = Array.from({ length: CONNECTIONS }, () => new Connection(url))
@@ -85,7 +89,7 @@ async function measure({ server, settles }: Contestant, servers: Told['servers']
     connections.map(async (connection) => {
       while (next < operations) {
         next += 1
-        const answer = await connection.ask('/v1/check', token, CHECK(next))
+        const answer = await connection.ask('/v1/check', token, CHECK(next), fields)
         if (!settles) continue
         const id = idIn(answer)
         await connection.ask(`/v1/holds/${encodeURIComponent(id)}/settle`, token, SETTLE)

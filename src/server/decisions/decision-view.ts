@@ -2,7 +2,7 @@
 // they refuse. Its ids are the client's own.
 
 import { limitOf, limitScope } from '../../budget/index.js'
-import { fittingText, type Decision, type Denial, type DeniedDecision } from '../../decision/index.js'
+import { fittingText, type AllowedDecision, type Decision, type Denial, type DeniedDecision } from '../../decision/index.js'
 import { describeScope, type EnforcementContext, type ScopeId, type Verdict } from '../../enforcement/index.js'
 import { problemOf, type BudgetProblem } from '../../integrations/problem.js'
 import { rateLimitFields } from '../../integrations/rate-limit-fields.js'
@@ -32,10 +32,14 @@ export interface Asked {
   readonly isDryRun?: boolean
   /** It had been answered before, by this process, which alone knows of it. */
   readonly isRepeat?: boolean
+  /** Where it is allowed, what to call and what is held is enough. */
+  readonly isMinimal?: boolean
 }
 
 /** With when to ask again only where that may be told. */
 type Told<Denied> = Omit<Denied, 'retryAfterMs'> & { readonly retryAfterMs?: number | null | undefined }
+
+const MINIMAL = Object.freeze({ 'preference-applied': 'return=minimal' })
 
 /** Nobody knows when a store comes back; it is worth asking soon. */
 const STORE_AWAY_RETRY_S = 1
@@ -44,11 +48,11 @@ const STORE_AWAY = 'Whether the budget allows this request cannot be told now: t
 /** The answer to a check: 200 with the decision, or the denial's own status with a problem document that has all of the decision too. */
 export function decisionAnswer(decision: Decision, asked: Asked): Answer {
   const { allowed } = decision
+  if (allowed && asked.isMinimal === true) return minimalAnswer(decision, asked)
   const view = asked.caller.isOperator ? wholeOf(decision) : reachOf(decision, asked)
   const id = clientIdFor(asked.caller, asked.tenant, asked.id ?? decision.id)
   const dryRun = asked.isDryRun === true ? true : undefined
-  // A reserve whose answer was lost is sent again by the engine itself: to the client that is no repeat.
-  const replayed = asked.isRepeat === true || (decision.replayed && !asked.isOwnId)
+  const replayed = isReplayed(decision, asked)
   const { action, requestedModel, rungs, enforcedBy } = decision
   const { reason, verdicts, context } = view
   const { windows, now } = decision.context
@@ -64,6 +68,20 @@ export function decisionAnswer(decision: Decision, asked: Asked): Answer {
   const retryAfterS = denial.code === 'store-unavailable' ? STORE_AWAY_RETRY_S : retryAfterMs == null ? undefined : Math.ceil(retryAfterMs / 1_000)
   const body = { ...problem, id, allowed, action, requestedModel, rungs, reason, verdicts, context, replayed, enforcedBy, dryRun, denial: told }
   return { status, body, headers: { ...(retryAfterS !== undefined && { 'retry-after': String(retryAfterS) }), ...rateLimitFields(windows, now.getTime(), { isAdmitted: false, retryAfterS }) } }
+}
+
+/** Without what it was decided by. */
+function minimalAnswer(decision: AllowedDecision, asked: Asked): Answer {
+  const id = clientIdFor(asked.caller, asked.tenant, asked.id ?? decision.id)
+  const { allowed, action, model, requestedModel, estimatedCost, exact, expiresAt, ended, enforcedBy } = decision
+  const dryRun = asked.isDryRun === true ? true : undefined
+  const body = { id, allowed, action, model, requestedModel, estimatedCost, exact, expiresAt, replayed: isReplayed(decision, asked), ended, enforcedBy, dryRun }
+  return { status: 200, body, headers: MINIMAL }
+}
+
+/** A reserve whose answer was lost is sent again by the engine itself: to the client that is no repeat. */
+function isReplayed(decision: Decision, { isRepeat, isOwnId }: Asked): boolean {
+  return isRepeat === true || (decision.replayed && !isOwnId)
 }
 
 interface View {

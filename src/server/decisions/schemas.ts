@@ -36,6 +36,11 @@ export const idempotencyHeader = z.object({
   'idempotency-key': key.optional().openapi({ description: 'One key for one call: a repeat with the same arguments is answered as the first time was, and with others 409. Remembered for 24 hours after the end.', example: 'job-4711' }),
 })
 
+/** How much of a decision is wanted. */
+export const preferHeader = z.object({
+  prefer: z.string().optional().openapi({ description: '`return=minimal`: of what is allowed only what to call, and what is held, without what it was decided by. Denials are always whole.', example: 'return=minimal' }),
+})
+
 const checkFields = {
   userId,
   userTier,
@@ -178,19 +183,23 @@ const decisionFields = {
   enforcedBy: z.enum(['store', 'local', 'none']).openapi({ description: 'What stood behind it: the store, a share of what was left when it was last heard of, or nothing.' }),
 }
 
+const allowedFields = {
+  allowed: z.literal(true),
+  action: z.enum(['ALLOW', 'WARN', 'DEGRADE']),
+  model: z.string().optional().openapi({ description: 'The model to call: the one asked for, or a cheaper one.' }),
+  estimatedCost: money('What is held.'),
+  exact: z.strictObject({ estimatedMicrocents: microcents('The same.') }),
+  expiresAt: time('When the hold expires if nothing ends or extends it.'),
+  ended: z.enum(['settled', 'released', 'expired']).optional().openapi({ description: "On a repeat: how the first request's hold has ended." }),
+}
+
 /** What a check that is allowed is answered with. */
-export const decisionSchema = z
-  .looseObject({
-    ...decisionFields,
-    allowed: z.literal(true),
-    action: z.enum(['ALLOW', 'WARN', 'DEGRADE']),
-    model: z.string().optional().openapi({ description: 'The model to call: the one asked for, or a cheaper one.' }),
-    estimatedCost: money('What is held.'),
-    exact: z.strictObject({ estimatedMicrocents: microcents('The same.') }),
-    expiresAt: time('When the hold expires if nothing ends or extends it.'),
-    ended: z.enum(['settled', 'released', 'expired']).optional().openapi({ description: "On a repeat: how the first request's hold has ended." }),
-  })
-  .openapi('Decision')
+export const decisionSchema = z.looseObject({ ...decisionFields, ...allowedFields }).openapi('Decision')
+
+const { id: decisionId, requestedModel, replayed, dryRun, enforcedBy } = decisionFields
+
+/** The same with `Prefer: return=minimal`. */
+export const minimalDecisionSchema = z.strictObject({ id: decisionId, requestedModel, ...allowedFields, replayed, enforcedBy, dryRun }).openapi('MinimalDecision')
 
 /** What a check that is refused is answered with: a problem document with all of the decision. */
 export const denialSchema = z

@@ -9,7 +9,7 @@ import type { Caller } from '../caller.js'
 import { decisionAnswer, type Answer, type Asked } from '../decisions/decision-view.js'
 import { jsonText } from '../http/json-text.js'
 import { body, described, json, problem, problemSchema, routes } from '../route.js'
-import { batchAnswerSchema, checkBatchSchema, checkSchema, decisionSchema, denialSchema, idempotencyHeader } from '../decisions/schemas.js'
+import { batchAnswerSchema, checkBatchSchema, checkSchema, decisionSchema, denialSchema, idempotencyHeader, minimalDecisionSchema, preferHeader } from '../decisions/schemas.js'
 import { quickAnswer } from '../http/security-headers.js'
 import type { Engine, Env, Service } from '../service.js'
 
@@ -29,9 +29,9 @@ const check = {
   tags: ['Decisions'],
   summary: 'Decide before a call, and hold its estimate',
   description: 'A denial has its own status, and all of the decision. Whatever is allowed must be settled or released; what is forgotten expires after `holdTtl`. Header fields `RateLimit` and `RateLimit-Policy` tell of the limits of the user’s own. With `dryRun` nothing is counted, and nothing stays held.',
-  request: { headers: idempotencyHeader, body: body(checkSchema) },
+  request: { headers: idempotencyHeader.extend(preferHeader.shape), body: body(checkSchema) },
   responses: {
-    200: json(decisionSchema, 'It may go on: the money is held.'),
+    200: json(z.union([decisionSchema, minimalDecisionSchema]), 'It may go on: the money is held. The short form where `Prefer: return=minimal` asks for it.'),
     402: refused('A budget has no room for it.'),
     403: refusedOrProblem('A policy refuses it, or the key may not ask this.'),
     404: problem('The session is not there, or has ended.'),
@@ -47,7 +47,7 @@ const checkBatch = {
   tags: ['Decisions'],
   summary: 'Decide up to 1,000 calls',
   description: 'Each item has its own `idempotencyKey`, status and answer. Items with the same key are repeats of the first of them.',
-  request: { body: body(checkBatchSchema) },
+  request: { headers: preferHeader, body: body(checkBatchSchema) },
   responses: { 200: json(batchAnswerSchema, 'What each came to, in the order of the items.') },
 } as const
 
@@ -57,16 +57,16 @@ export function checkRoutes(service: Service): OpenAPIHono<Env> {
   const app = routes()
 
   // No async functions on this path: each takes its time, and there is one thing to wait for.
-  const answerOne = (caller: Caller, value: unknown, header: string | undefined): Promise<Answer> => {
+  const answerOne = (caller: Caller, value: unknown, header: string | undefined, isMinimal: boolean): Promise<Answer> => {
     const given = asObject(value, 'request')
     const { userId, tenant } = whoseOf(caller, options, given)
-    if (given['dryRun'] !== undefined) return answerDryRun(caller, tenant, userId, header, given)
+    if (given['dryRun'] !== undefined) return answerDryRun(caller, tenant, userId, header, given, isMinimal)
     const { id, isOwn } = requestIdOf(caller, tenant, header, given['idempotencyKey'])
     assertHoldable(given['holdTtl'], 'holdTtl')
     given['userId'] = userId
     if (tenant !== undefined) given['tenant'] = tenant
     given['idempotencyKey'] = id
-    const asked = { caller, tenant, id, isOwnId: isOwn }
+    const asked = { caller, tenant, id, isOwnId: isOwn, isMinimal }
     if (!unheld.isEmpty && !isOwn) {
       const known = unheld.findRepeated(id, jsonText(given))
       if (known !== undefined) return Promise.resolve(decisionAnswer(known, { ...asked, isRepeat: true }))
@@ -84,25 +84,31 @@ export function checkRoutes(service: Service): OpenAPIHono<Env> {
     return decisionAnswer(counted, counted === decision ? asked : { ...asked, isRepeat: true })
   }
 
-  const answerDryRun = async (caller: Caller, tenant: string | undefined, userId: string, header: string | undefined, { dryRun, ...given }: Given): Promise<Answer> => {
+  const answerDryRun = async (caller: Caller, tenant: string | undefined, userId: string, header: string | undefined, { dryRun, ...given }: Given, isMinimal: boolean): Promise<Answer> => {
     if (dryRun !== true) throw new InvalidRequestError('dryRun: is not true. Send true, or leave it out.')
     if (header !== undefined || given['idempotencyKey'] !== undefined) throw new InvalidRequestError('dryRun: makes no call that could be repeated. Leave the Idempotency-Key out.')
     assertHoldable(given['holdTtl'], 'holdTtl')
     const { id } = requestIdOf(caller, tenant, undefined, undefined)
     const decision = await engine.check({ ...given, userId, ...(tenant !== undefined && { tenant }), idempotencyKey: id } as unknown as Request, UNCOUNTED)
     if (decision.allowed) await decision.release()
-    return decisionAnswer(decision, { caller, tenant, id, isOwnId: true, isDryRun: true })
+    return decisionAnswer(decision, { caller, tenant, id, isOwnId: true, isDryRun: true, isMinimal })
   }
 
   described(app, 'check', check, (context) => {
-    const asked = answerOne(context.get('caller'), context.get('body'), context.req.header('idempotency-key'))
+    const asked = answerOne(context.get('caller'), context.get('body'), context.req.header('idempotency-key'), prefersMinimal(context.req.header('prefer')))
     return asked.then(({ status, body: told, headers }) => quickAnswer(status, told, context.get('requestId'), headers))
   })
   described(app, 'check', checkBatch, (context) => {
     const caller = context.get('caller')
-    return answerBatch(context, service, keyOf, (item) => answerOne(caller, item, undefined))
+    const isMinimal = prefersMinimal(context.req.header('prefer'))
+    return answerBatch(context, service, keyOf, (item) => answerOne(caller, item, undefined, isMinimal))
   })
   return app
+}
+
+/** RFC 7240. */
+function prefersMinimal(prefer: string | undefined): boolean {
+  return prefer !== undefined && /(?:^|[,;\s])return="?minimal"?(?:$|[,;\s])/i.test(prefer)
 }
 
 function keyOf(item: unknown): unknown {

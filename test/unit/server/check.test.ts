@@ -35,6 +35,21 @@ describe('POST /v1/check', () => {
     expect(headers.get('ratelimit')).toBe('"daily";r=75000000;t=43200')
   })
 
+  it('says no more than what to call and what is held where that is preferred, in batches too, and of a denial all the same', async () => {
+    const ask = { userId: 'ada', model: 'gpt-4o', estimatedCost: 0.25 }
+    const minimal = { prefer: 'respond-async, return=minimal' }
+    const { headers, json } = await app.ask(ASK, 'POST', '/v1/check', ask, { ...minimal, 'idempotency-key': 'job-1' })
+    const short = { id: 'job-1', allowed: true, action: 'ALLOW', model: 'gpt-4o', requestedModel: 'gpt-4o', estimatedCost: 0.25, exact: { estimatedMicrocents: 25_000_000 }, expiresAt: '2026-01-15T12:10:00.000Z', replayed: false, enforcedBy: 'store' }
+    expect(json).toEqual(short)
+    expect([headers.get('preference-applied'), headers.get('ratelimit')]).toEqual(['return=minimal', null])
+    const batch = await app.ask(ASK, 'POST', '/v1/check/batch', { items: [{ ...ask, idempotencyKey: 'job-1' }] }, minimal)
+    expect(batch.json.items).toEqual([{ status: 200, body: { ...short, replayed: true } }])
+    expect((await app.ask(ASK, 'POST', '/v1/check', ask, { prefer: 'return=representation' })).json.context.windows).toHaveLength(3)
+    const denied = await app.ask(ASK, 'POST', '/v1/check', { ...ask, estimatedCost: 5 }, minimal)
+    expect([denied.status, denied.json.context.windows.length, denied.headers.get('preference-applied')]).toEqual([402, 3, null])
+    expect((await app.ask(ASK, 'POST', '/v1/holds/job-1/settle', { cost: 0.1 })).status).toBe(200)
+  })
+
   it('answers a denial with its own status, as a problem document that has all of the decision', async () => {
     await app.ask(ASK, 'POST', '/v1/costs', { userId: 'ada', cost: 0.9 })
     const { status, headers, json } = await app.ask(ASK, 'POST', '/v1/check', { userId: 'ada', estimatedCost: 0.5 }, { 'idempotency-key': 'job-2' })
