@@ -1,6 +1,7 @@
 // The README as a stranger follows it: the package is packed, installed in an empty folder, and every block is run there.
 
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -88,9 +89,7 @@ describe('the README', () => {
     const port = await freePort()
     const there = (code = ''): string => code.replaceAll(':8787', `:${port}`)
     writeFileSync(join(folder, 'client.py'), there(clients[0]?.code))
-    // The server is a job of the shell: it ends with the block.
-    const script = `trap 'kill %1; wait' EXIT\n${there(served?.code)}\necho\npython3 client.py`
-    const printed = run('bash', ['-c', script], folder, { ...process.env, BURSAR_PORT: String(port) })
+    const printed = await runWithJobs(`${there(served?.code)}\necho\npython3 client.py`, folder, { ...process.env, BURSAR_PORT: String(port) })
     expect(printed).toMatch(/"id":"call-1","allowed":true,"action":"ALLOW"/)
     expect(printed).toMatch(/"cost":0\.0042,"overage":0,"replayed":false/)
     expect(printed).toMatch(/"customer_id":"zoe","budget_limit_usd":[\d.]+,"budget_used_usd":0\.0042,/)
@@ -124,6 +123,18 @@ function installPython(): void {
   } catch {
     run('apt-get', ['install', '-y', '--no-install-recommends', 'python3'], root)
   }
+}
+
+/** What a script prints; what it leaves running is ended with it: npx does not pass on that it was killed. */
+async function runWithJobs(script: string, cwd: string, env: NodeJS.ProcessEnv): Promise<string> {
+  const shell = spawn('bash', ['-c', script], { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+  let printed = ''
+  shell.stdout.on('data', (piece: Buffer) => (printed += piece.toString()))
+  const closed = once(shell, 'close')
+  await once(shell, 'exit')
+  process.kill(-(shell.pid as number), 'SIGTERM')
+  await closed
+  return printed
 }
 
 function run(program: string, args: readonly string[], cwd: string, env = process.env): string {
