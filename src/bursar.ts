@@ -5,6 +5,7 @@ import { gracefulDegradation, pastDueDegradation, strictBudgetEnforcement, tierB
 import { assertId } from './budget/index.js'
 import { bursarConfig, type BursarConfig } from './config.js'
 import {
+  assertCalls,
   assertEventName,
   assertMayCall,
   assertTelemetry,
@@ -31,6 +32,7 @@ import {
   type IdentifiedRequest,
   type Identity,
   type Outcome,
+  type ParsedRequest,
   type Release,
   type Settlement,
   type Telemetry,
@@ -87,7 +89,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     const inForce = new PoliciesInForce(this.callbacks, NAMED_POLICIES, strictBudgetEnforcement, plain.alertThresholds ?? [], () => Object.keys(plain.tiers ?? plain.userBudgets ?? {}))
     const policies = plain.policies ?? [strictBudgetEnforcement]
     policies.forEach((policy, index) => this.callbacks.register(inForce.resolve(policy as Policy<string>, `config.policies.${index}`)))
-    const holdTtlMs = parseDuration(plain.holdTtl ?? DEFAULT_HOLD_TTL, 'config.holdTtl')
+    const { holdTtlMs } = this
     const { prices, estimate, onUnpricedModel, onStoreError = 'block', localShare, settleQueue } = plain
     this.prices = prices === undefined || prices instanceof PriceBook ? prices : new PriceBook(prices)
     const tariff = new Tariff(this.prices, onUnpricedModel === 'error' ? undefined : onUnpricedModel)
@@ -122,17 +124,21 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     // Not an async function, and none below that need not wait: what such a function keeps for the time after an await is made
     // at its start, and in memory nothing waits.
     try {
-      const { signal, countRequest = true } = options
+      const { signal, countRequest = true, dryRun = false } = options
       if (options !== NO_OPTIONS) assertCheckOptions(options)
       this.#assertOpen()
       signal?.throwIfAborted()
       const completed = this.#identities.complete(request)
-      const parsed = parseRequest(completed, countRequest)
-      if (this.#config.enrich === undefined) return Promise.resolve(this.#checks.decide(parsed, signal))
-      return this.#enriched(parsed.given, signal).then((facts) => this.#checks.decide({ ...parsed, facts }, signal))
+      const parsed = parseRequest(completed, countRequest, dryRun)
+      if (this.#config.enrich === undefined) return Promise.resolve(this.#decide(parsed, signal))
+      return this.#enriched(parsed.given, signal).then((facts) => this.#decide({ ...parsed, facts }, signal))
     } catch (error) {
       return Promise.reject(error as Error)
     }
+  }
+
+  #decide(request: ParsedRequest, signal: AbortSignal | undefined): Decision | PromiseLike<Decision> {
+    return request.isDryRun ? this.#checks.decideDry(request, signal) : this.#checks.decide(request, signal)
   }
 
   /**
@@ -240,6 +246,22 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     return this.#holds.extend(id, ttl)
   }
 
+  /**
+   * How long money is held where nothing else is said, in milliseconds.
+   * @internal
+   */
+  get holdTtlMs(): number {
+    return parseDuration(this.#config.holdTtl ?? DEFAULT_HOLD_TTL, 'config.holdTtl')
+  }
+
+  /**
+   * When an id of a hold or a cost was opened, in milliseconds of the store's time; `undefined` where it is not remembered, or the store does not say.
+   * @internal
+   */
+  openedAt(id: string): Promise<number | undefined> {
+    return this.#holds.openedAt(id)
+  }
+
   /** Calls the listener at every event of that name. What it throws or rejects with changes nothing. */
   on<Name extends keyof BursarEvents>(name: Name, listener: (event: BursarEvents[Name]) => unknown): this {
     assertEventName(name)
@@ -311,6 +333,7 @@ export class Bursar<Tier extends string = string, Group extends string = never> 
     options: StreamOptions<Piece>,
   ): Promise<MeteredStream<Piece>> {
     const { timeoutMs, read, ...checkOptions } = options
+    assertCalls(checkOptions)
     if (timeoutMs !== undefined) parseTimeout(timeoutMs)
     assertReader(read)
     // Read before anything is awaited: the caller may use the object again. What is wrong with it is the check's to say.
@@ -340,8 +363,9 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 function assertCheckOptions(options: CheckOptions): void {
-  assertKnownFields(options, ['signal', 'countRequest'], 'options')
-  const { countRequest, signal } = options
+  assertKnownFields(options, ['signal', 'countRequest', 'dryRun'], 'options')
+  const { countRequest, dryRun, signal } = options
   if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') throw new InvalidRequestError(`options.signal: ${String(signal)} is no AbortSignal. Give that of an AbortController, or AbortSignal.timeout().`)
   if (countRequest !== undefined && typeof countRequest !== 'boolean') throw new InvalidRequestError(`options.countRequest: ${String(countRequest)} is neither true nor false. Give false for a check that no call follows from.`)
+  if (dryRun !== undefined && dryRun !== true) throw new InvalidRequestError(`options.dryRun: ${String(dryRun)} is not true. Give true, or leave it out.`)
 }

@@ -5,12 +5,14 @@ import { Bursar } from '../bursar.js'
 import type { Logger } from '../enforcement/index.js'
 import { InvalidConfigError, isBursarError, StoreUnavailableError } from '../errors/index.js'
 import { ALL_ENTRIES, pageOf, type EntrySource } from '../ledger/index.js'
+import { writeEvents } from '../server/engine-log.js'
+import type { ServerLog } from '../server/index.js'
 import type { Store } from '../store/index.js'
 import { assertLedgerThere, isEmpty } from './completeness.js'
 import { closeUnused, type Configuration } from './configuration.js'
 import { assertThere, openLedger, openStore, parsePlace, type ClosableSink, type Place } from './places.js'
 import type { Run } from './run.js'
-import { settleFile, settlesLeft } from './settle-queue.js'
+import { howToSend, settleFile, settlesLeft } from './settle-queue.js'
 
 /** An engine whose tiers and groups nobody knows when this is compiled. */
 export type Engine = Bursar<string, string>
@@ -29,6 +31,8 @@ interface OpenOptions {
 export interface ServiceParts {
   /** Where its warnings go. */
   readonly logger: Logger
+  /** Where it is written what it announces of its store and of usage. */
+  readonly log: ServerLog
   /** Its queue of settles is in a file of its own, where the configuration names none. */
   readonly port: number
 }
@@ -103,8 +107,10 @@ function engineOn(configuration: Configuration, store: Store, run: Run, service?
   const { settleQueue: given, logger: _logger, verbose: _verbose, clock = run.io.clock, ...config } = configuration.config
   const complaining = { debug: () => {}, warn: (...words: unknown[]) => run.terminal.complain(words.filter((word) => typeof word === 'string').join(' ')) }
   try {
-    const settleQueue = service === undefined || !store.shared ? undefined : { ...given, path: given?.path ?? settleFile(configuration.folder, service.port, addressOf(configuration, store, run)) }
+    const settleQueue = service === undefined || !store.shared ? undefined : { ...given, path: given?.path ?? ownFile(configuration, store, run, service) }
     const engine = new Bursar<string, string>({ ...config, ...(settleQueue !== undefined && { settleQueue }), clock, store, logger: service?.logger ?? complaining })
+    // Before anything is awaited: what waits in the queue is sent from now on, and what the store refuses of it is said once.
+    if (service !== undefined) writeEvents(engine, service.log)
     if (service !== undefined && settleQueue !== undefined) run.closeLater(() => tellOfSettles(settleQueue.path, given?.path === undefined, service))
     run.closeLater(() => engine.close())
     // Holds of other processes that are due: whoever asks next finds them ended, and is told. It is none of this command's business.
@@ -114,6 +120,13 @@ function engineOn(configuration: Configuration, store: Store, run: Run, service?
     run.closeLater(() => store.close())
     throw error
   }
+}
+
+/** The file of a server for which none is configured; of others that may have settles in them, the log says so. */
+function ownFile(configuration: Configuration, store: Store, run: Run, { logger, port }: ServiceParts): string {
+  const { path, others } = settleFile(configuration.folder, port, addressOf(configuration, store, run))
+  for (const other of others) logger.warn(howToSend(other))
+  return path
 }
 
 /** The address of a store, or its name where it was made by a module. */

@@ -51,6 +51,10 @@ export class Assessment implements Basis {
     return this.#question.request.given.sessionId
   }
 
+  get isDryRun(): boolean {
+    return this.#question.request.isDryRun
+  }
+
   /** The scope ids by kind that the request named. */
   get scopes(): Readonly<Record<string, string>> | undefined {
     return namedScopes(this.#question.request.given.scopes)

@@ -11,6 +11,7 @@ import { AllowedDecision, DeniedDecision, type Decision, type Endings } from './
 import type { DecisionLog } from './decision-log.js'
 import type { DenialCode, Offers } from './denial.js'
 import type { BursarEvents } from './events.js'
+import { DryRun } from './dry-run.js'
 import { assertStoreFailed } from './failing.js'
 import type { Holds } from './holds.js'
 import { firstQuestion, reserveRequest, type Question } from './question.js'
@@ -74,6 +75,13 @@ export class Checks {
       (account) => this.#hold(request, account, signal, attempt, hasFreshCaps),
       (error: unknown) => this.#withoutDirectory(error, request, signal),
     )
+  }
+
+  /** The same for a dry run: what was held for it is given back first. A store that cannot be told does so by itself, soon. */
+  async decideDry(request: ParsedRequest, signal: AbortSignal | undefined): Promise<Decision> {
+    const decision = await this.decide(request, signal)
+    if (decision.allowed) await decision.release().catch((error: unknown) => this.#failures.failed('release', error))
+    return decision
   }
 
   #hold(request: ParsedRequest, found: Account, signal: AbortSignal | undefined, attempt: number, hasFreshCaps: boolean): MaybePromise<Decision> {
@@ -215,7 +223,7 @@ export class Checks {
 
   #allowed(assessment: Assessment, action: 'ALLOW' | 'WARN' | 'DEGRADE', expiresAt: number, ended: AllowedDecision['ended'], endings: Endings): AllowedDecision {
     assessment.action = action
-    const decision = new AllowedDecision(assessment, action, assessment.rung, expiresAt, ended, endings)
+    const decision = new AllowedDecision(assessment, action, assessment.rung, expiresAt, ended, assessment.isDryRun ? new DryRun(endings) : endings)
     const { log } = this.#options
     if (action === 'DEGRADE' || log.keepsAll) log.keep(assessment, action)
     this.#announce(decision)

@@ -12,6 +12,12 @@ export interface CheckOptions {
    * count nor refuse it. Default `true`.
    */
   readonly countRequest?: boolean | undefined
+  /**
+   * `true`: only says what would be decided. No request is counted, and the estimate, which the store must hold for a moment to judge it, is given back
+   * before the decision is given: it says `allowed`, and can neither be settled nor extended. Should the process end, or the store fail, in that moment, the money comes
+   * back within five seconds, uncharged. An `idempotencyKey` is used up by it. Not for `guard` and `stream`, which make a call.
+   */
+  readonly dryRun?: true | undefined
 }
 
 /** Options of a call that is made under its decision. */

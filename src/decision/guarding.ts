@@ -30,6 +30,11 @@ export function signalsOf({ signal, timeoutMs }: CallOptions): CallSignals {
   return { signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]), timeout }
 }
 
+/** Throws `InvalidRequestError` for options of a dry run: no call may follow from one. */
+export function assertCalls(options: CheckOptions): void {
+  if (options.dryRun !== undefined) throw new InvalidRequestError('options.dryRun: is for a check that no call follows from. Leave it out, or ask check().')
+}
+
 /** Asks `check`, and makes the call if it may. See `Bursar.guard`. */
 export async function checkAndCall<Result, Model extends string | undefined>(
   check: (options: CheckOptions) => Promise<Decision>,
@@ -38,6 +43,7 @@ export async function checkAndCall<Result, Model extends string | undefined>(
   failures: StoreFailures,
 ): Promise<Result> {
   const { timeoutMs, ...checkOptions } = options
+  assertCalls(checkOptions)
   if (timeoutMs !== undefined) parseTimeout(timeoutMs)
   const decision = assertMayCall(await check(checkOptions))
   return guardCall(decision, call, signalsOf(options), failures)

@@ -90,6 +90,14 @@ export class Holds implements Endings {
     return this.#charge(id, this.read(id, outcome, undefined, this.#outcomes.pricedBy(opened)), undefined, held, note)
   }
 
+  /** When an id that is open or remembered was opened, in store time. */
+  async openedAt(id: string): Promise<number | undefined> {
+    const reply = await this.#store.opened?.(id)
+    if (reply?.outcome !== 'opened') return undefined
+    this.#foundation.effects.announce(reply.effects)
+    return reply.openedAt
+  }
+
   async #opened(id: string): Promise<Opened> {
     let reply: Opened | Failure | undefined
     try {

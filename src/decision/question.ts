@@ -4,6 +4,7 @@
 import type { EnforcementCallbacks, Policy } from '../enforcement/index.js'
 import { modelOf, type Admitted, type ChargeFacts, type ReserveRequest } from '../store/index.js'
 import { fingerprintOf, namedScopes, type Account, type Accounts } from '../tracker/index.js'
+import { LONGEST_DRY_RUN_MS } from './dry-run.js'
 import type { ParsedRequest } from './request.js'
 import type { Rung, Rungs } from './rungs.js'
 
@@ -24,17 +25,22 @@ export interface Question {
   readonly spending?: Account | undefined
 }
 
-/** The question in the words of the store contract. */
+/**
+ * The question in the words of the store contract. A dry run is another operation than a check: what it gives back can only have been a dry
+ * run's, whatever id it was given.
+ */
 export function reserveRequest({ id, request, account, prepared }: Question, holdTtlMs: number, onExpiry: 'charge' | 'release'): ReserveRequest {
   const { given } = request
   const { rungs, refused, degrade, degradeBlocks } = prepared
   const isGiven = given.idempotencyKey !== undefined
+  const { isDryRun } = request
+  const ttlMs = request.holdTtlMs ?? holdTtlMs
   return {
     id,
-    fingerprint: isGiven ? fingerprintOf('check', given) : id,
+    fingerprint: isGiven ? fingerprintOf(isDryRun ? 'dry-run' : 'check', given) : id,
     idGiven: isGiven,
-    ttlMs: request.holdTtlMs ?? holdTtlMs,
-    onExpiry,
+    ttlMs: isDryRun ? Math.min(ttlMs, LONGEST_DRY_RUN_MS) : ttlMs,
+    onExpiry: isDryRun ? 'release' : onExpiry,
     scopes: account.scopes,
     rungs: rungs.length === 1 ? [(rungs[0] as Rung).amounts] : rungs.map(({ amounts }) => amounts),
     refusedRungs: refused,

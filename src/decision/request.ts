@@ -58,6 +58,8 @@ export interface ParsedRequest extends Spender {
   readonly holdTtlMs: number | undefined
   /** False: windows of requests are left out. */
   readonly countsRequest: boolean
+  /** It is only asked what would be decided. */
+  readonly isDryRun: boolean
   /** What `enrich` loaded for the policies. */
   readonly facts: Readonly<Record<string, unknown>> | undefined
 }
@@ -91,7 +93,7 @@ const checkRequest = z.strictObject({
 })
 
 /** Throws `InvalidRequestError`, `InvalidAmountError` or (for `holdTtl`) `InvalidConfigError`, naming the field. */
-export function parseRequest(value: unknown, countsRequest = true): ParsedRequest {
+export function parseRequest(value: unknown, countsRequest = true, isDryRun = false): ParsedRequest {
   const given = isPlainRequest(value) ? { ...value } : (withPlainMetadata(parseStrictly(checkRequest, value, 'request') as CheckRequest) as IdentifiedRequest)
   const { userId, tenant, inputTokens, maxOutputTokens, maxCost, maxTokens, holdTtl } = given
   const input = inputTokens === undefined ? undefined : parseCount(inputTokens, 'inputTokens')
@@ -108,7 +110,8 @@ export function parseRequest(value: unknown, countsRequest = true): ParsedReques
     maxOutputTokens: output,
     caps: hasCaps ? { microcents: maxCost === undefined ? undefined : parseCap(maxCost), tokens: maxTokens === undefined ? undefined : parseCount(maxTokens, 'maxTokens') } : undefined,
     holdTtlMs: holdTtl === undefined ? undefined : parseDuration(holdTtl, 'holdTtl'),
-    countsRequest,
+    countsRequest: countsRequest && !isDryRun,
+    isDryRun,
     facts: undefined,
   }
 }

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { InvalidConfigError } from '../errors/index.js'
 import { attachOpenTelemetry } from '../telemetry/attach-open-telemetry.js'
 import { createApp, type ServerApp } from './app.js'
+import { writeEvents } from './engine-log.js'
 import { Completeness, LACKS_ENTRIES } from './seeing/completeness.js'
 import { Feed } from './seeing/feed.js'
 import { Listening, type FetchHandler, type ServerAddress } from './http/listening.js'
@@ -49,7 +50,7 @@ export interface BursarServer {
   close(): Promise<ServerClosed>
 }
 
-/** Makes a server of an engine. It listens when it is told to. Throws `InvalidConfigError` with the path of what is wrong. */
+/** Makes a server of an engine, and writes what fails in its store into `log`: make both in one go. It listens when it is told to. Throws `InvalidConfigError` with the path of what is wrong. */
 export function createServer(config: ServerConfig): BursarServer {
   return new EngineServer(checkServerConfig(config))
 }
@@ -68,6 +69,7 @@ class EngineServer implements BursarServer {
   constructor(config: CheckedConfig) {
     this.#config = config
     const { engine, stripe, adminKey, log, options, metrics = createMetrics({ engine }) } = config
+    writeEvents(engine, log)
     const { clock, registry } = engine.tracker
     this.keys = new ServerKeys({ registry, clock, adminKey })
     this.#webhooks = new Webhooks({ engine, clock, log, allowPrivate: options.allowPrivateWebhooks })

@@ -32,14 +32,27 @@ export function storeId(tenant: string | undefined, id: string): string {
 
 /**
  * The id in the store of what a caller names. To a key of one user nothing is there but what that user's keys have made: `job-1` is `~ada:job-1`
- * to it, which is also how that id is shown to its tenant. Throws a 422 for what is no id.
+ * to it, which is also how that id is shown to its tenant. Throws a 422 for what is no id, and for one that has the user before it twice: it
+ * would be shown as another one's name.
  */
 export function storeIdFor({ userId }: Pick<Caller, 'userId'>, tenant: string | undefined, id: string): string {
   if (userId === undefined) return storeId(tenant, id)
   const own = userPrefix(userId)
   const named = id.startsWith(own) ? id.slice(own.length) : id
+  if (named.startsWith(own)) throw new Problem(422, 'INVALID_REQUEST', `id: begins with "${own}" twice. Give it once, or leave it out.`)
   if (named.length > MOST_ID) return storeId(tenant, 'x'.repeat(named.length))
   return storeId(tenant, named === '' || named === '.' || named === '..' ? named : `${own}${named}`)
+}
+
+/**
+ * Throws a 422 for an id that somebody else than a key of a user chooses for a request of this user, where it would be one of another
+ * user's keys. Their own it may repeat.
+ */
+export function assertOfUser(userId: string, id: string): void {
+  if (!id.startsWith(USER_MARK) || !id.includes(':')) return
+  const own = userPrefix(userId)
+  if (id.startsWith(own) && !id.startsWith(own, own.length)) return
+  throw new Problem(422, 'INVALID_REQUEST', `id: "${id.slice(0, id.indexOf(':') + 1)}" stands before ids that the keys of a user have made, and this is no such id of the user of the request. Choose another one.`)
 }
 
 /** What stands before the ids of a tenant. */

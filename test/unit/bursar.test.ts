@@ -31,6 +31,59 @@ describe('the parts', () => {
   })
 })
 
+describe('a dry run', () => {
+  const limited = (config: Partial<BursarConfig> = {}) => engine({ tiers: { free: { daily: 1, rolling: { '1m': { requests: 1 } } } }, ...config })
+  const DRY = { dryRun: true } as const
+
+  it('decides as a check does, counts nothing, holds nothing, and cannot be settled', async () => {
+    const bursar = limited()
+    for (let time = 0; time < 3; time += 1) {
+      const decision = allowedOf(await bursar.check({ userId: 'u', estimatedCost: 0.9, holdTtl: '1h' }, DRY))
+      await expect(decision.settle({ cost: 0.1 })).rejects.toMatchObject({ code: 'ALREADY_ENDED', state: 'released' })
+      await expect(decision.extend()).rejects.toMatchObject({ code: 'ALREADY_ENDED' })
+      await decision.release()
+      await decision.abandon()
+    }
+    deniedOf(await bursar.check({ userId: 'u', estimatedCost: 1.1 }, DRY))
+    expect((await bursar.tracker.getUserSummary('u')).periodCosts['daily']).toMatchObject({ held: 0, cost: 0 })
+    expect((await bursar.check({ userId: 'u', estimatedCost: 0.9 })).allowed).toBe(true)
+  })
+
+  it.each(['charge', 'release'] as const)('whose hold is not given back ends within five seconds, uncharged (onHoldExpiry: %s)', async (onHoldExpiry) => {
+    const clock = manualClock()
+    const failed: unknown[] = []
+    const store = storeWith(memoryStore({ clock }), {
+      release: () => {
+        throw new Error('ECONNRESET')
+      },
+    })
+    const bursar = limited({ clock, store, onHoldExpiry }).on('store-error', (event) => failed.push(event))
+    const decision = allowedOf(await bursar.check({ userId: 'u', estimatedCost: 0.9, holdTtl: '1h' }, DRY))
+    expect([decision.expiresAt.getTime(), failed]).toEqual([clock() + 5_000, [expect.objectContaining({ operation: 'release' })]])
+    clock.advance('5s')
+    expect((await bursar.tracker.getUserSummary('u')).periodCosts['daily']).toMatchObject({ held: 0, cost: 0 })
+    expect(allowedOf(await bursar.check({ userId: 'u', estimatedCost: 0.9, holdTtl: '2s' }, DRY)).expiresAt.getTime()).toBe(clock() + 2_000)
+  })
+
+  it('never gives back the hold of a check with its id', async () => {
+    const bursar = limited()
+    const request = { userId: 'u', estimatedCost: 0.5, idempotencyKey: 'k' }
+    const decision = allowedOf(await bursar.check(request))
+    await expect(bursar.check(request, DRY)).rejects.toMatchObject({ code: 'ID_REUSED' })
+    expect(await decision.settle({ cost: 0.5 })).toMatchObject({ cost: 0.5 })
+  })
+
+  it('is refused where a call would follow, and where it is not true', async () => {
+    const bursar = limited()
+    const options = DRY as object
+    let calls = 0
+    await expect(bursar.guard({ userId: 'u', estimatedCost: 0.1 }, async () => ({ result: (calls += 1), cost: 0 }), options)).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
+    await expect(bursar.stream({ userId: 'u', estimatedCost: 0.1 }, async function* () { yield String((calls += 1)) }, options)).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
+    await expect(bursar.check({ userId: 'u', estimatedCost: 0.1 }, { dryRun: false } as object)).rejects.toMatchObject({ code: 'INVALID_REQUEST' })
+    expect(calls).toBe(0)
+  })
+})
+
 describe('a store', () => {
   const memory = memoryStore()
   const { ledger, directory } = memory

@@ -44,15 +44,17 @@ export function addServe(program: Command, act: Act): void {
 
 async function serve(run: Run, options: ServeOptions): Promise<number> {
   const given = givenSettings(options, run)
+  const [{ createServer }, { assertMayListen }] = await Promise.all([import('../../server/index.js'), import('../../server/http/may-listen.js')])
+  // Filling a sample takes seconds, for a server that then cannot start.
+  if (options.sample === true) await assertMayListen(given.host ?? DEFAULT_HOST, given.port ?? DEFAULT_PORT, true)
   const configuration = options.sample === true ? await sampleConfiguration(run) : await configured(run)
   const { host = DEFAULT_HOST, port = DEFAULT_PORT, logLevel = 'info', ...settings } = { ...configuration.server, ...given }
   assertTenantScopes(settings.tenantScopes, configuration)
-  const [{ createServer }, { assertMayListen }] = await Promise.all([import('../../server/index.js'), import('../../server/http/may-listen.js')])
   // Before a store is opened, and made: of a server that cannot start, none is left behind.
   await assertMayListen(host, port, settings.adminKey !== undefined || !isNew(configuration, run))
   const { log, logger, flush } = serverLog(logLevel, run)
   run.closeLater(flush)
-  const { engine } = await openEngine(configuration, run, { mayCreate: true, service: { logger, port } })
+  const { engine } = await openEngine(configuration, run, { mayCreate: true, service: { logger, log, port } })
   const stripe = await webhookOf(configuration, engine, run)
   const server = createServer({ ...settings, bursar: engine, stripe, log })
   run.closeLater(async () => {

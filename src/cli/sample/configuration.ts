@@ -1,7 +1,6 @@
 // The configuration of `bursar serve --sample`, and its store: a file that is filled once, when it is made.
 
-import { existsSync, rmSync } from 'node:fs'
-import { rename } from 'node:fs/promises'
+import { existsSync, linkSync, rmSync } from 'node:fs'
 import type { BursarConfig } from '../../config.js'
 import { InvalidConfigError } from '../../errors/index.js'
 import type { Configuration } from '../configuration.js'
@@ -42,7 +41,10 @@ export async function sampleConfiguration(run: Run): Promise<Configuration> {
   for (const name of ['BURSAR_STORE', 'BURSAR_LEDGER']) if ((io.env[name] ?? '') !== '') terminal.complain(`${name} is not used: a sample has a store of its own.`)
   const { priceBook } = await import('../../prices/index.js')
   const config = { ...SAMPLE, prices: priceBook() } as unknown as BursarConfig
-  if (!existsSync(place.path)) await fill(config, place.path, run)
+  if (!existsSync(place.path)) {
+    assertNothingBeside(place.path)
+    await fill(config, place.path, run)
+  }
   return { file: undefined, folder: io.cwd, config, store: `sqlite:${place.path}`, ledger: undefined, stripe: undefined, server: {}, madeFile: undefined }
 }
 
@@ -52,10 +54,24 @@ async function fill(config: BursarConfig, path: string, { io, terminal }: Run): 
   try {
     const begun = (): void => terminal.say(`${path} is filled with 14 days of made-up traffic.`)
     await fillSample({ config, path: unfinished, now: io.clock(), begun, signal: io.signal })
-    // Of a file that was removed without them: what stands in them would be read as the newest of this one.
-    for (const beside of ['-wal', '-shm', '-journal']) rmSync(`${path}${beside}`, { force: true })
-    await rename(unfinished, path)
+    assertNothingBeside(path)
+    publish(unfinished, path)
   } finally {
     rmSync(unfinished, { force: true })
   }
+}
+
+/** Never in the place of a file: another server may have been quicker, and money is counted in its sample by now. */
+function publish(unfinished: string, path: string): void {
+  try {
+    linkSync(unfinished, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
+
+/** Throws `InvalidConfigError` for what a file that was removed has left: it would be read as the newest of the one that is made. */
+function assertNothingBeside(path: string): void {
+  const left = ['-wal', '-journal'].map((suffix) => `${path}${suffix}`).find((each) => existsSync(each) && !existsSync(path))
+  if (left !== undefined) throw new InvalidConfigError(`--sample: ${left} is of a file that was removed. Remove it too, or give another --store.`)
 }

@@ -42,6 +42,14 @@ export interface CustomerChange {
   readonly tier?: string | null | undefined
 }
 
+/** How a customer is removed. */
+export interface CustomerRemoval {
+  /** The version that it goes by; absent: whichever there is. */
+  readonly expected?: number | undefined
+  /** Takes the limits of the user's own away: the tier goes with them. Absent, for whoever may not do that: the record goes alone. */
+  readonly clear?: (() => Promise<unknown>) | undefined
+}
+
 /** What a book works with. */
 export type CustomerKeeper = Pick<Engine['tracker'], 'registry' | 'setUserTier'>
 
@@ -53,8 +61,8 @@ interface CustomerRecord extends CustomerFacts {
   readonly updatedAt: number
   /** The tier that was last asked for with the record. */
   readonly wanted?: string | null | undefined
-  /** Something that is not done yet: since when, by the version that it went by; whether the customer is on its way out. */
-  readonly underway?: { readonly of: number; readonly removes: boolean } | undefined
+  /** Something that is not done yet: since when, by the version that it went by (0: that it is made); whether the customer is on its way out. */
+  readonly underway?: { readonly of: number; readonly removes: false } | { readonly of: number; readonly removes: true; readonly clears: boolean } | undefined
 }
 
 interface Known {
@@ -77,13 +85,18 @@ export class CustomerBook {
     this.#tracker = tracker
   }
 
-  /** Writes a new one down. Throws a 409 where the user is a customer already, or not yet removed. */
-  async create(user: UserRef, facts: CustomerFacts): Promise<Customer> {
+  /**
+   * Writes a new one down, and then its tier (`null`: none; absent: it stays). Throws a 409 where the user is a customer already, or not yet
+   * removed. What broke off in between is finished by whoever asks for the same again.
+   */
+  async create(user: UserRef, facts: CustomerFacts, tier?: string | null): Promise<Customer> {
     const now = this.#clock()
-    const record: CustomerRecord = { ...user, ...facts, createdAt: now, updatedAt: now }
+    const record: CustomerRecord = { ...user, ...facts, createdAt: now, updatedAt: now, ...(tier !== undefined && { wanted: tier, underway: { of: 0, removes: false } }) }
     const version = await this.#put(user, record, 0)
-    if (version !== undefined) return customerOf({ record, version })
-    const isThere = (await this.get(user)) !== undefined
+    if (version !== undefined) return tier === undefined ? customerOf({ record, version }) : this.#finish(user, { record, version })
+    const found = await this.#read(user)
+    const isThere = found !== undefined && !isGoing(found)
+    if (isThere && tier !== undefined && found.record.underway?.of === 0 && isAlike(found.record, record)) return this.#finish(user, found)
     throw new Problem(409, 'CONFLICT', `id: "${user.userId}" is ${isThere ? 'a customer already. PUT or PATCH changes it; or choose another id' : 'being removed. If that broke off, repeat the DELETE; then make it anew'}.`)
   }
 
@@ -122,20 +135,28 @@ export class CustomerBook {
   }
 
   /**
-   * Takes a customer away: says so in the record, has `clear` take away what goes with it, and then the record. Throws a 404 where the user
-   * is no customer, and a 412 where `expected` is not its version: before anything has changed. What broke off can be repeated.
+   * Takes a customer away: says so in the record, takes away what goes with it, and then the record. Throws a 404 where the user is no
+   * customer, and a 412 where `expected` is not its version: before anything has changed. What broke off can be repeated: that does what was
+   * begun, and throws a 409 for whoever may not.
    */
-  async remove(user: UserRef, clear: () => Promise<unknown>, expected?: number): Promise<void> {
+  async remove(user: UserRef, { expected, clear }: CustomerRemoval = {}): Promise<void> {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt += 1) {
       const known = await this.#read(user)
       if (known === undefined) throw unknown(user)
       const { record, version } = known
       if (expected !== undefined && expected !== version && !(isGoing(known) && record.underway?.of === expected)) throw changed(user)
-      const marked = isGoing(known) ? version : await this.#put(user, { ...record, underway: { of: version, removes: true } }, version)
+      const clears = record.underway?.removes === true ? record.underway.clears : clear !== undefined
+      if (clears && clear === undefined) throw new Problem(409, 'CONFLICT', `id: the operator is removing customer "${user.userId}", with tier and limits. If that broke off, repeat the DELETE with a key of the operator's.`)
+      const marked = isGoing(known) ? version : await this.#put(user, { ...record, underway: { of: version, removes: true, clears } }, version)
       if (marked === undefined) continue
-      await clear()
-      // Where another one was faster, it is gone.
-      await this.#put(user, null, marked)
+      if (clears) {
+        await clear?.()
+        // Where another one was faster, the tier may be that of a customer made since.
+        if ((await this.#read(user))?.version !== marked) return
+        await this.#tracker.setUserTier(user, null)
+      }
+      const isLast = (await this.#put(user, null, marked)) !== undefined
+      if (clears && !isLast) await this.#giveBack(user)
       return
     }
     throw restless(user)
@@ -154,6 +175,12 @@ export class CustomerBook {
     return { ...page, items: page.items.map((record) => customerOf(readRecord(record))) }
   }
 
+  /** Sets the tier of a customer that was made while an earlier one's was taken away. */
+  async #giveBack(user: UserRef): Promise<void> {
+    const found = await this.#read(user)
+    if (found !== undefined && !isGoing(found) && found.record.wanted !== undefined) await this.#finish(user, found)
+  }
+
   /** Sets the tier that a record asks for, until it is that of the record that stands: of two changes at once the last one counts. */
   async #finish(user: UserRef, written: Known): Promise<Customer> {
     let current = written
@@ -164,7 +191,8 @@ export class CustomerBook {
       if (version !== undefined) return customerOf(current === written ? { record, version } : written)
       const found = await this.#read(user)
       if (found !== undefined && !isGoing(found)) {
-        if (found.version === current.version) return customerOf(written)
+        // Somebody else may have finished the same.
+        if (found.version === current.version) return customerOf(isAlike(found.record, written.record) ? found : written)
         current = found
         continue
       }

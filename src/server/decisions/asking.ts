@@ -5,7 +5,7 @@ import { assertId, isId } from '../../budget/index.js'
 import { InvalidRequestError } from '../../errors/index.js'
 import { parseDuration } from '../../time/index.js'
 import type { Caller } from '../caller.js'
-import { newRequestId, storeIdFor } from '../ids.js'
+import { assertOfUser, newRequestId, storeIdFor } from '../ids.js'
 import { Problem } from '../problem.js'
 import type { ServerOptions } from '../service.js'
 
@@ -64,11 +64,12 @@ export function tenantNamed(tenant: unknown): string | undefined {
   return tenant
 }
 
-/** The id of a request, by its header field or its body; a new one without. Throws a 422 for what is none, and where the two differ. */
-export function requestIdOf(caller: Caller, tenant: string | undefined, header: string | undefined, inBody: unknown): RequestId {
+/** The id of a request, by its header field or its body; a new one without. Throws a 422 for what is none, for one of another user's, and where the two differ. */
+export function requestIdOf(caller: Caller, { userId, tenant }: Whose, header: string | undefined, inBody: unknown): RequestId {
   if (inBody !== undefined && typeof inBody !== 'string') throw new InvalidRequestError(`idempotencyKey: ${JSON.stringify(inBody)} is no text. Give a string.`)
   if (header !== undefined && inBody !== undefined && header !== inBody) throw new InvalidRequestError('idempotencyKey: is not what the header Idempotency-Key says. Send one of them.')
   const chosen = header ?? inBody
+  if (chosen !== undefined && caller.userId === undefined) assertOfUser(userId, chosen)
   return { id: storeIdFor(caller, tenant, chosen ?? newRequestId()), isOwn: chosen === undefined }
 }
 

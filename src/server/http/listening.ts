@@ -27,6 +27,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000
 const FAREWELL_MS = 250
 /** How long one that has begun to send the head of a request may take for it, once the server is closed. */
 const HEAD_MS = 1_000
+/** How long one that was accepted may say nothing, then: its first request is on its way. */
+const SILENT_MS = 200
 /** How often it is looked, then, which connections have nothing more to say. */
 const LOOK_MS = 50
 
@@ -34,7 +36,8 @@ const LOOK_MS = 50
 export class Listening {
   readonly #server: Server
   readonly address: ServerAddress
-  readonly #sockets = new Set<Socket>()
+  /** By when they were accepted. */
+  readonly #sockets = new Map<Socket, number>()
   /** Requests that are not answered whole. */
   readonly #answers = new Set<ServerResponse>()
   #isClosing = false
@@ -44,7 +47,7 @@ export class Listening {
     const { address, port, family } = server.address() as AddressInfo
     this.address = { host: address, port, url: `http://${host === 'localhost' ? host : family === 'IPv6' ? `[${address}]` : address}:${port}` }
     server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket)
+      this.#sockets.set(socket, steadyClock())
       socket.once('close', () => this.#sockets.delete(socket))
     })
     server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
@@ -106,7 +109,11 @@ export class Listening {
   /** Ends connections on which no request is under way: those that have sent nothing, and with `all` those that have not sent a whole head. */
   #closeSilent(all: boolean): void {
     const busy = new Set([...this.#answers].map(({ socket }) => socket))
-    for (const socket of this.#sockets) if (!busy.has(socket) && (all || socket.bytesRead === 0)) socket.destroy()
+    const now = steadyClock()
+    for (const [socket, acceptedAt] of this.#sockets) {
+      const isSilent = socket.bytesRead === 0 && now - acceptedAt >= SILENT_MS
+      if (!busy.has(socket) && (all || isSilent)) socket.destroy()
+    }
   }
 }
 

@@ -15,8 +15,7 @@ import type { Engine, Env, Service } from '../service.js'
 
 type Request = Parameters<Engine['check']>[0]
 
-/** Of a request that no call follows from. */
-const UNCOUNTED = { countRequest: false } as const
+const DRY_RUN = { dryRun: true } as const
 
 const refused = (description: string) => ({ description, content: { 'application/problem+json': { schema: denialSchema } } }) as const
 
@@ -61,7 +60,7 @@ export function checkRoutes(service: Service): OpenAPIHono<Env> {
     const given = asObject(value, 'request')
     const { userId, tenant } = whoseOf(caller, options, given)
     if (given['dryRun'] !== undefined) return answerDryRun(caller, tenant, userId, header, given, isMinimal)
-    const { id, isOwn } = requestIdOf(caller, tenant, header, given['idempotencyKey'])
+    const { id, isOwn } = requestIdOf(caller, { userId, tenant }, header, given['idempotencyKey'])
     assertHoldable(given['holdTtl'], 'holdTtl')
     given['userId'] = userId
     if (tenant !== undefined) given['tenant'] = tenant
@@ -88,9 +87,8 @@ export function checkRoutes(service: Service): OpenAPIHono<Env> {
     if (dryRun !== true) throw new InvalidRequestError('dryRun: is not true. Send true, or leave it out.')
     if (header !== undefined || given['idempotencyKey'] !== undefined) throw new InvalidRequestError('dryRun: makes no call that could be repeated. Leave the Idempotency-Key out.')
     assertHoldable(given['holdTtl'], 'holdTtl')
-    const { id } = requestIdOf(caller, tenant, undefined, undefined)
-    const decision = await engine.check({ ...given, userId, ...(tenant !== undefined && { tenant }), idempotencyKey: id } as unknown as Request, UNCOUNTED)
-    if (decision.allowed) await decision.release()
+    const { id } = requestIdOf(caller, { userId, tenant }, undefined, undefined)
+    const decision = await engine.check({ ...given, userId, ...(tenant !== undefined && { tenant }), idempotencyKey: id } as unknown as Request, DRY_RUN)
     return decisionAnswer(decision, { caller, tenant, id, isOwnId: true, isDryRun: true, isMinimal })
   }
 

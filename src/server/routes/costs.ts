@@ -2,10 +2,10 @@
 
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { isId } from '../../budget/index.js'
-import { InvalidRequestError, PricesNotConfigured, UnknownHoldError } from '../../errors/index.js'
+import { IdReusedError, InvalidRequestError, PricesNotConfigured, UnknownHoldError, UnpricedModelError } from '../../errors/index.js'
 import { formatUsd } from '../../money/index.js'
 import { assertCounts, readReported, type Usage } from '../../pricing/index.js'
-import type { CostEntry, RefundEntry } from '../../tracker/index.js'
+import type { CostEntry, CountedCost, RefundEntry } from '../../tracker/index.js'
 import { asObject, requestIdOf, whoseOf, type Given } from '../decisions/asking.js'
 import { answerBatch } from '../http/batch.js'
 import type { Caller } from '../caller.js'
@@ -25,7 +25,7 @@ const cost = {
   path: '/v1/costs',
   tags: ['Decisions'],
   summary: 'Count a cost that no check stood for',
-  description: 'The money is spent: it counts whatever the limits say. By `cost`, or by `usage` and `model`, which are priced here, as of now: where their price changes, a repeat with the same Idempotency-Key is 409, and was counted before.',
+  description: 'The money is spent: it counts whatever the limits say. By `cost`, or by `usage` and `model`, which are priced here: as of now, and a repeat with the same Idempotency-Key as of its first time. Where that price is not known any more, it is 409, and was counted before.',
   request: { headers: idempotencyHeader, body: body(costSchema) },
   responses: { 200: json(countedSchema, 'It had been counted before.'), 201: json(countedSchema, 'It is counted.'), 404: problem('The session is not there, or has ended.'), 409: reused },
 } as const
@@ -52,18 +52,32 @@ const refund = {
 /** Costs that no check stood for, and money given back. */
 export function costRoutes(service: Service): OpenAPIHono<Env> {
   const { engine, options, clock, webhooks } = service
-  const priced = (given: Given, tenant: string | undefined): Given => withCost(engine, given, tenant, clock())
   const app = routes()
 
   const countOne = async (caller: Caller, value: unknown, header: string | undefined): Promise<Answer> => {
     const given = asObject(value, 'entry')
     const { userId, tenant } = whoseOf(caller, options, given)
-    const { id, isOwn } = requestIdOf(caller, tenant, header, given['idempotencyKey'])
-    const counted = await engine.tracker.addCost({ ...priced(given, tenant), userId, tenant, idempotencyKey: id } as unknown as CostEntry<string, string>)
+    const { id, isOwn } = requestIdOf(caller, { userId, tenant }, header, given['idempotencyKey'])
+    const count = (at: number): Promise<CountedCost> => engine.tracker.addCost({ ...withCost(engine, given, tenant, at), userId, tenant, idempotencyKey: id } as unknown as CostEntry<string, string>)
+    const counted = await count(clock()).catch((error: unknown) => {
+      if (!(error instanceof IdReusedError) || given['usage'] === undefined || given['cost'] !== undefined) throw error
+      return countedBefore(id, count)
+    })
     // What it has set off is told whatever becomes of this process.
     const written = webhooks.written()
     if (written !== undefined) await written
     return answerOf(counted, caller, tenant, isOwn)
+  }
+
+  /** Usage under an id that has been counted: its price may have changed since, and a repeat has that of the first time. */
+  const countedBefore = async (id: string, count: (at: number) => Promise<CountedCost>): Promise<CountedCost> => {
+    const at = await engine.openedAt(id)
+    try {
+      if (at !== undefined) return await count(at)
+    } catch (error) {
+      if (!(error instanceof IdReusedError) && !(error instanceof UnpricedModelError)) throw error
+    }
+    throw new Problem(409, 'ID_REUSED', 'idempotencyKey: was used before, and what it stood for then is counted. This has other arguments, or is the same usage at prices that have changed since. Do not send it again if it is a repeat; use a new key for another call.')
   }
 
   described(app, 'check', cost, async (context) => {
@@ -79,7 +93,7 @@ export function costRoutes(service: Service): OpenAPIHono<Env> {
     caller.assertMayRaise(options)
     const given = asObject(context.get('body'), 'refund')
     const { userId, tenant } = whoseOf(caller, options, given)
-    const { id, isOwn } = requestIdOf(caller, tenant, context.req.header('idempotency-key'), given['idempotencyKey'])
+    const { id, isOwn } = requestIdOf(caller, { userId, tenant }, context.req.header('idempotency-key'), given['idempotencyKey'])
     const { decisionId: of } = given
     const decisionId = typeof of === 'string' ? storeIdFor(caller, tenant, of) : of
     const refunded = await engine.tracker.refund({ ...given, userId, tenant, idempotencyKey: id, decisionId } as unknown as RefundEntry).catch((error: unknown) => {

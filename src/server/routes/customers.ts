@@ -54,6 +54,7 @@ const create = operation('admin', {
   path: '/v1/customers',
   tags: TAGS,
   summary: 'Make a customer',
+  description: 'What broke off before the tier was set is finished by asking for the same again.',
   request: { body: body(z.strictObject({ id: idParameter, tenant: idParameter.optional(), name: nameSchema, email: email.optional(), metadata: metadata.optional(), tier })) },
   responses: { 201: answer('The customer was made.'), 409: problem('There is a customer of that id.') },
 })
@@ -81,13 +82,13 @@ const remove = operation('admin', {
   path: '/v1/customers/{id}',
   tags: TAGS,
   summary: 'Remove a customer',
-  description: "The record, the tier, and limits of the user's own; by a tenant's admin who may not change these, the record alone. What was spent stays.",
+  description: "The record, the tier, and limits of the user's own; by a tenant's admin who may not change these, the record alone. What was spent stays. Asking again finishes a removal that broke off, as it was begun.",
   request: { params: idParams, query: tenantQuery, headers: ifMatch },
-  responses: { 204: { description: 'It is gone.' }, 404: gone, 412: stale },
+  responses: { 204: { description: 'It is gone.' }, 404: gone, 409: problem("The operator's removal broke off: the operator finishes it."), 412: stale },
 })
 
 /** Customers. */
-export function customerRoutes({ engine: { tracker }, clock, feed, log, options }: Service): OpenAPIHono<Env> {
+export function customerRoutes({ engine: { tracker }, clock, feed, options }: Service): OpenAPIHono<Env> {
   const book = new CustomerBook(tracker, clock)
 
   async function shown({ user, name: called, email: address, metadata: more, createdAt, updatedAt, version }: Customer): Promise<z.output<typeof customerSchema>> {
@@ -128,14 +129,7 @@ export function customerRoutes({ engine: { tracker }, clock, feed, log, options 
       const { id, tenant, tier: wanted, name: called, email: address, metadata: more = {} } = context.req.valid('json')
       const user = toUserRef(context.get('caller').userOf(id, tenant))
       assertTier(context.get('caller'), wanted)
-      const made = await book.create(user, { name: called, ...(address !== undefined && { email: address }), metadata: more })
-      try {
-        if (wanted !== undefined) await tracker.setUserTier(user, wanted)
-      } catch (error) {
-        // Whoever repeats it must not be told that it is there already.
-        await book.remove(user, async () => {}, made.version).catch((cause: unknown) => log.warn({ err: cause }, 'a customer stands without the tier that was asked for'))
-        throw error
-      }
+      const made = await book.create(user, { name: called, ...(address !== undefined && { email: address }), metadata: more }, wanted)
       feed.changed('customer', user.tenant)
       return context.json(await shown(made), 201, etag(made))
     })
@@ -164,12 +158,8 @@ export function customerRoutes({ engine: { tracker }, clock, feed, log, options 
     .openapi(remove, async (context) => {
       const caller = context.get('caller')
       const user = toUserRef(caller.userOf(context.req.valid('param').id, context.req.valid('query').tenant))
-      const clear = async (): Promise<void> => {
-        if (!caller.mayRaise(options)) return
-        await clearOverrides(tracker, user)
-        await tracker.setUserTier(user, null)
-      }
-      await book.remove(user, clear, versionIn(context.req.valid('header')['if-match']))
+      const clear = caller.mayRaise(options) ? () => clearOverrides(tracker, user) : undefined
+      await book.remove(user, { clear, expected: versionIn(context.req.valid('header')['if-match']) })
       feed.changed('customer', user.tenant)
       return context.body(null, 204)
     })

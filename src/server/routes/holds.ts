@@ -13,6 +13,7 @@ import { batchAnswerSchema, extendedSchema, extendSchema, settleBatchSchema, set
 import { quickAnswer } from '../http/security-headers.js'
 import type { Env, Service } from '../service.js'
 import { readUsage } from '../decisions/usage-reader.js'
+import { parseDuration, type Duration } from '../../time/index.js'
 import type { Context } from 'hono'
 
 const params = z.object({ id: idParameter.openapi({ description: 'The id of the decision.' }) })
@@ -70,7 +71,7 @@ export function holdRoutes(service: Service): OpenAPIHono<Env> {
     const stored = storeIdFor(caller, tenant, id)
     const called = outcomeOf(outcome)
     // What was let through without the store has no hold there: it is known here alone.
-    const settlement = await (unheld.find(stored)?.settle(called) ?? engine.settle(stored, called)).catch(inWordsOfHttp)
+    const settlement = await (unheld.settle(stored, called) ?? engine.settle(stored, called)).catch(inWordsOfHttp)
     await webhooks.written()
     return { status: settlement.queued === true ? 202 : 200, body: { id: clientIdFor(caller, tenant, stored), ...settlement } }
   }
@@ -94,9 +95,7 @@ export function holdRoutes(service: Service): OpenAPIHono<Env> {
     if (given !== undefined) assertFields(asObject(given, 'body'), [])
     const caller = context.get('caller')
     const stored = storeIdFor(caller, caller.tenantOf(tenant), id)
-    const decision = unheld.find(stored)
-    if (decision !== undefined) await decision.release()
-    else if ((await engine.release(stored)).was === 'settled') throw new AlreadyEndedError(stored, 'settled', 'What it cost stays charged; give money back with tracker.refund().')
+    if (!(await unheld.release(stored)) && (await engine.release(stored)).was === 'settled') throw new AlreadyEndedError(stored, 'settled', 'What it cost stays charged; give money back with tracker.refund().')
     return context.body(null, 204)
   })
   described(app, 'check', extend, async (context) => {
@@ -107,7 +106,8 @@ export function holdRoutes(service: Service): OpenAPIHono<Env> {
     const caller = context.get('caller')
     const tenant = caller.tenantOf(named)
     const stored = storeIdFor(caller, tenant, id)
-    const expiresAt = await engine.extend(stored, given['ttl'] as number | undefined)
+    const ttl = given['ttl'] as Duration | undefined
+    const expiresAt = unheld.extend(stored, ttl === undefined ? engine.holdTtlMs : parseDuration(ttl, 'ttl')) ?? (await engine.extend(stored, ttl))
     return quickAnswer(200, { id: clientIdFor(caller, tenant, stored), expiresAt }, context.get('requestId'))
   })
   return app

@@ -3,13 +3,17 @@
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { PassThrough, Writable } from 'node:stream'
-import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import Stripe from 'stripe'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Interrupted } from '../../../src/cli/failure.js'
+import { settleFile } from '../../../src/cli/settle-queue.js'
 import { runCommand } from '../../../src/cli/program.js'
 import { Bursar, type LedgerEntry } from '../../../src/index.js'
 import { sqliteStore } from '../../../src/store/sqlite/index.js'
+import { freePorts } from '../../support/free-ports.js'
+import { until } from '../../support/redis/until.js'
 import { CONFIG, Stage } from './stage.js'
 
 const ADMIN_KEY = 'an-operators-key-of-a-test'
@@ -257,6 +261,57 @@ describe('bursar serve', () => {
   })
 })
 
+describe('the settles that a server has left', () => {
+  const SETTLE = `${JSON.stringify({ end: { id: 'of-nobody', at: 0, kind: 'settle', microcents: 5_000_000 } })}\n`
+  const OF_ANOTHER = JSON.stringify({ pid: 1, host: `not-${hostname()}`, token: 'of another' })
+
+  it('are sent by the next one, and one that the store refuses stands in the log, once', async () => {
+    const stage = new Stage()
+    stage.write('bursar.config.json', { ...CONFIG, store: 'sqlite:./bursar.db', settleQueue: { path: stage.write('settles.queue', SETTLE) } })
+    const server = await serving(stage)
+    await until('it is in the log', () => server.errors().includes('replay of settle'))
+    await server.stop()
+    const lines = server.errors().trim().split('\n').map((line) => JSON.parse(line)).filter(({ operation }) => operation === 'replay of settle')
+    expect(lines).toEqual([expect.objectContaining({ level: 'error', code: 'UNKNOWN_HOLD', id: 'of-nobody', error: expect.stringContaining('no hold "of-nobody"') })])
+  })
+
+  it.each(['a port of its own', 'any port'])('stay where they are when another machine has them, and it says how to send them: %s', async (which) => {
+    const stage = new Stage()
+    configured(stage)
+    const port = which === 'any port' ? 0 : ((await freePorts(1))[0] as number)
+    const { path } = settleFile(stage.folder, port, stage.path('bursar.db'))
+    writeFileSync(path, SETTLE)
+    writeFileSync(`${path}.lock`, OF_ANOTHER)
+    const server = await serving(stage, ['--port', String(port)])
+    expect(existsSync(path.replace('.queue', '-2.queue'))).toBe(true)
+    await server.stop()
+    const warned = server.errors().split('\n').filter((line) => line.includes('settleQueue.path'))
+    expect(warned.map((line) => JSON.parse(line))).toEqual([{ level: 'warn', time: expect.any(String), msg: expect.stringContaining(`remove ${path}.lock, and start once with settleQueue.path = "${path}"`) }])
+    expect(readFileSync(path, 'utf8')).toBe(SETTLE)
+    // It was empty.
+    expect(existsSync(path.replace('.queue', '-2.queue'))).toBe(false)
+    rmSync(`${path}.lock`)
+    const next = await serving(stage, ['--port', String(port)])
+    await until('it is sent', () => next.errors().includes('of-nobody'))
+  })
+
+  it('are said where the lock is gone, and another file of the same port has some', async () => {
+    const stage = new Stage()
+    const { path } = settleFile(stage.folder, 8_787, 'redis://store')
+    const second = path.replace('.queue', '-2.queue')
+    writeFileSync(second, SETTLE)
+    expect(settleFile(stage.folder, 8_787, 'redis://store')).toEqual({ path, others: [second] })
+  })
+
+  it('keep a server from starting where their file is the configured one', async () => {
+    const stage = new Stage()
+    const path = stage.write('settles.queue', SETTLE)
+    stage.write('settles.queue.lock', OF_ANOTHER)
+    stage.write('bursar.config.json', { ...CONFIG, store: 'sqlite:./bursar.db', settleQueue: { path } })
+    expect(await stage.run(['serve', '--port', '0'])).toMatchObject({ code: 2, errors: expect.stringContaining(`remove ${path}.lock`) })
+  })
+})
+
 describe('bursar serve --sample', () => {
   it('has tenants, spenders, refusals and money held, all of it decided by the engine, and keeps it', async () => {
     const stage = new Stage()
@@ -318,9 +373,29 @@ describe('bursar serve --sample', () => {
     await before.stop()
     rmSync(stage.path('bursar-sample.db'))
     copyFileSync(kept, path)
+    const { code, errors } = await stage.run(['serve', '--sample', '--port', '0'])
+    expect([code, errors]).toEqual([2, expect.stringContaining('bursar-sample.db-wal is of a file that was removed. Remove it too')])
+    rmSync(path)
     const after = await serving(stage, ['--sample'])
     expect(await after.ask('/v1/users/zoe')).toMatchObject({ status: 404 })
     expect((await after.ask('/v1/state')).json.month.calls).toBeGreaterThan(2_000)
+  })
+
+  it('is one for two servers that begin at once: none takes the place of the other', async () => {
+    const stage = new Stage()
+    const [one, other] = await Promise.all([serving(stage, ['--sample']), serving(stage, ['--sample'])])
+    await one.ask('/v1/costs', { userId: 'zoe', cost: '0.01' })
+    await other.ask('/v1/costs', { userId: 'zoe', cost: '0.02' })
+    for (const server of [one, other]) expect((await server.ask('/v1/users/zoe/budget')).json.budget_used_usd).toBe(0.03)
+  })
+
+  it('is not filled for a server that cannot listen', async () => {
+    const stage = new Stage()
+    const server = await serving(stage, ['--sample'])
+    const beside = new Stage()
+    const { code, errors } = await beside.run(['serve', '--sample', '--port', new URL(server.url).port])
+    expect([code, errors]).toEqual([2, expect.stringContaining('is in use')])
+    expect(readdirSync(beside.folder)).toEqual([])
   })
 
   it('is no place of what the environment names', async () => {

@@ -170,6 +170,23 @@ describe('POST /v1/check', () => {
     expect((await app.ask(caller(['check'], 'acme', 'ada'), 'POST', '/v1/check', { estimatedCost: 0.5, dryRun: true })).json).toMatchObject({ allowed: true, context: { userId: 'ada', tenant: 'acme' } })
   })
 
+  it('answers a dry run whose hold cannot be given back, which then ends by itself in five seconds, uncharged', async () => {
+    await app.close()
+    const memory = memoryStore({ clock })
+    app = setUp({
+      store: storeWith(memory, {
+        release: () => {
+          throw new Error('ECONNRESET')
+        },
+      }),
+    })
+    expect(await app.ask(ASK, 'POST', '/v1/check', { userId: 'ada', estimatedCost: 0.9, dryRun: true })).toMatchObject({ status: 200, json: { allowed: true, dryRun: true } })
+    const daily = async () => (await app.engine.tracker.getUserSummary('ada')).periodCosts['daily']
+    expect(await daily()).toMatchObject({ held: 0.9, cost: 0 })
+    clock.advance('5s')
+    expect(await daily()).toMatchObject({ held: 0, cost: 0 })
+  })
+
   it('is for keys with the role check', async () => {
     expect((await app.ask(caller(['read']), 'POST', '/v1/check', { userId: 'ada', estimatedCost: 0 })).status).toBe(403)
     expect((await app.ask(OPERATOR, 'POST', '/v1/check', { userId: 'ada', estimatedCost: 0 })).status).toBe(200)

@@ -1,9 +1,10 @@
 // Costs and refunds over HTTP: counted once for each key, and given back by whoever may.
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { BursarConfig } from '../../../src/index.js'
+import { memoryStore, type BursarConfig } from '../../../src/index.js'
 import { manualClock } from '../../../src/testing/index.js'
 import { caller, OPERATOR, testApp, type TestApp } from '../../support/server/app.js'
+import { storeWith } from '../setting.js'
 
 const ASK = caller(['check'])
 let app: TestApp
@@ -78,6 +79,30 @@ describe('POST /v1/costs', () => {
     await app.close()
     app = testApp({ config: { clock: manualClock(), prices: { models: { m: { input: 1, output: 1 } } } } as unknown as BursarConfig })
     for (const model of [undefined, 5, '']) expect(await app.ask(ASK, 'POST', '/v1/costs', { userId: 'ada', usage: { inputTokens: 1 }, model })).toMatchObject({ status: 422, json: { detail: expect.stringMatching(/^model: /) } })
+  })
+
+  it('counts a repeat of usage once, also after its price has changed', async () => {
+    await app.close()
+    const dayClock = manualClock(new Date('2026-01-15T23:00:00Z'))
+    app = testApp({ config: { clock: dayClock, prices: { models: { m: [{ input: 3 }, { input: 9, from: '2026-01-16' }] } } } as unknown as BursarConfig })
+    const ask = (inputTokens: number) => app.ask(ASK, 'POST', '/v1/costs', { userId: 'ada', model: 'm', usage: { inputTokens, outputTokens: 0 }, idempotencyKey: 'u' })
+    const first = await ask(100_000)
+    dayClock.advance('2h')
+    expect([first.status, await ask(100_000)]).toMatchObject([201, { status: 200, json: { ...first.json, replayed: true } }])
+    expect(await ask(200_000)).toMatchObject({ status: 409, json: { code: 'ID_REUSED' } })
+    expect(await app.engine.tracker.getUserCost('ada')).toBe(0.3)
+  })
+
+  it('says that a repeat of usage was counted, where its first price is not known any more', async () => {
+    await app.close()
+    const dayClock = manualClock(new Date('2026-01-15T23:00:00Z'))
+    const memory = memoryStore({ clock: dayClock })
+    app = testApp({ config: { clock: dayClock, store: storeWith(memory, { opened: undefined }), prices: { models: { m: [{ input: 3 }, { input: 9, from: '2026-01-16' }] } } } as unknown as BursarConfig })
+    const ask = () => app.ask(ASK, 'POST', '/v1/costs', { userId: 'ada', model: 'm', usage: { inputTokens: 100_000, outputTokens: 0 }, idempotencyKey: 'u' })
+    await ask()
+    dayClock.advance('2h')
+    expect(await ask()).toMatchObject({ status: 409, json: { code: 'ID_REUSED', detail: expect.stringMatching(/is counted.*prices that have changed/) } })
+    expect(await app.engine.tracker.getUserCost('ada')).toBe(0.3)
   })
 
   it('answers when the webhooks are written down that it has caused, and not before', async () => {

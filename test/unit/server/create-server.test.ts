@@ -5,10 +5,11 @@ import { connect } from 'node:net'
 import { once } from 'node:events'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Bursar, InvalidConfigError, memoryStore, StoreUnavailableError, type BursarConfig, type Store } from '../../../src/index.js'
-import { createServer, type BursarServer, type ServerConfig } from '../../../src/server/index.js'
+import { createServer, type BursarServer, type ServerConfig, type ServerLog } from '../../../src/server/index.js'
+import { writeEvents } from '../../../src/server/engine-log.js'
 import { isLoopback, strangeness } from '../../../src/server/http/loopback.js'
 import { until } from '../../support/redis/until.js'
-import { storeWith } from '../setting.js'
+import { allowedOf, storeWith } from '../setting.js'
 
 const NOON = Date.UTC(2026, 10, 22, 12)
 const ADMIN_KEY = 'an-operators-key-of-a-test'
@@ -299,6 +300,74 @@ describe('the end of a server', () => {
     await gone
   })
 })
+
+describe('the log of a server', () => {
+  it('says which settles that waited for the store are refused when it is back, each of them', async () => {
+    const { bursar, lines, away, back } = fickle()
+    aServer({ log: lines.log }, bursar)
+    const decisions = await Promise.all([1, 2, 3].map(async () => allowedOf(await bursar.check(ASKED))))
+    away()
+    for (const decision of decisions) await decision.settle({ cost: 0.02 })
+    for (const { id } of decisions) await back.released(id)
+    back.now()
+    await until('the store is back', () => lines.of('store answers again').length > 0)
+    const dropped = lines.of('not charged')
+    expect(dropped.map(({ id }) => id)).toEqual(decisions.map(({ id }) => id))
+    expect(dropped[0]).toMatchObject({ level: 'error', operation: 'replay of settle', code: 'ALREADY_ENDED', error: expect.stringContaining(`"${decisions[0]?.id}" is already released`) })
+    expect(lines.of('the store failed')).toMatchObject([{ level: 'error', operation: 'settle', code: 'STORE_UNAVAILABLE' }])
+    expect(lines.of('store answers again')).toMatchObject([{ level: 'warn', operation: 'probe' }])
+  })
+
+  it('says what is wrong with usage, and of what is repeated one line a second, with how many there were', async () => {
+    let now = NOON
+    const bursar = anEngine({ clock: () => now })
+    const lines = someLines()
+    aServer({ log: lines.log }, bursar)
+    const decision = allowedOf(await bursar.check(ASKED))
+    for (let times = 0; times < 3; times += 1) decision.addUsage(-1, 'input')
+    expect(lines.of('usage')).toEqual([expect.objectContaining({ level: 'warn', id: decision.id, error: expect.stringContaining('-1 is not a count') })])
+    now += 1_000
+    decision.addUsage(-1, 'input')
+    expect(lines.of('usage')).toHaveLength(2)
+    expect(lines.of('usage')[1]).toMatchObject({ more: 2 })
+  })
+
+  it('says nothing twice where its engine was written into the same log before', async () => {
+    const bursar = anEngine({ clock: () => NOON })
+    const lines = someLines()
+    writeEvents(bursar as never, lines.log)
+    aServer({ log: lines.log }, bursar)
+    allowedOf(await bursar.check(ASKED)).addUsage(-1, 'input')
+    expect(lines.of('usage')).toHaveLength(1)
+  })
+})
+
+interface Lines {
+  readonly log: ServerLog
+  of(words: string): Record<string, unknown>[]
+}
+
+/** A log that is kept. */
+function someLines(): Lines {
+  const lines: Record<string, unknown>[] = []
+  const write = (level: string) => (fields: object, message: string): void => void lines.push({ level, message, ...fields })
+  return { log: { info: write('info'), warn: write('warn'), error: write('error') }, of: (words) => lines.filter(({ message }) => String(message).includes(words)) }
+}
+
+/** An engine whose store takes no ending while it is away. */
+function fickle(): { bursar: Bursar<'free'>; lines: Lines; away: () => void; back: { now: () => void; released: (id: string) => Promise<unknown> } } {
+  const inner = memoryStore()
+  let isAway = false
+  const refusing = <Given extends unknown[], T>(operation: (...given: Given) => T) => (...given: Given): T | Promise<never> =>
+    isAway ? Promise.reject(new StoreUnavailableError('away', { asked: false })) : operation(...given)
+  const store = storeWith(inner, { shared: true, settle: refusing(inner.settle.bind(inner)), release: refusing(inner.release.bind(inner)) } as never)
+  return {
+    bursar: anEngine({ store }),
+    lines: someLines(),
+    away: () => void (isAway = true),
+    back: { now: () => void (isAway = false), released: async (id) => inner.release({ id }) },
+  }
+}
 
 /** The registry of a store as functions. */
 function bound(registry: Store['registry']): Pick<Store['registry'], 'get' | 'list' | 'put'> {

@@ -31,13 +31,20 @@ describe.each(STORES)('customers on %s', (store) => {
     expect(await ask(ACME, 'POST', '/v1/customers', { id: 'ada', name: 'Third' })).toMatchObject({ status: 409, json: { code: 'CONFLICT' } })
   })
 
-  it('can be made again after their tier could not be written', async () => {
+  it('are made by asking for the same again after their tier could not be written', async () => {
     const { ask, engine } = open(store)
     const { setUserTier } = engine.tracker
-    engine.tracker.setUserTier = () => Promise.reject(new TypeError('away'))
+    const { put } = engine.tracker.registry
+    // As if the process had ended there: nothing can be written after the record.
+    engine.tracker.setUserTier = () => {
+      engine.tracker.registry.put = () => Promise.reject(new TypeError('away'))
+      return Promise.reject(new TypeError('away'))
+    }
     expect((await ask(ACME, 'POST', '/v1/customers', { id: 'ada', name: 'Ada', tier: 'pro' })).status).toBe(500)
-    engine.tracker.setUserTier = setUserTier
-    expect((await ask(ACME, 'POST', '/v1/customers', { id: 'ada', name: 'Ada', tier: 'pro' })).status).toBe(201)
+    Object.assign(engine.tracker, { setUserTier })
+    engine.tracker.registry.put = put
+    expect(await ask(ACME, 'POST', '/v1/customers', { id: 'ada', name: 'Ada', tier: 'pro' })).toMatchObject({ status: 201, json: { tier: 'pro' } })
+    expect((await ask(ACME, 'POST', '/v1/customers', { id: 'ada', name: 'Ada', tier: 'pro' })).status).toBe(409)
   })
 
   it('are written anew by PUT and changed by PATCH', async () => {
@@ -104,6 +111,35 @@ describe.each(STORES)('customers on %s', (store) => {
     expect((await ask(ACME, 'DELETE', '/v1/customers/ada', undefined, { 'if-match': read })).status).toBe(204)
     expect(await engine.tracker.getUserTier({ userId: 'ada', tenant: 'acme' })).toBeUndefined()
     expect((await ask(ACME, 'POST', '/v1/customers', { id: 'ada', name: 'Ada again' })).status).toBe(201)
+  })
+
+  it('that the operator was removing go with tier and limits, and not by a tenant that may not clear them', async () => {
+    const { ask, engine } = open(store, {}, { tenantsManageBudgets: false })
+    const ada = { userId: 'ada', tenant: 'acme' }
+    await ask(OPERATOR, 'POST', '/v1/customers', { id: 'ada', tenant: 'acme', name: 'Ada', tier: 'pro' })
+    await engine.tracker.updateUserBudget(ada, { daily: 7 })
+    const { updateUserBudget } = engine.tracker
+    engine.tracker.updateUserBudget = () => Promise.reject(new TypeError('away'))
+    expect((await ask(OPERATOR, 'DELETE', '/v1/customers/ada?tenant=acme')).status).toBe(500)
+    engine.tracker.updateUserBudget = updateUserBudget
+    expect(await ask(ACME, 'DELETE', '/v1/customers/ada')).toMatchObject({ status: 409, json: { code: 'CONFLICT', detail: expect.stringContaining("key of the operator's") } })
+    expect((await ask(OPERATOR, 'DELETE', '/v1/customers/ada?tenant=acme')).status).toBe(204)
+    expect(await engine.tracker.getUserTier(ada)).toBeUndefined()
+    expect(await engine.tracker.getUserOverrides(ada)).toEqual([])
+  })
+
+  it('made anew while a slow removal of the one before takes its tier away have theirs', async () => {
+    const { ask, engine } = open(store)
+    await ask(ACME, 'POST', '/v1/customers', { id: 'ada', name: 'Ada', tier: 'pro' })
+    const { setUserTier } = engine.tracker
+    engine.tracker.setUserTier = async (...given) => {
+      engine.tracker.setUserTier = setUserTier
+      expect((await ask(ACME, 'DELETE', '/v1/customers/ada')).status).toBe(204)
+      expect((await ask(ACME, 'POST', '/v1/customers', { id: 'ada', name: 'Anew', tier: 'pro' })).status).toBe(201)
+      await setUserTier.apply(engine.tracker, given)
+    }
+    expect((await ask(ACME, 'DELETE', '/v1/customers/ada')).status).toBe(204)
+    expect((await ask(ACME, 'GET', '/v1/customers/ada')).json).toMatchObject({ name: 'Anew', tier: 'pro' })
   })
 
   it('have no tier from their tenant unless tenants manage budgets, and keep what the operator has set when they go', async () => {

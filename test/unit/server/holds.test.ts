@@ -233,7 +233,7 @@ describe('extending', () => {
 })
 
 describe('what was let through while the store was away', () => {
-  it.each(['settle', 'release'] as const)('takes its %s by its id, also when the store is back', async (ending) => {
+  it.each(['settle', 'release'] as const)('takes an extension and its %s by its id', async (ending) => {
     await app.close()
     const memory = memoryStore({ clock })
     const away = { is: true }
@@ -244,16 +244,24 @@ describe('what was let through while the store was away', () => {
     const store = storeWith(memory, { shared: true, reserve: refuse(memory.reserve), settle: refuse(memory.settle), release: refuse(memory.release), record: refuse(memory.record) })
     app = testApp({ config: { clock, prices, onStoreError: 'allow', store } as unknown as BursarConfig })
     expect((await hold('h', ASK, 0.25, { model: 'gpt-4o' })).json).toMatchObject({ allowed: true, enforcedBy: 'none' })
+    const extend = (body: object) => app.ask(ASK, 'POST', '/v1/holds/h/extend', body)
+    clock.advance('5m')
+    expect(await extend({ ttl: '1h' })).toMatchObject({ status: 200, json: { id: 'h', expiresAt: '2026-01-15T13:05:00.000Z' } })
+    expect(await extend({})).toMatchObject({ status: 200, json: { expiresAt: '2026-01-15T12:15:00.000Z' } })
+    expect((await extend({ ttl: 'soon' })).status).toBe(422)
     const usage = { inputTokens: 10_000, outputTokens: 2_000 }
     const settle = () => app.ask(ASK, 'POST', '/v1/holds/h/settle', { usage })
     if (ending === 'settle') {
       expect(await settle()).toMatchObject({ status: 202, json: { id: 'h', cost: 0.04, queued: true, replayed: false } })
       expect((await settle()).json).toMatchObject({ cost: 0.04, replayed: true })
       expect((await app.ask(ASK, 'POST', '/v1/holds/h/settle', { cost: 9 })).status).toBe(409)
+      expect(await app.ask(ASK, 'POST', '/v1/holds/h/release')).toMatchObject({ status: 409, json: { code: 'ALREADY_ENDED', detail: expect.stringContaining('settled') } })
     } else {
       expect((await app.ask(ASK, 'POST', '/v1/holds/h/release')).status).toBe(204)
       expect((await settle()).status).toBe(409)
+      expect((await app.ask(ASK, 'POST', '/v1/holds/h/release')).status).toBe(204)
     }
+    expect(await extend({})).toMatchObject({ status: 409, json: { code: 'ALREADY_ENDED', detail: expect.stringContaining(ending === 'settle' ? 'settled' : 'released') } })
     away.is = false
   })
 })

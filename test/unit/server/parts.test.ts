@@ -76,6 +76,7 @@ describe('ids', () => {
     expect(storeIdFor({ userId: 'ada' }, 'acme', 'k1')).toBe('acme/~ada:k1')
     for (const userId of [undefined, 'ada']) expect(clientIdFor({ userId }, 'acme', 'acme/~ada:k1')).toBe(userId === undefined ? '~ada:k1' : 'k1')
     expect(clientIdFor({ userId: 'ada' }, 'acme', 'acme/~bob:k1')).toBe('~bob:k1')
+    for (const twice of ['~ada:~ada:', '~ada:~ada:k1']) expect(() => storeIdFor({ userId: 'ada' }, 'acme', twice)).toThrow(Problem)
     expect(clientId('acme', 'made-elsewhere')).toBe('made-elsewhere')
   })
 })

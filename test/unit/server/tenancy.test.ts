@@ -253,6 +253,21 @@ describe('a key of a user', () => {
     expect((await app.ask(ACME, 'POST', '/v1/holds/~ada:job/settle', { cost: 0.02 })).json).toMatchObject({ id: '~ada:job', cost: 0.02 })
   })
 
+  it('has ids that nobody chooses for another user', async () => {
+    for (const key of [ACME, OPERATOR]) {
+      const tenant = key === OPERATOR ? { tenant: 'acme' } : {}
+      for (const [path, body] of [['/v1/check', { estimatedCost: 0 }], ['/v1/costs', { cost: 0 }], ['/v1/refunds', { cost: 0 }]] as const) {
+        if (path === '/v1/refunds' && key !== OPERATOR) continue
+        for (const id of ['~ada:job', '~:job', '~bob:~bob:job']) expect(await app.ask(key, 'POST', path, { userId: 'bob', ...tenant, ...body, idempotencyKey: id })).toMatchObject({ status: 422, json: { code: 'INVALID_REQUEST' } })
+        expect((await app.ask(key, 'POST', path, { userId: 'bob', ...tenant, ...body }, { 'idempotency-key': '~ada:job' })).status).toBe(422)
+        expect((await app.ask(key, 'POST', path, { userId: 'bob', ...tenant, ...body, idempotencyKey: `~bob:${key === OPERATOR ? 'o' : 't'}${path}` })).status).toBeLessThan(300)
+      }
+      expect((await check(key, { userId: 'bob', ...tenant }, '~job')).status).toBe(200)
+    }
+    expect((await check(ADA, {}, '~bob:job')).json).toMatchObject({ id: '~bob:job', replayed: false })
+    expect((await check(ADA, {}, '~ada:~ada:job')).status).toBe(422)
+  })
+
   it('is shown its ids as it has sent them, in messages too, and finds its decisions by them', async () => {
     expect((await app.ask(ADA, 'POST', '/v1/costs', { cost: 0.1, idempotencyKey: 'c' })).json.id).toBe('c')
     const reused = await app.ask(ADA, 'POST', '/v1/costs', { cost: 0.2, idempotencyKey: 'c' })

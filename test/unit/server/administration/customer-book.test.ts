@@ -103,7 +103,7 @@ describe('a customer', () => {
 
   it('that goes while its tier is set has none', async () => {
     setTier = async (_user, wanted) => {
-      if (wanted === 'pro') await book.remove(ada, async () => {})
+      if (wanted === 'pro') await book.remove(ada, { clear: async () => {} })
       tier = wanted
     }
     await book.change(ada, (before) => before, { tier: 'pro' })
@@ -114,23 +114,100 @@ describe('a customer', () => {
     const { version } = await book.find(ada)
     elsewhere((record) => ({ ...record, name: 'Theirs' }))
     const clear = vi.fn(async () => {})
-    await expect(book.remove(ada, clear, version)).rejects.toMatchObject({ status: 412 })
+    await expect(book.remove(ada, { clear, expected: version })).rejects.toMatchObject({ status: 412 })
     expect(clear).not.toHaveBeenCalled()
     expect(await book.get(ada)).toMatchObject({ name: 'Theirs' })
   })
 
   it('is gone as soon as its removal has begun, and whoever repeats that finishes it', async () => {
     const { version } = await book.find(ada)
-    await expect(book.remove(ada, () => Promise.reject(new Error('away')), version)).rejects.toThrow('away')
+    await expect(book.remove(ada, { clear: () => Promise.reject(new Error('away')), expected: version })).rejects.toThrow('away')
     expect([await book.get(ada), (await book.list({})).items, (await book.list({ q: 'a' })).items]).toEqual([undefined, [], []])
     await expect(book.change(ada, (before) => before)).rejects.toMatchObject({ status: 404 })
     await expect(book.create(ada, { name: 'Anew', metadata: {} })).rejects.toMatchObject({ status: 409, message: expect.stringContaining('repeat the DELETE') })
-    await expect(book.remove(ada, async () => {}, 1)).rejects.toMatchObject({ status: 412 })
+    await expect(book.remove(ada, { clear: async () => {}, expected: 1 })).rejects.toMatchObject({ status: 412 })
     const clear = vi.fn(async () => {})
-    await book.remove(ada, clear, version)
+    await book.remove(ada, { clear, expected: version })
     expect(clear).toHaveBeenCalledOnce()
-    await expect(book.remove(ada, clear)).rejects.toMatchObject({ status: 404 })
+    await expect(book.remove(ada, { clear })).rejects.toMatchObject({ status: 404 })
     await book.create(ada, { name: 'Anew', metadata: { '"underway"': '"removes":true' } })
     expect((await book.list({})).items).toMatchObject([{ name: 'Anew' }])
+  })
+
+  it('is made by whoever repeats what broke off between record and tier, and by nobody who asks for something else', async () => {
+    const bob = { userId: 'bob', tenant: 'acme' }
+    setTier = () => Promise.reject(new Error('away'))
+    await expect(book.create(bob, { name: 'Bob', metadata: {} }, 'pro')).rejects.toThrow('away')
+    setTier = async (_user, wanted) => void (tier = wanted)
+    const conflict = { status: 409, message: expect.stringContaining('a customer already') }
+    await expect(book.create(bob, { name: 'Other', metadata: {} }, 'pro')).rejects.toMatchObject(conflict)
+    await expect(book.create(bob, { name: 'Bob', metadata: {} }, 'free')).rejects.toMatchObject(conflict)
+    await expect(book.create(bob, { name: 'Bob', metadata: {} })).rejects.toMatchObject(conflict)
+    expect(tier).toBeUndefined()
+    expect(await book.create(bob, { name: 'Bob', metadata: {} }, 'pro')).toEqual(await book.find(bob))
+    expect(tier).toBe('pro')
+    await expect(book.create(bob, { name: 'Bob', metadata: {} }, 'pro')).rejects.toMatchObject(conflict)
+  })
+
+  it('that two finish at once has for both the version that stands', async () => {
+    const bob = { userId: 'bob', tenant: 'acme' }
+    const made: unknown[] = []
+    setTier = async () => {
+      setTier = async (_user, wanted) => void (tier = wanted)
+      made.push(await book.create(bob, { name: 'Bob', metadata: {} }, 'pro'))
+    }
+    made.push(await book.create(bob, { name: 'Bob', metadata: {} }, 'pro'))
+    const stands = await book.find(bob)
+    expect([made, tier]).toEqual([[stands, stands], 'pro'])
+  })
+
+  it('whose removal clears is not finished by whoever may not clear', async () => {
+    await book.change(ada, (before) => before, { tier: 'pro' })
+    await expect(book.remove(ada, { clear: () => Promise.reject(new Error('away')) })).rejects.toThrow('away')
+    await expect(book.remove(ada)).rejects.toMatchObject({ status: 409, message: expect.stringContaining("key of the operator's") })
+    expect(tier).toBe('pro')
+    const clear = vi.fn(async () => {})
+    await book.remove(ada, { clear })
+    expect(clear).toHaveBeenCalledOnce()
+    expect([tier, registry.get(...KEY)]).toEqual([null, undefined])
+  })
+
+  it('whose removal leaves tier and limits keeps them, whoever finishes it', async () => {
+    await book.change(ada, (before) => before, { tier: 'pro' })
+    const put = vi.spyOn(registry, 'put')
+    const { put: real } = MemoryRegistry.prototype
+    put.mockImplementation((kind, key, value, write) => {
+      if (value === null) throw new Error('away')
+      return real.call(registry, kind, key, value, write)
+    })
+    await expect(book.remove(ada)).rejects.toThrow('away')
+    put.mockRestore()
+    const clear = vi.fn(async () => {})
+    await book.remove(ada, { clear })
+    expect(clear).not.toHaveBeenCalled()
+    expect([tier, registry.get(...KEY)]).toEqual(['pro', undefined])
+  })
+
+  it('made anew keeps its tier from a slow removal of the one before', async () => {
+    const anew = async (): Promise<void> => {
+      setTier = async (_user, wanted) => void (tier = wanted)
+      await book.remove(ada, { clear: async () => {} })
+      await book.create(ada, { name: 'Anew', metadata: {} }, 'pro')
+    }
+    setTier = async (_user, wanted) => {
+      await anew()
+      tier = wanted
+    }
+    await book.remove(ada, { clear: async () => {} })
+    expect([(await book.find(ada)).name, tier]).toEqual(['Anew', 'pro'])
+
+    const set: unknown[] = []
+    await book.remove(ada, {
+      clear: async () => {
+        await anew()
+        setTier = async (_user, wanted) => void set.push(wanted)
+      },
+    })
+    expect([(await book.find(ada)).name, tier, set]).toEqual(['Anew', 'pro', []])
   })
 })
