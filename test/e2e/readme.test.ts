@@ -6,8 +6,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePort } from '../support/free-ports.js'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { foundOrInstalled, onPath } from '../support/debian.js'
+import { freePort } from '../support/free-ports.js'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
@@ -85,7 +86,8 @@ describe('the README', () => {
 
   it('runs the lines of curl, and the client in Python, as printed, on a port that is free', async () => {
     expect(clients).toHaveLength(1)
-    installPython()
+    await foundOrInstalled(() => onPath('python3'), 'python3', 'Install Python 3.')
+    await foundOrInstalled(() => onPath('curl'), 'curl', 'Install curl.')
     const port = await freePort()
     const there = (code = ''): string => code.replaceAll(':8787', `:${port}`)
     writeFileSync(join(folder, 'client.py'), there(clients[0]?.code))
@@ -114,15 +116,6 @@ function listening(child: ChildProcess): Promise<{ OPENAI_BASE_URL: string; ANTH
       if (origin !== undefined && said.includes('\n')) resolve({ OPENAI_BASE_URL: `${origin}/v1`, ANTHROPIC_BASE_URL: origin })
     })
   })
-}
-
-/** Debian's, where there is none. */
-function installPython(): void {
-  try {
-    execFileSync('python3', ['--version'], { stdio: 'ignore' })
-  } catch {
-    run('apt-get', ['install', '-y', '--no-install-recommends', 'python3'], root)
-  }
 }
 
 /** What a script prints; what it leaves running is ended with it: npx does not pass on that it was killed. */

@@ -1,13 +1,9 @@
 // Where the browser of the tests comes from: Chromium on this machine, else Debian's package where it can be installed, else an error that says
 // what to install. And a page that notes what must not happen on it.
 
-import { execFile } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { promisify } from 'node:util'
 import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from 'playwright-core'
+import { foundOrInstalled, onPath } from './debian.js'
 
-const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome']
 const REMEDY = 'Install Chromium (Debian: apt-get install chromium), or set CHROMIUM to the path of one.'
 
 /** Starts a browser. Rejects with what to install; the tests then fail. */
@@ -42,43 +38,5 @@ export async function openTab(browser: Browser, origin: string, options: Browser
 
 async function program(): Promise<string> {
   const named = process.env['CHROMIUM']
-  const present = named !== undefined && named !== '' ? named : onPath(PROGRAMS)
-  if (present !== undefined) return present
-  const isRoot = process.getuid?.() === 0
-  if (!isRoot || onPath(['apt-get']) === undefined) throw new Error(`No Chromium is on the PATH. ${REMEDY}`)
-  await install()
-  const installed = onPath(PROGRAMS)
-  if (installed === undefined) throw new Error(`apt-get installed chromium, but it is not on the PATH (${process.env['PATH'] ?? ''}). ${REMEDY}`)
-  return installed
-}
-
-function onPath(names: readonly string[]): string | undefined {
-  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin', '/usr/local/bin']
-  return folders.filter((folder) => folder !== '').flatMap((folder) => names.map((name) => join(folder, name))).find(isExecutable)
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
-// One process installs, the others wait for it.
-const INSTALL = `
-  set -e
-  command -v chromium > /dev/null && exit 0
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get update -q
-  apt-get install -q -y --no-install-recommends chromium
-`
-
-async function install(): Promise<void> {
-  try {
-    await promisify(execFile)('flock', ['/tmp/bursar-test-chromium.lock', 'sh', '-c', INSTALL], { maxBuffer: 2 ** 24 })
-  } catch (cause) {
-    throw new Error(`No Chromium is on the PATH and apt-get could not install it: ${String((cause as { stderr?: string }).stderr ?? cause).trim()}. ${REMEDY}`, { cause })
-  }
+  return named !== undefined && named !== '' ? named : foundOrInstalled(() => onPath('chromium', 'chromium-browser', 'google-chrome'), 'chromium', REMEDY)
 }

