@@ -47,7 +47,7 @@ export function decisionRoutes({ engine }: Service): OpenAPIHono<Env> {
     const caller = context.get('caller')
     const { tenant, text } = context.req.valid('query')
     const found = await find(engine, caller, caller.tenantOf(tenant), context.req.valid('param').id)
-    if (found === undefined) throw new Problem(404, 'NOT_FOUND', 'id: no such decision is kept. Only those that degrade or refuse are, unless decisionLog.keep says otherwise, and not for ever.')
+    if (found === undefined) throw new Problem(404, 'NOT_FOUND', `id: no such decision is kept. Only those that degrade or refuse are, unless decisionLog.keep says otherwise, and not for ever.${caller.isOperator && tenant === undefined ? " Of one of a tenant's, say ?tenant= too." : ''}`)
     if (text === 'true') return context.text(`${explainText(found)}\n`, 200) as never
     return context.json(found as never, 200)
   })
