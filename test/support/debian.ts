@@ -9,7 +9,7 @@ import { promisify } from 'node:util'
 // policy-rc.d is Debian's own way to install a package without its service. Whoever waited may find it installed.
 const INSTALL = `
   set -e
-  dpkg -s "$1" > /dev/null 2>&1 && exit 0
+  dpkg-query -W -f='\${Status}' "$1" 2> /dev/null | grep -q ' installed$' && exit 0
   policy=/usr/sbin/policy-rc.d
   if [ ! -e "$policy" ]; then
     trap 'rm -f "$policy"' EXIT
