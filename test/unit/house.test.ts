@@ -58,7 +58,7 @@ describe('the house', () => {
   })
 
   it.each([
-    ['the system clock', /Date\.now\(|new Date\(\)/, /^src\/(time|dashboard)\//],
+    ['the system clock', /Date\.now\(|new Date\(\)/, /^src\/time\//],
     ['date-fns-tz', /from 'date-fns-tz'/, /^src\/time\//],
     ['eventemitter3', /from 'eventemitter3'/, /^src\/events\//],
     ['the catalog of prices', /from '(@pydantic\/genai-prices|(\.\.?\/)+prices\/[^']*)'/, /^src\/prices\//],

@@ -23,7 +23,7 @@ export function useWatched<View>(path: string | undefined, everyMs: number, read
   const reading = useRef(read)
   reading.current = read
   const [known, setKnown] = useState<{ readonly path: string | undefined; readonly view: View | undefined; readonly error: AskError | undefined }>({ path, view: undefined, error: undefined })
-  const current = useRef({ path, askedAt: 0, isAsking: false, again: false, timer: undefined as ReturnType<typeof setTimeout> | undefined })
+  const current = useRef({ path, askedAt: -Infinity, isAsking: false, again: false, timer: undefined as ReturnType<typeof setTimeout> | undefined })
   current.current.path = path
 
   const now = useCallback(async (): Promise<void> => {
@@ -35,7 +35,7 @@ export function useWatched<View>(path: string | undefined, everyMs: number, read
       return
     }
     own.isAsking = true
-    own.askedAt = Date.now()
+    own.askedAt = performance.now()
     try {
       const view = await reading.current(asked)
       if (own.path === asked) setKnown({ path: asked, view, error: undefined })
@@ -57,7 +57,7 @@ export function useWatched<View>(path: string | undefined, everyMs: number, read
     own.timer = setTimeout(() => {
       own.timer = undefined
       void now()
-    }, Math.max(0, own.askedAt + SOON_MS - Date.now()))
+    }, Math.max(0, own.askedAt + SOON_MS - performance.now()))
   }, [])
 
   useEffect(() => {
