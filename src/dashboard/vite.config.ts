@@ -16,5 +16,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     sourcemap: false,
     reportCompressedSize: false,
+    // Of what is bundled, and so passed on: preact and uplot.
+    license: { fileName: 'third-party-licenses.md' },
   },
 })
